@@ -1,0 +1,3 @@
+import { runTask } from "./turbo.js";
+
+runTask("types", "Types checked");
