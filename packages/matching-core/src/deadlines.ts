@@ -1,0 +1,107 @@
+/** Width of a bucket. What is due is noticed at most this late. */
+export const deadlineBucketMs = 100;
+
+/**
+ * Items with a deadline, in buckets of 100 ms: adding, moving and removing cost the same however many there are, and
+ * nothing stale stays behind. (A heap would need either a search or tombstones; leases and polls nearly always end
+ * before their deadline, so the tombstones would be most of it.)
+ */
+export class Deadlines<Item> {
+  readonly #buckets = new Map<number, Map<Item, number>>();
+  readonly #bucketOf = new Map<Item, number>();
+  /** Bucket numbers, lowest first; may name buckets that are gone. */
+  readonly #order: number[] = [];
+
+  get size(): number {
+    return this.#bucketOf.size;
+  }
+
+  /** Sets the item's deadline, in place of an earlier one. */
+  set(item: Item, at: number): void {
+    const number = Math.floor(at / deadlineBucketMs);
+    const present = this.#bucketOf.get(item);
+    if (present !== undefined && present !== number) this.delete(item);
+    let bucket = this.#buckets.get(number);
+    if (bucket === undefined) {
+      bucket = new Map();
+      this.#buckets.set(number, bucket);
+      pushLow(this.#order, number);
+    }
+    bucket.set(item, at);
+    this.#bucketOf.set(item, number);
+  }
+
+  delete(item: Item): void {
+    const number = this.#bucketOf.get(item);
+    if (number === undefined) return;
+    this.#bucketOf.delete(item);
+    const bucket = this.#buckets.get(number);
+    bucket?.delete(item);
+    if (bucket?.size === 0) this.#buckets.delete(number);
+  }
+
+  /** Takes out up to `limit` items whose deadline has come, about in order. */
+  takeDue(now: number, limit = Infinity): Item[] {
+    const due: Item[] = [];
+    const current = Math.floor(now / deadlineBucketMs);
+    for (let number = this.#first(); number !== undefined && number <= current; number = this.#first()) {
+      for (const [item, at] of this.#buckets.get(number) ?? []) {
+        if (due.length >= limit) return due;
+        if (at > now) continue;
+        due.push(item);
+        this.delete(item);
+      }
+      if (number === current) break;
+    }
+    return due;
+  }
+
+  /** When to look again: not before the earliest deadline, and at most one bucket after it. Undefined: nothing to wait for. */
+  next(): number | undefined {
+    const number = this.#first();
+    return number === undefined ? undefined : (number + 1) * deadlineBucketMs;
+  }
+
+  #first(): number | undefined {
+    for (let number = this.#order[0]; number !== undefined; number = this.#order[0]) {
+      if (this.#buckets.has(number)) return number;
+      popLow(this.#order);
+    }
+    return undefined;
+  }
+}
+
+/** Puts a number into a binary heap, lowest first. */
+function pushLow(heap: number[], value: number): void {
+  let i = heap.length;
+  heap.push(value);
+  while (i > 0) {
+    const parent = (i - 1) >> 1;
+    const above = heap[parent];
+    if (above === undefined || above <= value) break;
+    heap[i] = above;
+    i = parent;
+  }
+  heap[i] = value;
+}
+
+/** Takes the lowest number out of a binary heap. */
+function popLow(heap: number[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let i = 0;
+  for (;;) {
+    let child = 2 * i + 1;
+    let low = heap[child];
+    if (low === undefined) break;
+    const right = heap[child + 1];
+    if (right !== undefined && right < low) {
+      child += 1;
+      low = right;
+    }
+    if (last <= low) break;
+    heap[i] = low;
+    i = child;
+  }
+  heap[i] = last;
+}

@@ -1,0 +1,34 @@
+/** Shortest lease that a poll may ask for. */
+export const minLeaseMs = 1_000;
+/** Longest lease that a poll may ask for: 12 h. */
+export const maxLeaseMs = 12 * 3_600_000;
+/** Lease of a poll that asks for none. A killed worker's tasks come back within it, without heartbeat code in handlers. */
+export const defaultLeaseMs = 30_000;
+
+/** How often in a row a task may come back unconfirmed before it costs an attempt. A poll that never arrives is the
+ * network's fault; the fourth in a row is likelier the task's. */
+export const freeReturns = 3;
+
+/** Proof of one delivery: which task, and the number of its lease. Lease numbers are never reused. */
+export interface LeaseRef {
+  readonly seq: number;
+  readonly leaseNo: number;
+}
+
+/**
+ * When a lease ends.
+ *
+ * @param ownUntil end of the lease as granted, or as last moved by hand
+ * @param sessionUntil end that the worker's session was renewed to; undefined where the lease is not renewed with it
+ */
+export function leaseUntil(ownUntil: number, sessionUntil: number | undefined): number {
+  return sessionUntil === undefined ? ownUntil : Math.max(ownUntil, sessionUntil);
+}
+
+/**
+ * End of a lease that was found in the store after a start: at least one full length from now, since the worker could
+ * not renew while the server was away.
+ */
+export function leaseUntilAfterStart(storedUntil: number, leaseMs: number, now: number): number {
+  return Math.max(storedUntil, now + leaseMs);
+}

@@ -1,0 +1,197 @@
+/*
+ * Who waits, and what to claim for them. The matcher holds the waiting polls and nothing else: never a task.
+ *
+ * Polls of one queue with the same set of types form a group, and a group is claimed for once per commit, whatever the
+ * number of its polls. A group whose last claim found nothing more is dry, and costs nothing until a commit touches its
+ * queue (something became ready there) or the moment comes that the store named. So neither an idle queue nor a waiting
+ * poll is ever worked for.
+ */
+import { Deadlines } from "./deadlines.ts";
+import type { Offer } from "./dealer.ts";
+import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
+
+/** The types that a poll takes from one of its queues; null takes every type. Sorted, without repetition. */
+export type TypeSet = readonly string[] | null;
+
+/** One queue of a poll. */
+export interface PolledQueue {
+  readonly queue: TaskQueue;
+  readonly types: TypeSet;
+}
+
+/** A poll that waits. Compared by identity: the shell keeps its own data on it. */
+export interface WaitingPoll {
+  readonly offer: Offer;
+  readonly queues: readonly PolledQueue[];
+  /** When it is answered empty. */
+  readonly until: number;
+}
+
+/** A claim to make: as many of the queue's next tasks, of these types, as these offers of the plan take. */
+export interface ClaimRequest {
+  readonly queue: TaskQueue;
+  readonly types: TypeSet;
+  /** Indexes into the plan's offers, ascending. */
+  readonly offers: readonly number[];
+}
+
+/** What to claim in a commit. Claims are made in order; slots shared by several are counted once. */
+export interface ClaimPlan<Poll extends WaitingPoll = WaitingPoll> {
+  readonly polls: readonly Poll[];
+  readonly claims: readonly ClaimRequest[];
+}
+
+/** What one claim found. */
+export interface ClaimOutcome {
+  /** The queue has no more task that these types could get now. */
+  readonly dry: boolean;
+  /** If dry: when that may change by time alone. Undefined: only when a commit touches the queue. */
+  readonly until?: number;
+}
+
+interface Group<Poll> {
+  readonly queueKey: string;
+  readonly queue: TaskQueue;
+  readonly types: TypeSet;
+  readonly polls: Set<Poll>;
+}
+
+/** Collects waiting polls and plans claims for them. */
+export class Matcher<Poll extends WaitingPoll> {
+  readonly #groups = new Map<string, Map<string, Group<Poll>>>();
+  readonly #polls = new Set<Poll>();
+  /** Groups that may find something: new ones, touched ones, those whose last claim was cut short. */
+  readonly #hot = new Set<Group<Poll>>();
+  readonly #ends = new Deadlines<Poll>();
+  readonly #wakes = new Deadlines<Group<Poll>>();
+  #round = 0;
+
+  /** How many polls wait. */
+  get size(): number {
+    return this.#polls.size;
+  }
+
+  /** Whether this poll waits. */
+  has(poll: Poll): boolean {
+    return this.#polls.has(poll);
+  }
+
+  /** The polls that wait for this queue, among others maybe. */
+  *pollsOf(queue: TaskQueue): Iterable<Poll> {
+    for (const group of this.#groups.get(taskQueueKey(queue))?.values() ?? []) yield* group.polls;
+  }
+
+  /** A poll begins to wait. */
+  add(poll: Poll): void {
+    this.#polls.add(poll);
+    this.#ends.set(poll, poll.until);
+    for (const { queue, types } of poll.queues) {
+      const queueKey = taskQueueKey(queue);
+      let ofQueue = this.#groups.get(queueKey);
+      if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map()));
+      const typesKey = types === null ? "*" : types.join("\u0000");
+      let group = ofQueue.get(typesKey);
+      if (group === undefined) {
+        group = { queueKey, queue, types, polls: new Set() };
+        ofQueue.set(typesKey, group);
+        this.#hot.add(group);
+      }
+      group.polls.add(poll);
+    }
+  }
+
+  /** A poll waits no more: answered, ended by its worker, or gone. */
+  delete(poll: Poll): boolean {
+    if (!this.#polls.delete(poll)) return false;
+    this.#ends.delete(poll);
+    for (const { queue, types } of poll.queues) {
+      const queueKey = taskQueueKey(queue);
+      const ofQueue = this.#groups.get(queueKey);
+      const typesKey = types === null ? "*" : types.join("\u0000");
+      const group = ofQueue?.get(typesKey);
+      if (ofQueue === undefined || group === undefined) continue;
+      group.polls.delete(poll);
+      if (group.polls.size > 0) continue;
+      this.#hot.delete(group);
+      this.#wakes.delete(group);
+      ofQueue.delete(typesKey);
+      if (ofQueue.size === 0) this.#groups.delete(queueKey);
+    }
+    return true;
+  }
+
+  /** Something may have become ready in these queues. */
+  touch(queueKeys: Iterable<string>): void {
+    for (const key of queueKeys) {
+      for (const group of this.#groups.get(key)?.values() ?? []) this.#hot.add(group);
+    }
+  }
+
+  /** Whether there is anything to claim. */
+  get hot(): boolean {
+    return this.#hot.size > 0;
+  }
+
+  /** Whether a dry group is to be tried again by now. */
+  wakesBy(now: number): boolean {
+    return (this.#wakes.next() ?? Infinity) <= now;
+  }
+
+  /** What to claim now. Give the outcome of each claim back to {@link settle}. */
+  plan(now: number): ClaimPlan<Poll> {
+    for (const group of this.#wakes.takeDue(now)) this.#hot.add(group);
+    const polls: Poll[] = [];
+    const indexes = new Map<Poll, number>();
+    const groups = [...this.#hot];
+    // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
+    for (const group of groups) {
+      for (const poll of group.polls) {
+        if (indexes.has(poll)) continue;
+        indexes.set(poll, polls.length);
+        polls.push(poll);
+      }
+    }
+    // Each round begins with another queue, so that of the queues that share slots none waits behind another's backlog.
+    const start = groups.length === 0 ? 0 : this.#round++ % groups.length;
+    const claims = [...groups.slice(start), ...groups.slice(0, start)].map((group) => ({
+      queue: group.queue,
+      types: group.types,
+      offers: [...group.polls].map((poll) => indexes.get(poll) ?? 0).sort((a, b) => a - b),
+    }));
+    return { polls, claims };
+  }
+
+  /** What the claims of a plan found. Call it before the polls that got something are deleted. */
+  settle(plan: ClaimPlan<Poll>, outcomes: readonly ClaimOutcome[]): void {
+    plan.claims.forEach((claim, i) => {
+      const outcome = outcomes[i];
+      const typesKey = claim.types === null ? "*" : claim.types.join("\u0000");
+      const group = this.#groups.get(taskQueueKey(claim.queue))?.get(typesKey);
+      if (outcome === undefined || group === undefined || !outcome.dry) return;
+      this.#hot.delete(group);
+      if (outcome.until !== undefined) this.#wakes.set(group, outcome.until);
+    });
+  }
+
+  /** Takes out the polls whose time is over: they are answered empty. */
+  takeEnded(now: number): Poll[] {
+    const ended = this.#ends.takeDue(now);
+    for (const poll of ended) this.delete(poll);
+    return ended;
+  }
+
+  /** Takes out every poll: the server is draining. */
+  takeAll(): Poll[] {
+    const all = [...this.#polls];
+    for (const poll of all) this.delete(poll);
+    return all;
+  }
+
+  /** When it wants to be woken, at the latest. */
+  nextWake(): number | undefined {
+    const ends = this.#ends.next();
+    const wakes = this.#wakes.next();
+    if (ends === undefined) return wakes;
+    return wakes === undefined ? ends : Math.min(ends, wakes);
+  }
+}
