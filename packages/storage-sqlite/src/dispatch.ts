@@ -1,0 +1,49 @@
+import type { DispatchedTask } from "@tq/storage";
+import { readClosedTask, readHistory, readOptions } from "./columns.ts";
+import type { QueueState } from "./queues.ts";
+import type { Started } from "./started.ts";
+import type { FullTaskRow } from "./tasks.ts";
+
+/** What a delivery costs in an answer beside its payloads: ids, token, times and the like, rounded up. */
+const overheadBytes = 400;
+
+/** About how large a task is in an answer. */
+export function dispatchedBytes(row: FullTaskRow): number {
+  const { input, headers, history, heartbeat, closed_task } = row;
+  return (
+    overheadBytes +
+    input.length +
+    3 * (headers?.length ?? 0) +
+    (history?.length ?? 0) +
+    (heartbeat?.length ?? 0) +
+    (closed_task?.length ?? 0) +
+    2 * row.id.length
+  );
+}
+
+/** A delivery, as the worker gets it. */
+export function dispatched(row: FullTaskRow, queue: QueueState, lease: Started): DispatchedTask {
+  const { timeouts, retryPolicy } = readOptions(row.options, queue.queue.kind, row.start_to_close_ms);
+  const lastFailure = row.history === null ? undefined : readHistory(row.history).at(-1)?.failure;
+  return {
+    lease: { seq: row.seq, leaseNo: lease.leaseNo },
+    id: row.id,
+    run: row.run,
+    queue: queue.queue,
+    type: row.type,
+    input: row.input,
+    attempt: row.attempts + 1,
+    priority: row.priority,
+    fairnessKey: row.key,
+    ...(row.serial_key !== null && { serialKey: row.serial_key }),
+    ...(row.headers !== null && { headers: JSON.parse(row.headers) as Record<string, string> }),
+    addedAt: row.added_at,
+    startedAt: lease.startedAt,
+    leaseMs: lease.leaseMs,
+    timeouts,
+    retryPolicy,
+    ...(row.heartbeat !== null && { heartbeatDetails: row.heartbeat }),
+    ...(lastFailure && { lastFailure }),
+    ...(row.closed_task !== null && { closedTask: readClosedTask(row.closed_task) }),
+  };
+}

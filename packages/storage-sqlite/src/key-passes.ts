@@ -1,0 +1,104 @@
+import type Database from "better-sqlite3";
+import type { Priority } from "@tq/matching-core";
+import type { QueueState } from "./queues.ts";
+
+/** How many passes are held in memory; beyond, all are let go and read again as needed. */
+const maxCached = 50_000;
+
+interface KeyPass {
+  readonly queue: QueueState;
+  readonly priority: Priority;
+  readonly key: string;
+  pass: number;
+}
+
+/**
+ * The next pass of each fairness key. A row exists while the pass is ahead of the virtual time; a key without one gets
+ * the virtual time, which is what a row behind it would mean.
+ */
+export class KeyPasses {
+  readonly #cache = new Map<string, KeyPass>();
+  readonly #dirty = new Set<KeyPass>();
+  /** Where the pruning stands, while there may be rows that the virtual time has passed. */
+  #prune: { queue: number; priority: number; key: string } | undefined;
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      get: db.prepare<[number, number, string], number>("select pass from key_pass where queue = ? and priority = ? and key = ?").pluck(),
+      set: db.prepare("insert or replace into key_pass values(?, ?, ?, ?)"),
+      delete: db.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
+      after: db.prepare<[number, number, string, number], { queue: number; priority: Priority; key: string; pass: number }>(
+        `select queue, priority, key, pass from key_pass where (queue, priority, key) > (?, ?, ?)
+         order by queue, priority, key limit ?`,
+      ),
+    };
+  }
+
+  /** Forgets what is in memory. */
+  reset(): void {
+    this.#cache.clear();
+    this.#dirty.clear();
+    this.#prune = { queue: 0, priority: 0, key: "" };
+  }
+
+  get(queue: QueueState, priority: Priority, key: string): number {
+    return this.#entry(queue, priority, key).pass;
+  }
+
+  set(queue: QueueState, priority: Priority, key: string, pass: number): void {
+    const entry = this.#entry(queue, priority, key);
+    entry.pass = pass;
+    this.#dirty.add(entry);
+  }
+
+  /** Writes what the transaction changed. */
+  flush(): void {
+    for (const { queue, priority, key, pass } of this.#dirty) {
+      if (pass > (queue.virtualTimes[priority] ?? 0)) {
+        this.#sql.set.run(queue.id, priority, key, pass);
+        this.#prune ??= { queue: 0, priority: 0, key: "" };
+      } else {
+        this.#sql.delete.run(queue.id, priority, key);
+      }
+    }
+    this.#dirty.clear();
+    if (this.#cache.size > maxCached) this.#cache.clear();
+  }
+
+  /** Whether rows may be behind their virtual time. */
+  get prunable(): boolean {
+    return this.#prune !== undefined;
+  }
+
+  /** Looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went. */
+  prune(limit: number, queueById: (id: number) => QueueState): number {
+    if (this.#prune === undefined) return 0;
+    const { queue, priority, key } = this.#prune;
+    const rows = this.#sql.after.all(queue, priority, key, limit);
+    let removed = 0;
+    for (const row of rows) {
+      if (row.pass > (queueById(row.queue).virtualTimes[row.priority] ?? 0)) continue;
+      this.#sql.delete.run(row.queue, row.priority, row.key);
+      removed += 1;
+    }
+    const last = rows.at(-1);
+    // A full page: go on behind it. Else begin again with the next write.
+    this.#prune = rows.length === limit && last !== undefined ? last : undefined;
+    return removed;
+  }
+
+  #entry(queue: QueueState, priority: Priority, key: string): KeyPass {
+    const cacheKey = `${queue.id}/${priority}/${key}`;
+    let entry = this.#cache.get(cacheKey);
+    if (entry === undefined) {
+      entry = { queue, priority, key, pass: this.#sql.get.get(queue.id, priority, key) ?? 0 };
+      this.#cache.set(cacheKey, entry);
+    } else if (entry.queue !== queue) {
+      // The queue was let go and loaded again meanwhile.
+      entry = { ...entry, queue };
+      this.#cache.set(cacheKey, entry);
+    }
+    return entry;
+  }
+}

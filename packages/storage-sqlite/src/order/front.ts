@@ -1,0 +1,57 @@
+import type Database from "better-sqlite3";
+import type { Place, Priority } from "@tq/matching-core";
+import type { QueueState } from "../queues.ts";
+
+/** A row of the front: a task, or the marker that stands for a heavy key's lanes. */
+export interface FrontRow extends Place {
+  /** 0 for a marker. */
+  readonly seq: number;
+  readonly key: string;
+  readonly marker: boolean;
+  readonly weight: number;
+  readonly since: number;
+}
+
+/** The index that claims order by: by (queue, priority, type), then pass, then place. */
+export class Front {
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      insert: db.prepare("insert into front values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      delete: db.prepare("delete from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?"),
+      since: db
+        .prepare<[number, number, string, number, number], number>(
+          "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?",
+        )
+        .pluck(),
+      after: db
+        .prepare<[number, number, string, number, number, number], [number, number, number, string, number, number, number]>(
+          `select pass, place, seq, key, marker, weight, since from front
+           where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) order by pass, place limit ?`,
+        )
+        .raw(),
+    };
+  }
+
+  insert(queue: QueueState, priority: Priority, type: string, row: FrontRow): void {
+    const { pass, place, seq, key, marker, weight, since } = row;
+    this.#sql.insert.run(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+  }
+
+  delete(queue: QueueState, priority: Priority, type: string, at: Place): boolean {
+    return this.#sql.delete.run(queue.id, priority, type, at.pass, at.place).changes > 0;
+  }
+
+  /** Since when the task at this place is ready; undefined if there is none. */
+  since(queue: QueueState, priority: Priority, type: string, at: Place): number | undefined {
+    return this.#sql.since.get(queue.id, priority, type, at.pass, at.place);
+  }
+
+  /** Up to `limit` rows behind a place, in order. */
+  after(queue: QueueState, priority: Priority, type: string, at: Place, limit: number): FrontRow[] {
+    return this.#sql.after
+      .all(queue.id, priority, type, at.pass, at.place, limit)
+      .map(([pass, place, seq, key, marker, weight, since]) => ({ pass, place, seq, key, marker: marker !== 0, weight, since }));
+  }
+}

@@ -1,0 +1,33 @@
+import type Database from "better-sqlite3";
+import { KeyPasses } from "./key-passes.ts";
+import { Kept } from "./kept.ts";
+import { Namespaces } from "./namespaces.ts";
+import { Numbers } from "./numbers.ts";
+import { Front } from "./order/front.ts";
+import { Lanes } from "./order/lanes.ts";
+import { Order } from "./order/order.ts";
+import { Queues } from "./queues.ts";
+import { SerialLines } from "./serial.ts";
+import { StartedTasks } from "./started.ts";
+import { TaskRows } from "./tasks.ts";
+import { Timers } from "./timers.ts";
+import type { Parts } from "./transaction.ts";
+
+/** Makes the parts over an open file. */
+export function openParts(db: Database.Database, random: () => number): Parts {
+  const namespaces = new Namespaces(db);
+  const passes = new KeyPasses(db);
+  return {
+    namespaces,
+    numbers: new Numbers(),
+    queues: new Queues(db, namespaces),
+    order: new Order(new Front(db), new Lanes(db), passes),
+    passes,
+    serial: new SerialLines(db),
+    started: new StartedTasks(db),
+    tasks: new TaskRows(db),
+    timers: new Timers(db),
+    kept: new Kept(db),
+    random,
+  };
+}

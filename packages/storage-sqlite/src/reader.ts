@@ -1,0 +1,147 @@
+import type { TaskQueue, TaskQueueKind, TaskState } from "@tq/matching-core";
+import type { Page, TaskFilter, TaskQueueRecord, TaskRecord } from "@tq/storage";
+import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns.ts";
+import type { FullTaskRow } from "./tasks.ts";
+import type { Parts } from "./transaction.ts";
+
+/** How many rows are looked at between two looks at whether the page is full. */
+const scanChunk = 500;
+
+/** Answers questions. Between transactions only: it reads what is committed. */
+export class Reader {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  getTasks(namespace: string, ids: readonly string[]): readonly (TaskRecord | undefined)[] {
+    const namespaceId = this.#parts.namespaces.idOf(namespace);
+    if (namespaceId === undefined) return ids.map(() => undefined);
+    return ids.map((id) => {
+      const row = this.#parts.tasks.byId(namespaceId, id);
+      return row === undefined ? undefined : this.#record(row);
+    });
+  }
+
+  listTasks(
+    namespace: string,
+    filter: TaskFilter,
+    page: { readonly size: number; readonly after?: string; readonly examine: number },
+  ): Page<TaskRecord> {
+    const namespaceId = this.#parts.namespaces.idOf(namespace);
+    if (namespaceId === undefined) return { items: [] };
+    const items: TaskRecord[] = [];
+    let after = page.after === undefined ? 0 : Number(page.after);
+    for (let examined = 0; examined < page.examine; ) {
+      const rows = this.#parts.tasks.scan(after, namespaceId, Math.min(scanChunk, page.examine - examined));
+      for (const row of rows) {
+        after = row.seq;
+        const record = this.#record(row);
+        if (!matches(record, filter)) continue;
+        items.push(record);
+        if (items.length === page.size) return { items, next: String(after) };
+      }
+      examined += rows.length;
+      if (rows.length < scanChunk && examined < page.examine) return { items };
+    }
+    return { items, next: String(after) };
+  }
+
+  listTaskQueues(
+    namespace: string,
+    filter: { readonly namePrefix: string; readonly kind?: TaskQueueKind },
+    page: { readonly size: number; readonly after?: string },
+  ): Page<TaskQueueRecord> {
+    const { queues } = this.#parts;
+    const found = queues.list(namespace, filter, page.size + 1, page.after);
+    const items = found.slice(0, page.size).map((state) => queues.describe(state));
+    const last = items.at(-1)?.queue;
+    const more = found.length > page.size && last !== undefined;
+    return { items, ...(more && { next: JSON.stringify([last.name, last.kind]) }) };
+  }
+
+  describeTaskQueue(queue: TaskQueue): TaskQueueRecord {
+    const state = this.#parts.queues.find(queue);
+    if (state !== undefined) return this.#parts.queues.describe(state);
+    return {
+      queue,
+      counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
+      byPriority: new Map(),
+      byType: new Map(),
+      waitForSerialKey: 0,
+      placedByType: new Map(),
+    };
+  }
+
+  countLeased(namespace: string, workerId: string, pollId: string): number {
+    const namespaceId = this.#parts.namespaces.idOf(namespace);
+    return namespaceId === undefined ? 0 : this.#parts.started.ofPoll(namespaceId, workerId, pollId).length;
+  }
+
+  #record(row: FullTaskRow): TaskRecord {
+    const { queues, started } = this.#parts;
+    const { queue } = queues.byId(row.queue);
+    const lease = started.get(row.seq);
+    const open = row.state === null;
+    const state: TaskState = row.state ?? (lease ? "started" : row.due_at === null ? "ready" : "scheduled");
+    return {
+      seq: row.seq,
+      id: row.id,
+      run: row.run,
+      queue,
+      type: row.type,
+      state,
+      attempt: row.attempts + (lease === undefined ? 0 : 1),
+      priority: row.priority,
+      fairnessKey: row.key,
+      fairnessWeight: row.weight,
+      ...(row.serial_key !== null && { serialKey: row.serial_key }),
+      addedAt: row.added_at,
+      ...(row.due_at !== null && { dueAt: row.due_at }),
+      waitsForSerialKey: state === "ready" && row.pass === null,
+      ...(lease && {
+        started: {
+          at: lease.startedAt,
+          workerId: lease.workerId,
+          leaseNo: lease.leaseNo,
+          leaseUntil: lease.leaseUntil,
+          cancelRequested: lease.cancel !== undefined,
+        },
+      }),
+      ...(!open && row.state !== null && { outcome: readOutcome(row.outcome, row.state, row.closed_at ?? 0) }),
+      ...(row.kept_until !== null && { keptUntil: row.kept_until }),
+      input: row.input,
+      ...(row.headers !== null && { headers: JSON.parse(row.headers) as Record<string, string> }),
+      ...readOptions(row.options, queue.kind, row.start_to_close_ms),
+      failedAttempts: readHistory(row.history),
+      ...(row.closed_task !== null && { closedTask: readClosedTask(row.closed_task) }),
+    };
+  }
+}
+
+/** Whether everything that the filter names holds. */
+function matches(task: TaskRecord, filter: TaskFilter): boolean {
+  const among = <Value>(values: readonly Value[] | undefined, value: Value) =>
+    values === undefined || values.length === 0 || values.includes(value);
+  const failure = task.outcome?.failure ?? task.failedAttempts.at(-1)?.failure;
+  const closedAt = task.outcome?.closedAt;
+  return (
+    (filter.queueName === undefined || task.queue.name === filter.queueName) &&
+    (filter.queueKind === undefined || task.queue.kind === filter.queueKind) &&
+    among(filter.states, task.state) &&
+    among(filter.types, task.type) &&
+    (filter.idPrefix === undefined || task.id.startsWith(filter.idPrefix)) &&
+    (filter.workerId === undefined || task.started?.workerId === filter.workerId) &&
+    among(filter.priorities, task.priority) &&
+    among(filter.fairnessKeys, task.fairnessKey) &&
+    among<string | undefined>(filter.serialKeys, task.serialKey) &&
+    (filter.addedAfter === undefined || task.addedAt > filter.addedAfter) &&
+    (filter.addedBefore === undefined || task.addedAt < filter.addedBefore) &&
+    (filter.closedAfter === undefined || (closedAt !== undefined && closedAt > filter.closedAfter)) &&
+    (filter.closedBefore === undefined || (closedAt !== undefined && closedAt < filter.closedBefore)) &&
+    (filter.failureType === undefined || failure?.type === filter.failureType) &&
+    (filter.failureText === undefined ||
+      failure?.message.toLowerCase().includes(filter.failureText.toLowerCase()) === true)
+  );
+}

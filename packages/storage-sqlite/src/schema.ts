@@ -1,0 +1,135 @@
+import type Database from "better-sqlite3";
+import { StoreError } from "@tq/storage";
+
+/** Marks the file as ours: "tq01" as SQLite's application_id. */
+const applicationId = 0x74713031;
+/** Grows with each change of the tables. A file of another version is refused, not guessed at. */
+const schemaVersion = 1;
+
+/*
+ * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
+ * so do `seq` and `lease_no`. Times are ms since the epoch. Priorities are 1 to 5.
+ */
+const tables = `
+  create table shard(
+    shard integer primary key, epoch integer not null,
+    now integer not null,            -- time of the last commit: it never goes back, also over a restart
+    numbers integer not null         -- last number given out
+  );
+  create table namespace(id integer primary key, name text not null unique, description text not null, created_at integer not null);
+  create table queue(
+    id integer primary key, namespace integer not null, name text not null, kind text not null,
+    virtual_times text not null,     -- JSON, one per priority
+    config text                      -- JSON; null: nothing was set
+  );
+  create unique index queue_name on queue(namespace, name, kind);
+
+  -- One row for each task, open or kept. Where an open one is follows from the other tables: in started, it is started;
+  -- with due_at, it is scheduled; else it is ready.
+  create table task(
+    seq integer primary key, namespace integer not null, id text not null, run integer not null,
+    queue integer not null, type text not null, priority integer not null, key text not null, weight real not null,
+    serial_key text, serial_place integer,
+    pass real, place integer,        -- its row in front, or in lane_row
+    added_at integer not null, due_at integer, start_to_close_ms integer,
+    attempts integer not null,       -- used in this run
+    returns integer not null,        -- unconfirmed deliveries in a row
+    answered integer,                -- lease number of the last answer that was accepted
+    state text, closed_at integer, kept_until integer,
+    headers text,                    -- JSON
+    options blob, outcome blob, history blob, heartbeat blob, closed_task blob,
+    input blob not null              -- last: SQLite reads a row from the front and stops early
+  );
+  create unique index task_id on task(namespace, id);
+
+  -- The only thing a claim orders by. A row is a task, or the marker of a heavy key that stands for its lanes.
+  create table front(
+    queue integer, priority integer, type text, pass real, place integer,
+    seq integer not null, key text not null, marker integer not null, weight real not null, since integer not null,
+    primary key(queue, priority, type, pass, place)
+  ) without rowid;
+  -- Later tasks of heavy or blocked keys, first in, first out.
+  create table lane_row(
+    queue integer, key text, priority integer, type text, place integer,
+    seq integer not null, weight real not null, since integer not null,
+    primary key(queue, key, priority, type, place)
+  ) without rowid;
+  -- A row for each lane that exists: where its marker is. Blocked lanes have none.
+  create table lane(
+    queue integer, key text, priority integer, type text,
+    marker_pass real not null, marker_place integer not null, blocked integer not null,
+    primary key(queue, key, priority, type)
+  ) without rowid;
+  -- The next pass of a key; gone once the virtual time has passed it.
+  create table key_pass(
+    queue integer, priority integer, key text, pass real not null, primary key(queue, priority, key)
+  ) without rowid;
+  -- When a limited key may dispatch again. Only while it is limited and not refilled.
+  create table key_limit(
+    queue integer, key text, next_at integer not null, wake_at integer, primary key(queue, key)
+  ) without rowid;
+  create index key_limit_wake on key_limit(queue, wake_at) where wake_at is not null;
+  -- Everyone in line for a serial key, the one at work included.
+  create table serial(
+    queue integer, key text, place integer, seq integer not null, since integer not null,
+    primary key(queue, key, place)
+  ) without rowid;
+
+  create table started(
+    seq integer primary key, lease_no integer not null, lease_ms integer not null, started_at integer not null,
+    worker text not null, poll text not null, pass real not null, place integer not null, since integer not null,
+    cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
+  );
+  -- What happens by time: a delay or back-off that ends, and the timeouts of waiting tasks.
+  create table timer(at integer, kind text, seq integer, primary key(at, kind, seq)) without rowid;
+  create table kept(until integer, seq integer, primary key(until, seq)) without rowid;
+  create table request(
+    namespace integer, id text, verb text not null, until integer not null, answer text not null,
+    primary key(namespace, id)
+  ) without rowid;
+  create index request_until on request(until);
+  create table event(
+    id integer primary key, namespace integer not null, at integer not null, actor text not null, reason text not null,
+    call text not null, queue_name text, queue_kind text, worker text, request text not null, changed integer not null
+  );
+
+  create table count(
+    queue integer, priority integer, type text, scheduled integer not null,
+    ready integer not null,          -- placed: in front or in a lane
+    waiting integer not null,        -- ready, but behind another of its serial key
+    started integer not null, dead integer not null,
+    primary key(queue, priority, type)
+  ) without rowid;
+  -- How many became ready in each 100 ms and still are.
+  create table age(queue integer, bucket integer, n integer not null, primary key(queue, bucket)) without rowid;
+`;
+
+/** Prepares the connection, and creates the tables in a new file. Throws StoreError "unusable" for a file that is not ours. */
+export function prepareSchema(db: Database.Database, path: string, now: number): void {
+  // WAL: one fsync a commit, and readers beside the writer. Set before anything else is read.
+  db.pragma("journal_mode = WAL");
+  // An acknowledgement follows its fsync: NORMAL would sync only at checkpoints.
+  db.pragma("synchronous = FULL");
+  // 64 MiB of pages: the upper levels of every index, and the tail of the hot ones.
+  db.pragma("cache_size = -65536");
+  db.pragma("temp_store = MEMORY");
+  const id = db.pragma("application_id", { simple: true });
+  const version = db.pragma("user_version", { simple: true });
+  if (id === applicationId && version === schemaVersion) return;
+  if (id === applicationId) {
+    throw new StoreError(
+      "unusable",
+      `${path} has the tables of version ${String(version)}; this server reads version ${schemaVersion}. ` +
+        "Use the tq version that wrote it, or another data folder.",
+    );
+  }
+  const empty = db.prepare("select count(*) from sqlite_master").pluck().get() === 0;
+  if (!empty) throw new StoreError("unusable", `${path} is a SQLite database of another program. Name another data folder.`);
+  db.transaction(() => {
+    db.exec(tables);
+    db.prepare("insert into shard values(0, 0, ?, 0)").run(now);
+    db.prepare("insert into namespace values(1, 'default', '', ?)").run(now);
+    db.pragma(`application_id = ${applicationId}`);
+    db.pragma(`user_version = ${schemaVersion}`);
+  })();
+}

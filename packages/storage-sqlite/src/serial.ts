@@ -1,0 +1,49 @@
+import type Database from "better-sqlite3";
+import type { QueueState } from "./queues.ts";
+
+/** A task in line for its serial key. */
+export interface InLine {
+  readonly place: number;
+  readonly seq: number;
+  /** When it became ready. */
+  readonly since: number;
+}
+
+/**
+ * The lines for serial keys: at most the first of each is placed or started. A task joins as it becomes ready for the
+ * first time, so that one that is delayed holds up nobody; a back-off keeps its turn.
+ */
+export class SerialLines {
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      first: db.prepare<[number, string], InLine>(
+        "select place, seq, since from serial where queue = ? and key = ? order by place limit 1",
+      ),
+      join: db.prepare("insert into serial values(?, ?, ?, ?, ?)"),
+      leave: db
+        .prepare<[number, string, number], number>("delete from serial where queue = ? and key = ? and place = ? returning since")
+        .pluck(),
+    };
+  }
+
+  /** Who is first. */
+  first(queue: QueueState, key: string): InLine | undefined {
+    return this.#sql.first.get(queue.id, key);
+  }
+
+  /** Joins at the end. Answers whether nobody was there. */
+  join(queue: QueueState, key: string, task: InLine): boolean {
+    const alone = this.first(queue, key) === undefined;
+    this.#sql.join.run(queue.id, key, task.place, task.seq, task.since);
+    return alone;
+  }
+
+  /** Leaves the line, from wherever in it. Answers since when the task was ready. */
+  leave(queue: QueueState, key: string, place: number): number {
+    const since = this.#sql.leave.get(queue.id, key, place);
+    if (since === undefined) throw new Error(`nobody stands at place ${place} in the line for ${key}`);
+    return since;
+  }
+}

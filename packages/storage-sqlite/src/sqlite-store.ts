@@ -1,0 +1,240 @@
+import Database from "better-sqlite3";
+import { StoreError, type Commit, type Committed, type NextDue, type Opened, type Operation, type OperationResult } from "@tq/storage";
+import { readOptions } from "./columns.ts";
+import { lockFile, type FileLock } from "./lock.ts";
+import { openParts } from "./parts.ts";
+import { Reader } from "./reader.ts";
+import { prepareSchema } from "./schema.ts";
+import { Transaction, type Parts } from "./transaction.ts";
+import { add } from "./verbs/add.ts";
+import { answer } from "./verbs/answer.ts";
+import { cancel } from "./verbs/cancel.ts";
+import { claimAll } from "./verbs/claim.ts";
+import { giveBack, renew, repoll } from "./verbs/leases.ts";
+import { createNamespace } from "./verbs/namespaces.ts";
+import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
+import type { Store } from "@tq/storage";
+
+/** How often rows of fairness keys that the virtual time has passed are looked for. */
+const pruneEveryMs = 10_000;
+
+/** Where the store lies, and what it needs from outside. */
+export interface SqliteStoreOptions {
+  /** The database file; its folder must exist. Beside it: `-wal`, `-shm` and `.lock`. */
+  readonly path: string;
+  /** A number in [0, 1), for the jitter of retries. */
+  readonly random: () => number;
+}
+
+interface Open {
+  readonly db: Database.Database;
+  readonly lock: FileLock;
+  readonly parts: Parts;
+  readonly reader: Reader;
+  readonly begin: Database.Statement;
+  readonly commit: Database.Statement;
+  readonly rollback: Database.Statement;
+  readonly changes: Database.Statement<[], number>;
+  readonly stamp: Database.Statement;
+  readonly epochNow: Database.Statement<[], number>;
+  now: number;
+  prunedAt: number;
+}
+
+/**
+ * The embedded store: one SQLite file, one connection, one shard.
+ *
+ * SQLite answers synchronously, so a commit blocks the process for its length, fsync included. That is what makes the
+ * group: everything that arrives meanwhile goes into the next one.
+ */
+export class SqliteStore implements Store {
+  readonly description: string;
+  readonly #options: SqliteStoreOptions;
+  #open: Open | undefined;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.description = `sqlite ${options.path}`;
+  }
+
+  async open(at: number): Promise<Opened> {
+    const { path, random } = this.#options;
+    const lock = lockFile(path);
+    try {
+      const db = openFile(path);
+      prepareSchema(db, path, at);
+      const row = db.prepare<[], { epoch: number; now: number; numbers: number }>("select epoch, now, numbers from shard").get();
+      if (row === undefined) throw new StoreError("unusable", `${path} has no shard row; it is damaged. Restore a backup.`);
+      const now = Math.max(at, row.now);
+      const epoch = row.epoch + 1;
+      db.prepare("update shard set epoch = ?, now = ?").run(epoch, now);
+      const parts = openParts(db, random);
+      parts.numbers.reset(row.numbers);
+      parts.namespaces.reset();
+      parts.passes.reset();
+      parts.queues.noteEmptyAtStart(now);
+      parts.started.reload(heartbeatMsOf, now);
+      this.#open = {
+        db,
+        lock,
+        parts,
+        reader: new Reader(parts),
+        begin: db.prepare("begin immediate"),
+        commit: db.prepare("commit"),
+        rollback: db.prepare("rollback"),
+        changes: db.prepare<[], number>("select total_changes()").pluck(),
+        stamp: db.prepare("update shard set now = ?, numbers = ? where epoch = ?"),
+        epochNow: db.prepare<[], number>("select epoch from shard").pluck(),
+        now,
+        prunedAt: now,
+      };
+      return { lease: { shard: 0, epoch }, now, nextDue: this.#nextDue(this.#open) };
+    } catch (error) {
+      lock.release();
+      throw translate(error, path);
+    }
+  }
+
+  async commit(commit: Commit): Promise<Committed> {
+    const open = this.#opened();
+    if (commit.lease.shard !== 0) throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
+    const now = Math.max(commit.now, open.now);
+    const tx = new Transaction(open.parts, now);
+    try {
+      open.begin.run();
+      if (open.epochNow.get() !== commit.lease.epoch) {
+        throw new StoreError("shard-lost", "another server has taken this store over; this one must stop");
+      }
+      const before = open.changes.get();
+      const results = commit.operations.map((operation) => carryOut(tx, operation));
+      const { outcomes, granted } = claimAll(tx, commit.plan(tx.touched));
+      open.parts.queues.flush(now);
+      open.parts.passes.flush();
+      // A transaction that changed nothing (an idle renewal) is not worth an fsync.
+      if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
+      open.commit.run();
+      open.now = now;
+      open.parts.queues.evict();
+      open.parts.order.lanes.evict();
+      return {
+        now,
+        results,
+        claims: outcomes,
+        granted,
+        closed: tx.closed,
+        notices: [...tx.notices.values()],
+        added: tx.added,
+        nextDue: this.#nextDue(open),
+      };
+    } catch (error) {
+      this.#undo(open);
+      throw translate(error, this.#options.path);
+    }
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    open.db.close();
+    open.lock.release();
+  }
+
+  getTasks: Store["getTasks"] = async (...args) => this.#opened().reader.getTasks(...args);
+  listTasks: Store["listTasks"] = async (...args) => this.#opened().reader.listTasks(...args);
+  listTaskQueues: Store["listTaskQueues"] = async (...args) => this.#opened().reader.listTaskQueues(...args);
+  describeTaskQueue: Store["describeTaskQueue"] = async (queue) => this.#opened().reader.describeTaskQueue(queue);
+  countLeased: Store["countLeased"] = async (...args) => this.#opened().reader.countLeased(...args);
+  listNamespaces: Store["listNamespaces"] = async () => this.#opened().parts.namespaces.all();
+  hasNamespace: Store["hasNamespace"] = async (name) => this.#opened().parts.namespaces.idOf(name) !== undefined;
+
+  /** Takes back a transaction that failed, and forgets everything in memory that it may have changed. */
+  #undo(open: Open): void {
+    if (open.db.inTransaction) open.rollback.run();
+    const { parts } = open;
+    parts.namespaces.reset();
+    parts.queues.reset();
+    parts.passes.reset();
+    parts.order.lanes.reset();
+    parts.started.reload(heartbeatMsOf, undefined);
+  }
+
+  #nextDue(open: Open): NextDue {
+    const { timers, started, kept, queues, passes } = open.parts;
+    const promote = timers.next();
+    const expire = started.nextDue();
+    const sweeps = [
+      kept.next(),
+      queues.nextRemoval(keepEmptyQueueMs),
+      passes.prunable ? open.prunedAt + pruneEveryMs : undefined,
+    ].filter((at) => at !== undefined);
+    return {
+      ...(promote !== undefined && { promote }),
+      ...(expire !== undefined && { expire }),
+      ...(sweeps.length > 0 && { sweep: Math.min(...sweeps) }),
+    };
+  }
+
+  #opened(): Open {
+    if (this.#open === undefined) throw new StoreError("unavailable", "the store is not open");
+    return this.#open;
+  }
+}
+
+function openFile(path: string): Database.Database {
+  try {
+    return new Database(path);
+  } catch (error) {
+    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function carryOut(tx: Transaction, operation: Operation): OperationResult {
+  switch (operation.verb) {
+    case "add":
+      return add(tx, operation);
+    case "answer":
+      return answer(tx, operation);
+    case "renew":
+      return renew(tx, operation);
+    case "return":
+      return giveBack(tx, operation);
+    case "repoll":
+      return repoll(tx, operation);
+    case "cancel":
+      return cancel(tx, operation);
+    case "promote":
+      return promote(tx, operation);
+    case "expire":
+      return expire(tx, operation);
+    case "sweep":
+      return sweep(tx, operation);
+    case "create-namespace":
+      return createNamespace(tx, operation);
+  }
+}
+
+function heartbeatMsOf(options: Buffer | null): number | undefined {
+  return options === null ? undefined : readOptions(options, "activity", null).timeouts.heartbeatMs;
+}
+
+/** What SQLite throws, as the contract has it. Anything else is a defect, and goes on as it is. */
+function translate(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  switch (error.code.split("_").slice(0, 2).join("_")) {
+    case "SQLITE_FULL":
+      return new StoreError("unavailable", `the disk of ${path} is full; free some space`, { cause: error });
+    case "SQLITE_READONLY":
+      return new StoreError("unavailable", `${path} cannot be written: it, or its folder, is read-only`, { cause: error });
+    case "SQLITE_IOERR":
+    case "SQLITE_BUSY":
+      return new StoreError("unavailable", `${path} cannot be written: ${error.message}`, { cause: error });
+    case "SQLITE_CANTOPEN":
+      return new StoreError("unusable", `${path} cannot be opened: ${error.message}`, { cause: error });
+    case "SQLITE_NOTADB":
+    case "SQLITE_CORRUPT":
+      return new StoreError("unusable", `${path} is not a SQLite database, or is damaged: ${error.message}`, { cause: error });
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,195 @@
+/*
+ * What is leased to workers. Started tasks are bounded by slots, so they are mirrored in memory: a token is checked, a
+ * lease renewed and a deadline kept without reading a row. The mirror is read anew when the store is opened, and after a
+ * transaction that failed.
+ *
+ * Renewals are not written at all: after a start every lease gets one full length from then (a worker could not renew
+ * while the server was away), so a stored renewal could never change what happens.
+ */
+import type Database from "better-sqlite3";
+import type { TaskRow } from "./tasks.ts";
+import { Deadlines, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
+
+/** A cancel that was asked for and not answered yet. */
+export interface CancelAsked {
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** A started task: all that is needed to answer, expire or return it without reading its row. */
+export interface Started {
+  readonly seq: number;
+  readonly leaseNo: number;
+  readonly leaseMs: number;
+  readonly startedAt: number;
+  readonly workerId: string;
+  readonly pollId: string;
+  /** Where it was dispatched from, and since when it was ready. */
+  readonly pass: number;
+  readonly place: number;
+  readonly since: number;
+  readonly namespaceId: number;
+  readonly queueId: number;
+  readonly type: string;
+  readonly priority: Priority;
+  readonly key: string;
+  readonly weight: number;
+  readonly startToCloseMs: number | null;
+  readonly heartbeatMs: number | undefined;
+  cancel: CancelAsked | undefined;
+  heartbeatAt: number;
+  /** When its lease ends unless it is renewed. */
+  leaseUntil: number;
+  /** Its row as it was dispatched, if that was in this run of the server. Rows do not change while they are started. */
+  readonly row: TaskRow | undefined;
+}
+
+/** When this attempt ends by time, whatever the lease. */
+export function attemptUntil(task: Started): number {
+  const byStart = task.startToCloseMs === null ? Infinity : task.startedAt + task.startToCloseMs;
+  const byHeartbeat = task.heartbeatMs === undefined ? Infinity : task.heartbeatAt + task.heartbeatMs;
+  return Math.min(byStart, byHeartbeat);
+}
+
+/** The tasks that are leased. */
+export class StartedTasks {
+  readonly #bySeq = new Map<number, Started>();
+  readonly #byPoll = new Map<string, Set<Started>>();
+  readonly #deadlines = new Deadlines<Started>();
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      insert: db.prepare("insert into started values(?, ?, ?, ?, ?, ?, ?, ?, ?, null, null, null, null)"),
+      delete: db.prepare("delete from started where seq = ?"),
+      cancel: db.prepare("update started set cancel_reason = ?, cancel_at = ? where seq = ?"),
+      heartbeat: db.prepare("update started set heartbeat_at = ?, heartbeat = ? where seq = ?"),
+      heartbeatOf: db.prepare<[number], Buffer | null>("select heartbeat from started where seq = ?").pluck(),
+      all: db.prepare<[], StartedRow>(
+        `select s.seq, s.lease_no as leaseNo, s.lease_ms as leaseMs, s.started_at as startedAt, s.worker as workerId,
+           s.poll as pollId, s.pass, s.place, s.since, s.cancel_reason, s.cancel_at, s.heartbeat_at,
+           t.namespace as namespaceId, t.queue as queueId, t.type, t.priority, t.key, t.weight,
+           t.start_to_close_ms as startToCloseMs, t.options
+         from started s join task t on t.seq = s.seq`,
+      ),
+    };
+  }
+
+  /** Reads the mirror anew. `now`: give every lease a full length from then; undefined: keep the ends that are known. */
+  reload(heartbeatMsOf: (options: Buffer | null) => number | undefined, now: number | undefined): void {
+    const known = new Map([...this.#bySeq].map(([seq, task]) => [seq, task.leaseUntil]));
+    for (const task of this.#bySeq.values()) this.#deadlines.delete(task);
+    this.#bySeq.clear();
+    this.#byPoll.clear();
+    for (const row of this.#sql.all.all()) {
+      const { cancel_reason, cancel_at, heartbeat_at, options, ...rest } = row;
+      const granted = row.startedAt + row.leaseMs;
+      this.#remember({
+        ...rest,
+        heartbeatMs: heartbeatMsOf(options),
+        cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
+        heartbeatAt: Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
+        row: undefined,
+        leaseUntil: now === undefined ? (known.get(row.seq) ?? granted) : leaseUntilAfterStart(granted, row.leaseMs, now),
+      });
+    }
+  }
+
+  /** The task, if this lease of it is current. */
+  current(lease: LeaseRef): Started | undefined {
+    const task = this.#bySeq.get(lease.seq);
+    return task?.leaseNo === lease.leaseNo ? task : undefined;
+  }
+
+  get(seq: number): Started | undefined {
+    return this.#bySeq.get(seq);
+  }
+
+  /** Everything leased to this worker by this poll. */
+  ofPoll(namespaceId: number, workerId: string, pollId: string): readonly Started[] {
+    return [...(this.#byPoll.get(`${namespaceId}\u0000${workerId}\u0000${pollId}`) ?? [])];
+  }
+
+  add(task: Started): void {
+    const { seq, leaseNo, leaseMs, startedAt, workerId, pollId, pass, place, since } = task;
+    this.#sql.insert.run(seq, leaseNo, leaseMs, startedAt, workerId, pollId, pass, place, since);
+    this.#remember(task);
+  }
+
+  delete(task: Started): void {
+    this.#sql.delete.run(task.seq);
+    this.#bySeq.delete(task.seq);
+    this.#deadlines.delete(task);
+    if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
+  }
+
+  /** Moves the end of a lease: one length from now. */
+  renew(task: Started, now: number): void {
+    // The deadline is looked at again when it comes; moving it at every renewal would be work for nothing.
+    task.leaseUntil = Math.max(task.leaseUntil, now + task.leaseMs);
+  }
+
+  askCancel(task: Started, reason: string, at: number): void {
+    task.cancel = { reason, at };
+    this.#sql.cancel.run(reason, at, task.seq);
+  }
+
+  heartbeat(task: Started, details: Uint8Array | undefined, now: number): void {
+    task.heartbeatAt = now;
+    if (details !== undefined) this.#sql.heartbeat.run(now, details, task.seq);
+  }
+
+  /** What its last heartbeat said. */
+  heartbeatDetails(task: Started): Buffer | undefined {
+    return this.#sql.heartbeatOf.get(task.seq) ?? undefined;
+  }
+
+  /** Up to `limit` tasks whose lease or attempt is over. Take them out, or they come again. */
+  due(now: number, limit: number): Started[] {
+    const due: Started[] = [];
+    while (due.length < limit) {
+      const [task] = this.#deadlines.takeDue(now, 1);
+      if (task === undefined) break;
+      const until = Math.min(task.leaseUntil, attemptUntil(task));
+      if (until <= now) due.push(task);
+      else this.#deadlines.set(task, until);
+    }
+    // Kept until the caller deletes them, should it fail.
+    for (const task of due) this.#deadlines.set(task, now);
+    return due;
+  }
+
+  /** When the next one may be over. */
+  nextDue(): number | undefined {
+    return this.#deadlines.next();
+  }
+
+  #remember(task: Started): void {
+    this.#bySeq.set(task.seq, task);
+    if (task.pollId !== "") keep(this.#byPoll, pollKey(task), task);
+    this.#deadlines.set(task, Math.min(task.leaseUntil, attemptUntil(task)));
+  }
+}
+
+interface StartedRow extends Omit<Started, "cancel" | "heartbeatAt" | "leaseUntil" | "heartbeatMs" | "row"> {
+  readonly cancel_reason: string | null;
+  readonly cancel_at: number | null;
+  readonly heartbeat_at: number | null;
+  readonly options: Buffer | null;
+}
+
+function pollKey(task: Started): string {
+  return `${task.namespaceId}\u0000${task.workerId}\u0000${task.pollId}`;
+}
+
+function keep(index: Map<string, Set<Started>>, key: string, task: Started): void {
+  const set = index.get(key);
+  if (set === undefined) index.set(key, new Set([task]));
+  else set.add(task);
+}
+
+function drop(index: Map<string, Set<Started>>, key: string, task: Started): void {
+  const set = index.get(key);
+  set?.delete(task);
+  if (set?.size === 0) index.delete(key);
+}

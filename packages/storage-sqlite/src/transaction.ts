@@ -1,0 +1,56 @@
+import type { TaskQueue } from "@tq/matching-core";
+import type { ClosedNotice, WorkerNotice } from "@tq/storage";
+import type { KeyPasses } from "./key-passes.ts";
+import type { Kept } from "./kept.ts";
+import type { Namespaces } from "./namespaces.ts";
+import type { Numbers } from "./numbers.ts";
+import type { Order } from "./order/order.ts";
+import type { Queues, QueueState } from "./queues.ts";
+import type { SerialLines } from "./serial.ts";
+import type { StartedTasks } from "./started.ts";
+import type { TaskRows } from "./tasks.ts";
+import type { Timers } from "./timers.ts";
+
+/** The parts of the shard: one for each family of tables. */
+export interface Parts {
+  readonly namespaces: Namespaces;
+  readonly numbers: Numbers;
+  readonly queues: Queues;
+  readonly order: Order;
+  readonly passes: KeyPasses;
+  readonly serial: SerialLines;
+  readonly started: StartedTasks;
+  readonly tasks: TaskRows;
+  readonly timers: Timers;
+  readonly kept: Kept;
+  /** A number in [0, 1): for jitter. */
+  readonly random: () => number;
+}
+
+/** A transaction that is under way: the parts, its time, and what it has to tell once it is on disk. */
+export class Transaction {
+  readonly parts: Parts;
+  readonly now: number;
+  /** Queues in which something became claimable. */
+  readonly touched = new Map<string, TaskQueue>();
+  readonly closed: ClosedNotice[] = [];
+  readonly notices = new Map<string, WorkerNotice>();
+  readonly added = new Map<string, number>();
+
+  constructor(parts: Parts, now: number) {
+    this.parts = parts;
+    this.now = now;
+  }
+
+  touch(queue: QueueState): void {
+    this.touched.set(queue.key, queue.queue);
+  }
+
+  notify(namespace: string, workerId: string): void {
+    this.notices.set(`${namespace}\u0000${workerId}`, { namespace, workerId });
+  }
+
+  countAdded(queue: QueueState): void {
+    this.added.set(queue.key, (this.added.get(queue.key) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,82 @@
+import { isDead } from "@tq/matching-core";
+import type { AddedTask, AddOperation, AddResult, NewTask, Refusal } from "@tq/storage";
+import { addTask } from "../life.ts";
+import type { IdHolder } from "../tasks.ts";
+import type { Transaction } from "../transaction.ts";
+import { once } from "./requests.ts";
+
+/** How many types of waiting tasks a queue may have: each costs memory while the queue is in use. */
+const maxTypes = 1_000;
+
+/** What is to be done about one task of a batch. */
+interface Planned {
+  readonly task: NewTask;
+  readonly holder: IdHolder | undefined;
+}
+
+/** Adds a batch: all of it, or none. */
+export function add(tx: Transaction, operation: AddOperation): AddResult {
+  return once<AddOperation>(
+    tx,
+    "add",
+    operation.request,
+    () => {
+      const checked = checkAdds(tx, operation.tasks);
+      if ("refused" in checked) return { verb: "add", refused: checked.refused };
+      return { verb: "add", added: checked.planned.map((planned) => carryOut(tx, planned)) };
+    },
+    (refused) => ({ verb: "add", refused }),
+  );
+}
+
+/** Looks, before anything is written, at whether all of these can be added. */
+export function checkAdds(
+  tx: Transaction,
+  tasks: readonly NewTask[],
+): { readonly planned: readonly Planned[] } | { readonly refused: Refusal } {
+  const { namespaces, queues, tasks: rows } = tx.parts;
+  const ids = new Set<string>();
+  const newTypes = new Map<string, Set<string>>();
+  const planned: Planned[] = [];
+  for (const [index, task] of tasks.entries()) {
+    const namespaceId = namespaces.idOf(task.queue.namespace);
+    if (namespaceId === undefined) return { refused: { reason: "namespace-not-found", index, subject: task.queue.namespace } };
+    // All tasks of a batch are of one namespace: the call names it.
+    if (ids.size === ids.add(task.id).size) return { refused: { reason: "duplicate-id", index, subject: task.id } };
+    const holder = rows.holder(namespaceId, task.id);
+    if (holder !== undefined && holder.state !== null && !replaces(task, holder.state)) {
+      return { refused: { reason: "task-id-taken", index, subject: task.id } };
+    }
+    const queue = queues.find(task.queue);
+    if (queue?.counts.has(task.type) !== true) {
+      const key = `${task.queue.kind}/${task.queue.name}`;
+      const types = newTypes.get(key) ?? new Set();
+      newTypes.set(key, types.add(task.type));
+      if (types.size + (queue?.counts.size ?? 0) > maxTypes) {
+        return { refused: { reason: "too-many-types", index, subject: task.type } };
+      }
+    }
+    planned.push({ task, holder });
+  }
+  return { planned };
+}
+
+/** Adds one task that was checked. */
+export function carryOut(tx: Transaction, { task, holder }: Planned): AddedTask {
+  const { parts } = tx;
+  if (holder === undefined) {
+    addTask(tx, task, 1);
+    return { id: task.id, run: 1, existed: false };
+  }
+  if (holder.state === null) return { id: task.id, run: holder.run, existed: true };
+  const old = parts.tasks.row(holder.seq);
+  if (old.kept_until !== null) parts.kept.dropTask(old.seq, old.kept_until);
+  if (isDead(holder.state)) parts.queues.bump(parts.queues.byId(old.queue), old.type, old.priority, "dead", -1);
+  parts.tasks.delete(old.seq);
+  addTask(tx, task, old.run + 1);
+  return { id: task.id, run: old.run + 1, existed: false };
+}
+
+function replaces(task: NewTask, state: NonNullable<IdHolder["state"]>): boolean {
+  return task.idPolicy === "allow" || (task.idPolicy === "allow-if-dead" && isDead(state));
+}

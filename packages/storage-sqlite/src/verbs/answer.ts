@@ -1,0 +1,83 @@
+import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord, NewTask } from "@tq/storage";
+import { closeStarted, failAttempt, returnTask } from "../life.ts";
+import type { Started } from "../started.ts";
+import type { Transaction } from "../transaction.ts";
+import { carryOut, checkAdds } from "./add.ts";
+import { cancelOne } from "./cancel.ts";
+import { once } from "./requests.ts";
+
+/** Answers attempts. */
+export function answer(tx: Transaction, operation: AnswerOperation): AnswerOperationResult {
+  return once<AnswerOperation>(
+    tx,
+    "answer",
+    operation.request,
+    () => ({ verb: "answer", statuses: operation.answers.map((one) => answerOne(tx, operation.namespace, one)) }),
+    (refused) => ({ verb: "answer", refused }),
+  );
+}
+
+function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatus {
+  const { parts } = tx;
+  const task = parts.started.current(one.lease);
+  if (task === undefined || task.namespaceId !== parts.namespaces.idOf(namespace)) {
+    const answered = parts.tasks.find(one.lease.seq)?.answered === one.lease.leaseNo;
+    return { status: answered ? "already-answered" : "lease-lost" };
+  }
+  switch (one.kind) {
+    case "completed":
+      return complete(tx, namespace, task, one.result, one.commands);
+    case "failed":
+      failAttempt(tx, task, one.failure, true);
+      break;
+    case "canceled":
+      cancelAttempt(tx, task, one.failure);
+      break;
+    case "released":
+      returnTask(tx, task, "released");
+      break;
+  }
+  return { status: "accepted" };
+}
+
+/** Gives way to a cancel request; without one having been made, it is a failure like any other. */
+function cancelAttempt(tx: Transaction, task: Started, failure: Parameters<typeof failAttempt>[2]): void {
+  if (task.cancel === undefined) {
+    failAttempt(tx, task, failure, true);
+    return;
+  }
+  const row = task.row ?? tx.parts.tasks.row(task.seq);
+  closeStarted(tx, task, "canceled", { failure }, { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history });
+}
+
+/** Completes a task and carries out its commands: all of it, or none. */
+function complete(
+  tx: Transaction,
+  namespace: string,
+  task: Started,
+  result: Uint8Array | undefined,
+  commands: readonly CommandRecord[],
+): AnswerStatus {
+  const row = task.row ?? tx.parts.tasks.row(task.seq);
+  const adds: { readonly task: NewTask; readonly commandIndex: number }[] = [];
+  for (const [commandIndex, command] of commands.entries()) {
+    if (command.command === "add") adds.push({ task: command.task, commandIndex });
+  }
+  const checked = checkAdds(tx, adds.map((one) => one.task));
+  if ("refused" in checked) {
+    return { status: "refused", commandIndex: adds[checked.refused.index]?.commandIndex ?? 0, refused: checked.refused };
+  }
+  let next = 0;
+  for (const command of commands) {
+    if (command.command === "cancel") {
+      cancelOne(tx, namespace, command.id, command.reason, false);
+      continue;
+    }
+    const planned = checked.planned[next++];
+    if (planned !== undefined) carryOut(tx, planned);
+  }
+  // A command may have canceled this very task with force; none can today, but the order costs nothing.
+  const use = { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history };
+  closeStarted(tx, task, "completed", { ...(result && { result }) }, use);
+  return { status: "accepted" };
+}

@@ -1,0 +1,69 @@
+import type {
+  CancelNotice,
+  RenewOperation,
+  RenewResult,
+  RepollOperation,
+  RepollResult,
+  ReturnOperation,
+  ReturnResult,
+} from "@tq/storage";
+import { dispatched, dispatchedBytes } from "../dispatch.ts";
+import { returnTask } from "../life.ts";
+import type { Transaction } from "../transaction.ts";
+
+/** Renews the leases that a worker names. Nothing is written, but for heartbeats: see started.ts. */
+export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
+  const { parts, now } = tx;
+  const namespaceId = parts.namespaces.idOf(operation.namespace);
+  const own = (lease: RenewOperation["leases"][number]) => {
+    const task = parts.started.current(lease);
+    return task?.namespaceId === namespaceId && task?.workerId === operation.workerId ? task : undefined;
+  };
+  const lost: RenewOperation["leases"][number][] = [];
+  const cancels: CancelNotice[] = [];
+  for (const lease of operation.leases) {
+    const task = own(lease);
+    if (task === undefined) {
+      lost.push(lease);
+      continue;
+    }
+    parts.started.renew(task, now);
+    if (task.cancel !== undefined) cancels.push({ lease, reason: task.cancel.reason, requestedAt: task.cancel.at });
+  }
+  for (const { lease, details } of operation.heartbeats) {
+    const task = own(lease);
+    if (task !== undefined) parts.started.heartbeat(task, details, now);
+  }
+  return { verb: "renew", lost, cancels };
+}
+
+/** Gives deliveries back that reached nobody. */
+export function giveBack(tx: Transaction, operation: ReturnOperation): ReturnResult {
+  let returned = 0;
+  // From the last: each goes back before the ones that were placed after it, whatever the order.
+  for (const lease of operation.leases) {
+    const task = tx.parts.started.current(lease);
+    if (task === undefined) continue;
+    returnTask(tx, task, operation.why);
+    returned += 1;
+  }
+  return { verb: "return", returned };
+}
+
+/** Answers a repeated poll with what it was given and still has. */
+export function repoll(tx: Transaction, operation: RepollOperation): RepollResult {
+  const { parts, now } = tx;
+  const namespaceId = parts.namespaces.idOf(operation.namespace);
+  if (namespaceId === undefined) return { verb: "repoll", tasks: [] };
+  let bytesLeft = operation.maxBytes;
+  const tasks: RepollResult["tasks"][number][] = [];
+  for (const task of parts.started.ofPoll(namespaceId, operation.workerId, operation.pollId)) {
+    const row = parts.tasks.full(task.seq);
+    bytesLeft -= dispatchedBytes(row);
+    if (bytesLeft < 0 && tasks.length > 0) break;
+    // It is the worker's from now: what it was granted went nowhere.
+    parts.started.renew(task, now);
+    tasks.push(dispatched(row, parts.queues.byId(task.queueId), task));
+  }
+  return { verb: "repoll", tasks };
+}

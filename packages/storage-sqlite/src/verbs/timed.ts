@@ -1,0 +1,67 @@
+import { serverFailure } from "@tq/matching-core";
+import type {
+  ExpireOperation,
+  ExpireResult,
+  PromoteOperation,
+  PromoteResult,
+  SweepOperation,
+  SweepResult,
+} from "@tq/storage";
+import { failAttempt, promoteTask, serverMade } from "../life.ts";
+import { attemptUntil, type Started } from "../started.ts";
+import type { Transaction } from "../transaction.ts";
+
+/** How long a queue that is empty, and has no configuration, keeps its row: a busy one is often empty for a moment. */
+export const keepEmptyQueueMs = 10_000;
+
+/** Makes tasks ready whose delay or back-off is over. */
+export function promote(tx: Transaction, operation: PromoteOperation): PromoteResult {
+  const { timers, tasks } = tx.parts;
+  const due = timers.due(tx.now, operation.limit);
+  for (const { at, kind, seq } of due) {
+    timers.clear(at, kind, seq);
+    promoteTask(tx, tasks.row(seq));
+  }
+  return { verb: "promote", promoted: due.length };
+}
+
+/** Ends attempts whose lease or time is over. */
+export function expire(tx: Transaction, operation: ExpireOperation): ExpireResult {
+  const due = tx.parts.started.due(tx.now, operation.limit);
+  for (const task of due) {
+    const namespace = tx.parts.namespaces.nameOf(task.namespaceId);
+    tx.notify(namespace, task.workerId);
+    failAttempt(tx, task, whatEnded(task, tx.now), false);
+  }
+  return { verb: "expire", expired: due.length };
+}
+
+function whatEnded(task: Started, now: number): ReturnType<typeof serverMade> {
+  if (attemptUntil(task) > now) {
+    const message = `the lease of ${task.leaseMs} ms was not renewed by worker ${task.workerId}`;
+    return serverMade(serverFailure.workerLost, message);
+  }
+  const byStart = task.startToCloseMs !== null && task.startedAt + task.startToCloseMs <= now;
+  return byStart
+    ? serverMade(serverFailure.startToClose, `the attempt took longer than its ${task.startToCloseMs} ms`)
+    : serverMade(serverFailure.heartbeat, `no heartbeat came for ${task.heartbeatMs} ms`);
+}
+
+/** Removes what has been kept long enough. */
+export function sweep(tx: Transaction, operation: SweepOperation): SweepResult {
+  const { kept, tasks, queues, passes } = tx.parts;
+  const due = kept.dueTasks(tx.now, operation.limit);
+  for (const { until, seq } of due) {
+    kept.dropTask(seq, until);
+    const row = tasks.row(seq);
+    if (row.state === "failed" || row.state === "timed-out") {
+      queues.bump(queues.byId(row.queue), row.type, row.priority, "dead", -1);
+    }
+    tasks.delete(seq);
+  }
+  let removed = due.length;
+  removed += kept.dropRequests(tx.now, operation.limit);
+  removed += queues.removeEmpty(tx.now, keepEmptyQueueMs, operation.limit);
+  removed += passes.prune(operation.limit, (id) => queues.byId(id));
+  return { verb: "sweep", removed };
+}

@@ -1,0 +1,245 @@
+import type { ClaimRequest, ClaimOutcome, LeaseRef, Offer, TaskQueue } from "@tq/matching-core";
+import type { DispatchedTask, Encoded, FailureRecord, NamespaceRecord, NewTask, OutcomeRecord } from "./records.ts";
+
+/** Remembers the answer of a call for ten minutes, in the transaction of its effect. */
+export interface RequestKey {
+  readonly namespace: string;
+  readonly id: string;
+}
+
+/**
+ * Adds a batch: all of it, or none. An id that is open is answered with the open task. The engine checks before it
+ * writes, so a refused batch leaves no trace.
+ */
+export interface AddOperation {
+  readonly verb: "add";
+  readonly tasks: readonly NewTask[];
+  readonly request?: RequestKey;
+}
+
+/** What became of one task of a batch. */
+export interface AddedTask {
+  readonly id: string;
+  readonly run: number;
+  readonly existed: boolean;
+}
+
+/** Why a batch, a command or a call was refused, and by which of its items. */
+export interface Refusal {
+  readonly reason:
+    | "namespace-not-found"
+    | "task-id-taken"
+    | "duplicate-id"
+    | "too-many-types"
+    | "request-id-reused";
+  /** Index of the item; 0 where the call as a whole is meant. */
+  readonly index: number;
+  /** The name or id that was refused. */
+  readonly subject: string;
+}
+
+export type AddResult =
+  | { readonly verb: "add"; readonly added: readonly AddedTask[] }
+  | { readonly verb: "add"; readonly refused: Refusal };
+
+/** What a completed workflow task asks for, in the transaction of its answer. */
+export type CommandRecord =
+  | { readonly command: "add"; readonly task: NewTask }
+  | { readonly command: "cancel"; readonly id: string; readonly reason: string };
+
+/** The four ways to answer an attempt. */
+export type Answer = { readonly lease: LeaseRef } & (
+  | { readonly kind: "completed"; readonly result?: Encoded; readonly commands: readonly CommandRecord[] }
+  | { readonly kind: "failed"; readonly failure: FailureRecord }
+  | { readonly kind: "canceled"; readonly failure: FailureRecord }
+  | { readonly kind: "released"; readonly reason: string; readonly toFallback: boolean }
+);
+
+/** Answers attempts, each fenced by its lease number. One bad item never fails the others. */
+export interface AnswerOperation {
+  readonly verb: "answer";
+  readonly namespace: string;
+  readonly answers: readonly Answer[];
+  readonly request?: RequestKey;
+}
+
+/** What became of one answer. */
+export type AnswerStatus =
+  | { readonly status: "accepted" }
+  | { readonly status: "already-answered" }
+  | { readonly status: "lease-lost" }
+  /** One of its commands was refused: nothing was done, and the lease stays. */
+  | { readonly status: "refused"; readonly commandIndex: number; readonly refused: Refusal };
+
+export type AnswerOperationResult =
+  | { readonly verb: "answer"; readonly statuses: readonly AnswerStatus[] }
+  | { readonly verb: "answer"; readonly refused: Refusal };
+
+/** Renews what a worker names of its leases, writing one row, and keeps its heartbeats. */
+export interface RenewOperation {
+  readonly verb: "renew";
+  readonly namespace: string;
+  readonly workerId: string;
+  readonly leases: readonly LeaseRef[];
+  readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
+}
+
+/** A cancel that was asked for and not answered yet. */
+export interface CancelNotice {
+  readonly lease: LeaseRef;
+  readonly reason: string;
+  readonly requestedAt: number;
+}
+
+export interface RenewResult {
+  readonly verb: "renew";
+  /** Those of the named that are not current any more. */
+  readonly lost: readonly LeaseRef[];
+  /** Every cancel request for the named, told before or not. */
+  readonly cancels: readonly CancelNotice[];
+}
+
+/** Gives deliveries back that reached nobody, each fenced by its lease number. */
+export interface ReturnOperation {
+  readonly verb: "return";
+  readonly leases: readonly LeaseRef[];
+  /**
+   * "undelivered": no byte of the answer was handed over; free. "unconfirmed": the worker did not mention it in time;
+   * free three times in a row, then it costs an attempt.
+   */
+  readonly why: "undelivered" | "unconfirmed";
+}
+
+export interface ReturnResult {
+  readonly verb: "return";
+  /** How many were still current, and went back. */
+  readonly returned: number;
+}
+
+/** Answers a repeated poll with those of its tasks that are still leased to its worker. */
+export interface RepollOperation {
+  readonly verb: "repoll";
+  readonly namespace: string;
+  readonly workerId: string;
+  readonly pollId: string;
+  readonly maxBytes: number;
+}
+
+export interface RepollResult {
+  readonly verb: "repoll";
+  readonly tasks: readonly DispatchedTask[];
+}
+
+/** Cancels tasks by id. */
+export interface CancelOperation {
+  readonly verb: "cancel";
+  readonly namespace: string;
+  readonly ids: readonly string[];
+  readonly force: boolean;
+  readonly reason: string;
+  readonly request?: RequestKey;
+}
+
+export type CancelStatus = "canceled" | "requested" | "already-closed" | "not-found";
+
+export type CancelResult =
+  | { readonly verb: "cancel"; readonly statuses: readonly CancelStatus[] }
+  | { readonly verb: "cancel"; readonly refused: Refusal };
+
+/** Makes up to `limit` tasks ready whose delay or back-off is over. */
+export interface PromoteOperation {
+  readonly verb: "promote";
+  readonly limit: number;
+}
+
+export interface PromoteResult {
+  readonly verb: "promote";
+  readonly promoted: number;
+}
+
+/** Ends up to `limit` attempts whose lease or time is over. */
+export interface ExpireOperation {
+  readonly verb: "expire";
+  readonly limit: number;
+}
+
+export interface ExpireResult {
+  readonly verb: "expire";
+  readonly expired: number;
+}
+
+/** Removes up to `limit` of what has been kept long enough: closed tasks, request ids, rows of queues that are empty. */
+export interface SweepOperation {
+  readonly verb: "sweep";
+  readonly limit: number;
+}
+
+export interface SweepResult {
+  readonly verb: "sweep";
+  readonly removed: number;
+}
+
+/** Creates a namespace. */
+export interface CreateNamespaceOperation {
+  readonly verb: "create-namespace";
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface CreateNamespaceResult {
+  readonly verb: "create-namespace";
+  readonly existed: boolean;
+  readonly namespace: NamespaceRecord;
+}
+
+/** One thing to do in a commit. */
+export type Operation =
+  | AddOperation
+  | AnswerOperation
+  | RenewOperation
+  | ReturnOperation
+  | RepollOperation
+  | CancelOperation
+  | PromoteOperation
+  | ExpireOperation
+  | SweepOperation
+  | CreateNamespaceOperation;
+
+/** What became of it: the result with the same verb. */
+export type OperationResult =
+  | AddResult
+  | AnswerOperationResult
+  | RenewResult
+  | ReturnResult
+  | RepollResult
+  | CancelResult
+  | PromoteResult
+  | ExpireResult
+  | SweepResult
+  | CreateNamespaceResult;
+
+/** The result type of an operation type. */
+export type ResultOf<O extends Operation> = Extract<OperationResult, { verb: O["verb"] }>;
+
+/** What to claim at the end of a commit, once its operations have said which queues they touched. */
+export interface ClaimOrder {
+  readonly offers: readonly Offer[];
+  readonly claims: readonly ClaimRequest[];
+}
+
+/** Decides what to claim. Called once a commit, inside its transaction, so a task can be added and leased in one. */
+export type PlanClaims = (touched: ReadonlyMap<string, TaskQueue>) => ClaimOrder;
+
+/** A task that closed in a commit. */
+export interface ClosedNotice {
+  readonly namespace: string;
+  readonly id: string;
+  readonly run: number;
+  readonly outcome: OutcomeRecord;
+}
+
+/** A cancel that a worker is to be told of, or a lease that was taken from it. */
+export interface WorkerNotice {
+  readonly namespace: string;
+  readonly workerId: string;
+}

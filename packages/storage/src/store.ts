@@ -1,0 +1,155 @@
+import type { ClaimOutcome, TaskQueue, TaskState, TaskQueueKind } from "@tq/matching-core";
+import type {
+  ClosedNotice,
+  Operation,
+  OperationResult,
+  PlanClaims,
+  WorkerNotice,
+} from "./operations.ts";
+import type { DispatchedTask, NamespaceRecord, TaskQueueRecord, TaskRecord } from "./records.ts";
+
+/**
+ * Part of the store that one server owns. Every commit names both; one whose epoch is not the present one is refused
+ * ({@link StoreError} "shard-lost"), so that an owner that was replaced can do no harm. SQLite has one shard, 0.
+ */
+export interface ShardLease {
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+/** Everything that goes into one transaction. */
+export interface Commit {
+  readonly lease: ShardLease;
+  /** Never less than the last one stored; the store moves it up to that if it is. */
+  readonly now: number;
+  readonly operations: readonly Operation[];
+  readonly plan: PlanClaims;
+}
+
+/** What a transaction did. All of it is on disk when this is seen. */
+export interface Committed {
+  /** The time that the transaction happened at. */
+  readonly now: number;
+  /** One for each operation, in order, with its verb. */
+  readonly results: readonly OperationResult[];
+  /** One for each claim of the plan, in order. */
+  readonly claims: readonly ClaimOutcome[];
+  /** For each offer of the plan, what it got. */
+  readonly granted: readonly (readonly DispatchedTask[])[];
+  readonly closed: readonly ClosedNotice[];
+  /** Workers with news: a cancel request, or a lease that was taken. */
+  readonly notices: readonly WorkerNotice[];
+  /** How many tasks were added, by taskQueueKey, for rates. Internal adds count too. */
+  readonly added: ReadonlyMap<string, number>;
+  /** When the earliest of promote, expire and sweep has something to do. Undefined: nothing is waited for. */
+  readonly nextDue: NextDue;
+}
+
+/** When each of the timed verbs next has something to do; absent: never, unless something changes. */
+export interface NextDue {
+  readonly promote?: number;
+  readonly expire?: number;
+  readonly sweep?: number;
+}
+
+/** Which tasks a list is about. What is absent matches all. */
+export interface TaskFilter {
+  readonly queueName?: string;
+  readonly queueKind?: TaskQueueKind;
+  readonly states?: readonly TaskState[];
+  readonly types?: readonly string[];
+  readonly idPrefix?: string;
+  readonly workerId?: string;
+  readonly priorities?: readonly number[];
+  readonly fairnessKeys?: readonly string[];
+  readonly serialKeys?: readonly string[];
+  readonly addedAfter?: number;
+  readonly addedBefore?: number;
+  readonly closedAfter?: number;
+  readonly closedBefore?: number;
+  readonly failureType?: string;
+  readonly failureText?: string;
+}
+
+/** One page of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Where the next page begins; absent: that was all. A page may be short and have a next one. */
+  readonly next?: string;
+}
+
+/** Answers questions, as of the last commit. Changes nothing. */
+export interface StoreReader {
+  /** Tasks by id; undefined for those that are unknown. */
+  getTasks(namespace: string, ids: readonly string[]): Promise<readonly (TaskRecord | undefined)[]>;
+  /** In order of adding. Looks at no more than `examine` tasks. */
+  listTasks(
+    namespace: string,
+    filter: TaskFilter,
+    page: { readonly size: number; readonly after?: string; readonly examine: number },
+  ): Promise<Page<TaskRecord>>;
+  /** Queues that have tasks or configuration, in order of name, then kind. */
+  listTaskQueues(
+    namespace: string,
+    filter: { readonly namePrefix: string; readonly kind?: TaskQueueKind },
+    page: { readonly size: number; readonly after?: string },
+  ): Promise<Page<TaskQueueRecord>>;
+  /** A queue that does not exist is described as empty. */
+  describeTaskQueue(queue: TaskQueue): Promise<TaskQueueRecord>;
+  /** How many of the tasks that a poll was given are still leased to its worker: whether repeating it has an answer. */
+  countLeased(namespace: string, workerId: string, pollId: string): Promise<number>;
+  listNamespaces(): Promise<readonly NamespaceRecord[]>;
+  hasNamespace(name: string): Promise<boolean>;
+}
+
+/** What opening the store found. */
+export interface Opened {
+  readonly lease: ShardLease;
+  /** At least the time asked for, and never less than the last one stored. */
+  readonly now: number;
+  readonly nextDue: NextDue;
+}
+
+/**
+ * The only place where tasks live. An engine is done when it passes the exercising suite (`@tq/storage/exercise`).
+ *
+ * An engine holds no decision of its own: what follows a failure, whose turn it is and where a task is placed are
+ * functions of the core that it calls inside its transaction.
+ */
+export interface Store extends StoreReader {
+  /** For people, such as "sqlite /var/lib/tq/tq.db". */
+  readonly description: string;
+  /**
+   * Takes the shard over: raises its epoch, so that an earlier owner is refused, and gives every lease found at least
+   * one full length from now. Throws {@link StoreError} "locked" if another process has the store open.
+   */
+  open(now: number): Promise<Opened>;
+  /**
+   * Carries out one transaction: the operations in order, then the claims that `plan` asks for. Resolves once it is on
+   * disk. If it rejects, nothing of it happened.
+   */
+  commit(commit: Commit): Promise<Committed>;
+  close(): Promise<void>;
+}
+
+/** Why the store did not do something. */
+export type StoreErrorCode =
+  /** Another process has it open. */
+  | "locked"
+  /** Somebody else has taken the shard over; this owner must stop. */
+  | "shard-lost"
+  /** It cannot write: disk full, read-only, I/O error. Nothing happened. */
+  | "unavailable"
+  /** The file is not one of ours, is damaged, or was written by a newer version. */
+  | "unusable";
+
+/** The one error class of the storage contract. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
