@@ -1,0 +1,2 @@
+export { ManualClock } from "./manual-clock.ts";
+export { TestServer, type TestServerOptions } from "./test-server.ts";
