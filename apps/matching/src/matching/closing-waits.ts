@@ -1,0 +1,54 @@
+import type { StoreReader, TaskRecord } from "@tq/storage";
+import type { Clock, ServerTime } from "../clock.ts";
+import type { Closings, Watch } from "./closings.ts";
+import type { WaitCall } from "./matching.ts";
+
+/**
+ * Reads tasks once they have closed, or the time is over.
+ *
+ * @param stopping whether the server takes nothing new: then the tasks are answered as they are
+ */
+export async function waitForTasks(
+  call: WaitCall,
+  reader: StoreReader,
+  closings: Closings,
+  clock: Clock,
+  time: ServerTime,
+  stopping: () => boolean,
+): Promise<readonly (TaskRecord | undefined)[]> {
+  const { namespace, ids, waitMs } = call;
+  if (waitMs === 0) return reader.getTasks(namespace, ids);
+  // Watched before it is read, so that nothing closes unseen in between.
+  const watch = closings.watch(namespace, ids);
+  const wake = (): void => watch.wake();
+  const until = time.now() + waitMs;
+  const cancelTimer = clock.after(waitMs, wake);
+  call.signal.addEventListener("abort", wake);
+  try {
+    const before = await reader.getTasks(namespace, ids);
+    while (!isOver(call, before, watch) && time.now() < until && !call.signal.aborted && !stopping())
+      await watch.next();
+    if (watch.outcomes.size === 0) return before;
+    const after = await reader.getTasks(namespace, ids);
+    return after.map((task, i) => task ?? removedAsItClosed(before[i], watch));
+  } finally {
+    cancelTimer();
+    call.signal.removeEventListener("abort", wake);
+    watch.stop();
+  }
+}
+
+/** Whether what was waited for has come. An unknown task counts as closed. */
+function isOver(call: WaitCall, before: readonly (TaskRecord | undefined)[], watch: Watch): boolean {
+  const isClosed = (id: string, i: number): boolean =>
+    watch.outcomes.has(id) || before[i] === undefined || before[i].outcome !== undefined;
+  return call.waitFor === "any" ? call.ids.some(isClosed) : call.ids.every(isClosed);
+}
+
+/** A task with retention 0: what it was, with how it ended. */
+function removedAsItClosed(last: TaskRecord | undefined, watch: Watch): TaskRecord | undefined {
+  const outcome = last === undefined ? undefined : watch.outcomes.get(last.id);
+  if (last === undefined || outcome === undefined) return undefined;
+  const { started: _started, dueAt: _dueAt, ...rest } = last;
+  return { ...rest, state: outcome.state, outcome };
+}

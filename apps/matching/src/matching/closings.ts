@@ -1,0 +1,66 @@
+import type { ClosedNotice, OutcomeRecord } from "@tq/storage";
+
+/** Who waits for which tasks to close. */
+export class Closings {
+  readonly #watchers = new Map<string, Set<Watch>>();
+
+  /** Begins to watch these ids. Stop it, or it stays. */
+  watch(namespace: string, ids: readonly string[]): Watch {
+    const watch = new Watch(() => {
+      for (const id of ids) {
+        const key = `${namespace}\u0000${id}`;
+        const watchers = this.#watchers.get(key);
+        watchers?.delete(watch);
+        if (watchers?.size === 0) this.#watchers.delete(key);
+      }
+    });
+    for (const id of ids) {
+      const key = `${namespace}\u0000${id}`;
+      const watchers = this.#watchers.get(key);
+      if (watchers === undefined) this.#watchers.set(key, new Set([watch]));
+      else watchers.add(watch);
+    }
+    return watch;
+  }
+
+  /** These have closed. */
+  publish(closed: readonly ClosedNotice[]): void {
+    if (this.#watchers.size === 0) return;
+    for (const { namespace, id, outcome } of closed) {
+      for (const watch of this.#watchers.get(`${namespace}\u0000${id}`) ?? []) watch.closed(id, outcome);
+    }
+  }
+
+  /** Nothing more will come: the server is stopping. */
+  wakeAll(): void {
+    for (const watchers of this.#watchers.values()) for (const watch of watchers) watch.wake();
+  }
+}
+
+/** What has closed since the watch began. */
+export class Watch {
+  readonly outcomes = new Map<string, OutcomeRecord>();
+  readonly stop: () => void;
+  #wake: (() => void) | undefined;
+
+  constructor(stop: () => void) {
+    this.stop = stop;
+  }
+
+  closed(id: string, outcome: OutcomeRecord): void {
+    this.outcomes.set(id, outcome);
+    this.wake();
+  }
+
+  /** Resolves when something closes, or the watch is woken. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  wake(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,307 @@
+/*
+ * The matching service: it takes calls, puts what they ask into commits, and wakes itself when the core or the store says
+ * so. All decisions are the core's or the store's; who waits for what is in the files beside this one.
+ */
+import { Workers, type LeaseRef, type TaskQueue } from "@tq/matching-core";
+import type { Committed, DispatchedTask, NextDue, Operation, OperationResult, ResultOf, Store } from "@tq/storage";
+import { ServerTime, type Clock } from "../clock.ts";
+import { Alarm } from "./alarm.ts";
+import { waitForTasks } from "./closing-waits.ts";
+import { Closings } from "./closings.ts";
+import { Confirmations } from "./confirmations.ts";
+import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
+import { ShuttingDown, type Matching, type QueueActivity, type ServiceHealth } from "./matching.ts";
+import { News } from "./news.ts";
+import { Rates } from "./rates.ts";
+import { renewAndHold } from "./renewals.ts";
+import { pollKey, WaitingPolls } from "./waiting-polls.ts";
+
+/** How many tasks one commit promotes, expires or removes, so that none takes long. */
+const timedLimit = 1_000;
+/** Least time between two sweeps that found little: removing things early is worth nothing. */
+const sweepEveryMs = 200;
+
+/** What the engine needs. */
+export interface EngineOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Of this run of the server. */
+  readonly instanceId: string;
+  /** The most bytes of an answer. */
+  readonly maxReplyBytes: number;
+  /** Called once if another server has taken the store over: this one must stop. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** The server behind the RPC handlers. Make one, `start` it, and `stop` it. */
+export class Engine implements Matching {
+  readonly #options: EngineOptions;
+  readonly #time: ServerTime;
+  readonly #workers = new Workers();
+  readonly #confirmations = new Confirmations();
+  readonly #closings = new Closings();
+  readonly #rates = new Rates();
+  readonly #news: News;
+  readonly #polls: WaitingPolls;
+  readonly #alarm: Alarm;
+  #running: { readonly group: GroupCommit; readonly epoch: number; readonly startedAt: number } | undefined;
+  #nextDue: NextDue = {};
+  #sweepNotBefore = 0;
+  #draining = false;
+
+  constructor(options: EngineOptions) {
+    const { clock, store, instanceId, maxReplyBytes } = options;
+    this.#options = options;
+    this.#time = new ServerTime(clock);
+    this.#news = new News(instanceId);
+    this.#alarm = new Alarm(clock, this.#time, () => this.#ring());
+    this.#polls = new WaitingPolls({
+      time: this.#time,
+      workers: this.#workers,
+      confirmations: this.#confirmations,
+      rates: this.#rates,
+      maxReplyBytes,
+      countLeased: async ({ worker, pollId }) => store.countLeased(worker.namespace, worker.workerId, pollId),
+      repoll: async (operation) => (await this.#submit(operation)).tasks,
+      giveBack: (tasks) => this.#giveBack(tasks),
+      arrived: () => this.#pollArrived(),
+    });
+  }
+
+  /** Opens the store and begins to work. Throws StoreError if another server has it. */
+  async start(): Promise<void> {
+    const { store, clock } = this.#options;
+    const opened = await store.open(this.#time.now());
+    this.#time.atLeast(opened.now);
+    const group = new GroupCommit(store, opened.lease, clock, this.#time, this.#participant());
+    this.#running = { group, epoch: opened.lease.epoch, startedAt: this.#time.now() };
+    this.#nextDue = opened.nextDue;
+    this.#setAlarm();
+  }
+
+  /** Takes nothing new; answers everyone who waits; what is in flight is committed. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#polls.endAll();
+    this.#news.end();
+    this.#closings.wakeAll();
+    await this.#running?.group.stop();
+  }
+
+  /** Drains and closes the store. */
+  async stop(): Promise<void> {
+    await this.drain();
+    this.#alarm.clear();
+    this.#running = undefined;
+    await this.#options.store.close();
+  }
+
+  now(): number {
+    return this.#time.now();
+  }
+
+  add: Matching["add"] = async (operation) => this.#submit(operation);
+  cancel: Matching["cancel"] = async (operation) => this.#submit(operation);
+  createNamespace: Matching["createNamespace"] = async (operation) => this.#submit(operation);
+
+  answer: Matching["answer"] = async (operation, { workerId, receivedPollIds }) => {
+    const { namespace, answers } = operation;
+    this.#mentioned(namespace, workerId, receivedPollIds, answers);
+    const worker = this.#workers.get(namespace, workerId);
+    if (worker !== undefined) this.#workers.calledAgain(worker, this.now());
+    return this.#submit(operation);
+  };
+
+  poll: Matching["poll"] = async (call) => {
+    const { namespace, workerId } = call.worker;
+    const group = this.#group();
+    const worker = this.#workers.seen(call.worker, this.now());
+    this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
+    // Before the poll in the same commit, so that a slot is free before it is filled.
+    const answering = call.answers === undefined ? undefined : group.submit(call.answers);
+    const polling = this.#polls.wait(call, worker);
+    const [answered, tasks] = await Promise.all([answering, polling]);
+    if (answered !== undefined && "refused" in answered) {
+      this.#giveBack(tasks ?? []);
+      return { kind: "refused", refused: answered.refused };
+    }
+    if (tasks === undefined) return { kind: "superseded" };
+    return {
+      kind: "answered",
+      tasks,
+      statuses: answered?.statuses ?? [],
+      registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
+      drainRequested: false,
+    };
+  };
+
+  renew: Matching["renew"] = async (call) => {
+    const { namespace, workerId } = call.worker;
+    const { clock } = this.#options;
+    const worker = this.#workers.seen(call.worker, this.now());
+    const leases = call.leases.map((lease) => ({ lease }));
+    this.#mentioned(namespace, workerId, call.receivedPollIds, leases);
+    const renewed = await renewAndHold(
+      call,
+      workerKey(namespace, workerId),
+      this.#news,
+      clock,
+      this.#time,
+      async (heartbeats) => this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats }),
+    );
+    const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
+    return { ...renewed, drainRequested: false, registrationsWanted };
+  };
+
+  shutdownWorker(namespace: string, workerId: string): void {
+    const worker = this.#workers.get(namespace, workerId);
+    if (worker === undefined) return;
+    worker.shuttingDown = true;
+    this.#polls.endOf(worker);
+  }
+
+  getTasks: Matching["getTasks"] = async (call) => {
+    const { store, clock } = this.#options;
+    this.#group();
+    return waitForTasks(call, store, this.#closings, clock, this.#time, () => this.#draining);
+  };
+
+  get reader(): Store {
+    return this.#options.store;
+  }
+
+  activityOf(queue: TaskQueue): QueueActivity {
+    const free = this.#polls.freeSlots(queue);
+    const workers = this.#workers
+      .ofQueue(queue)
+      .map((worker) => ({ ...worker, freeSlots: free.get(worker.workerId) ?? 0 }));
+    return { ...this.#rates.of(queue, this.now()), workers };
+  }
+
+  polledQueues(namespace: string): readonly TaskQueue[] {
+    return this.#workers.queuesOf(namespace);
+  }
+
+  get waitingPolls(): number {
+    return this.#polls.size;
+  }
+
+  get liveWorkers(): number {
+    return this.#workers.size;
+  }
+
+  services(): readonly ServiceHealth[] {
+    const group = this.#running?.group;
+    const { lastProgressAt = 0, lastError = "" } = group ?? {};
+    return [{ name: "group-commit", running: group !== undefined, lastProgressAt, lastError }];
+  }
+
+  get info(): Matching["info"] {
+    const { store, instanceId } = this.#options;
+    const { epoch, startedAt } = this.#running ?? { epoch: 0, startedAt: 0 };
+    return { storage: store.description, epoch, instanceId, startedAt };
+  }
+
+  /** The worker says that these polls' answers have arrived, and names deliveries that it has. */
+  #mentioned(
+    namespace: string,
+    workerId: string,
+    pollIds: readonly string[],
+    having: readonly { readonly lease: LeaseRef }[],
+  ): void {
+    for (const id of pollIds) this.#confirmations.confirmPoll(pollKey(namespace, workerId, id));
+    this.#confirmations.confirm(having.map(({ lease }) => lease));
+  }
+
+  /** These reached nobody: they go back at once. */
+  #giveBack(tasks: readonly DispatchedTask[]): void {
+    if (tasks.length === 0 || this.#running === undefined) return;
+    const leases = tasks.map(({ lease }) => lease);
+    this.#confirmations.confirm(leases);
+    // If it cannot be written now, their leases end by themselves; the trouble shows in the health of the commits.
+    this.#running.group.submit({ verb: "return", leases, why: "undelivered" }).catch(() => undefined);
+  }
+
+  #pollArrived(): void {
+    if (this.#polls.wantsClaim) this.#running?.group.wake();
+    this.#setAlarm();
+  }
+
+  #participant(): CommitParticipant {
+    const polls = this.#polls;
+    return {
+      get wantsClaim() {
+        return polls.wantsClaim;
+      },
+      timedOperations: (now) => this.#timedOperations(now),
+      plan: (touched, now) => polls.plan(touched, now),
+      committed: (committed, timed) => this.#committed(committed, timed),
+      shardLost: (error) => this.#options.onFatal(error),
+    };
+  }
+
+  #timedOperations(now: number): readonly Operation[] {
+    const { promote, expire, sweep } = this.#nextDue;
+    const operations: Operation[] = [];
+    // Should the commit fail, their leases still end by themselves.
+    const overdue = this.#confirmations.takeOverdue(now);
+    if (overdue.length > 0) operations.push({ verb: "return", leases: overdue, why: "unconfirmed" });
+    if (expire !== undefined && expire <= now) operations.push({ verb: "expire", limit: timedLimit });
+    if (promote !== undefined && promote <= now) operations.push({ verb: "promote", limit: timedLimit });
+    if (sweep !== undefined && Math.max(sweep, this.#sweepNotBefore) <= now)
+      operations.push({ verb: "sweep", limit: timedLimit });
+    return operations;
+  }
+
+  #committed(committed: Committed, timed: readonly OperationResult[]): void {
+    const { now } = committed;
+    this.#polls.committed(committed);
+    for (const [key, tasks] of committed.added) this.#rates.added(key, tasks, now);
+    this.#closings.publish(committed.closed);
+    for (const { namespace, workerId } of committed.notices) this.#news.publish(workerKey(namespace, workerId));
+    this.#nextDue = committed.nextDue;
+    const swept = timed.find((result) => result.verb === "sweep");
+    if (swept !== undefined) this.#sweepNotBefore = now + (swept.removed >= timedLimit ? 0 : sweepEveryMs);
+    this.#endOverdue();
+  }
+
+  /** Ends what is over by time alone. */
+  #endOverdue(): void {
+    const now = this.now();
+    this.#polls.endOverdue(now);
+    for (const worker of this.#workers.takeGone(now)) this.#news.forget(workerKey(worker.namespace, worker.workerId));
+    this.#setAlarm();
+  }
+
+  /** What the store wants to be woken for, at the earliest. */
+  #storeDue(): number {
+    const { promote = Infinity, expire = Infinity, sweep = Infinity } = this.#nextDue;
+    const confirm = this.#confirmations.nextWake() ?? Infinity;
+    return Math.min(promote, expire, Math.max(sweep, this.#sweepNotBefore), confirm);
+  }
+
+  #setAlarm(): void {
+    if (this.#running === undefined) return;
+    this.#alarm.setToEarliest([this.#storeDue(), this.#polls.nextWake(), this.#workers.nextWake()]);
+  }
+
+  #ring(): void {
+    const now = this.now();
+    // A commit ends what is overdue when it is done.
+    if (this.#storeDue() <= now || this.#polls.wantsClaimBy(now)) this.#running?.group.wake();
+    else this.#endOverdue();
+  }
+
+  async #submit<O extends Operation>(operation: O): Promise<ResultOf<O>> {
+    return this.#group().submit(operation);
+  }
+
+  #group(): GroupCommit {
+    if (this.#draining || this.#running === undefined) throw new ShuttingDown();
+    return this.#running.group;
+  }
+}
+
+function workerKey(namespace: string, workerId: string): string {
+  return `${namespace}\u0000${workerId}`;
+}

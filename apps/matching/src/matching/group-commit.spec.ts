@@ -1,0 +1,128 @@
+import { StoreError, type Commit, type Committed, type Operation, type Store } from "@tq/storage";
+import { describe, expect, test, vi } from "vitest";
+import { ServerTime, type Clock } from "../clock.ts";
+import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
+
+const clock: Clock = {
+  wallNow: () => 1_000,
+  monotonicNow: () => 0,
+  after: () => () => undefined,
+  soon: (callback) => void setImmediate(callback),
+};
+
+/** A store that answers each operation with its verb, and calls `during` inside every commit. */
+function fakeStore(during: (commit: Commit) => void | Promise<void> = () => undefined) {
+  const commits: Commit[] = [];
+  const commit = async (commit: Commit): Promise<Committed> => {
+    commits.push(commit);
+    await during(commit);
+    commit.plan(new Map());
+    const results = commit.operations.map(({ verb }) => ({ verb, promoted: 0 }));
+    return {
+      now: commit.now,
+      results,
+      claims: [],
+      granted: [],
+      closed: [],
+      notices: [],
+      added: new Map(),
+      nextDue: {},
+    } as unknown as Committed;
+  };
+  return { commits, store: { commit } as unknown as Store };
+}
+
+function participant(more: Partial<CommitParticipant> = {}): CommitParticipant {
+  return {
+    timedOperations: () => [],
+    plan: () => ({ offers: [], claims: [] }),
+    committed: () => undefined,
+    wantsClaim: false,
+    shardLost: () => undefined,
+    ...more,
+  };
+}
+
+function make(store: Store, of: CommitParticipant = participant()): GroupCommit {
+  return new GroupCommit(store, { shard: 0, epoch: 1 }, clock, new ServerTime(clock), of);
+}
+
+const promote: Operation = { verb: "promote", limit: 1 };
+
+describe("group commit", () => {
+  test("what arrives together goes into one commit", async () => {
+    const { commits, store } = fakeStore();
+    const group = make(store);
+    await Promise.all([group.submit(promote), group.submit(promote), group.submit(promote)]);
+    expect(commits.map(({ operations }) => operations.length)).toEqual([3]);
+  });
+
+  test("what arrives while a commit is under way goes into the next one", async () => {
+    const later: Promise<unknown>[] = [];
+    const { commits, store } = fakeStore(() => {
+      if (commits.length === 1) later.push(group.submit(promote), group.submit(promote));
+    });
+    const group = make(store);
+    await group.submit(promote);
+    await Promise.all(later);
+    expect(commits.map(({ operations }) => operations.length)).toEqual([1, 2]);
+  });
+
+  test("an operation is answered only after its commit", async () => {
+    const finish = Promise.withResolvers<void>();
+    const group = make(fakeStore(async () => finish.promise).store);
+    let answered = false;
+    const submitted = group.submit(promote).then(() => (answered = true));
+    await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    expect(answered).toBe(false);
+    finish.resolve();
+    expect(await submitted).toBe(true);
+  });
+
+  test("an operation that makes the commit throw fails alone", async () => {
+    const poison: Operation = { verb: "sweep", limit: 0 };
+    const { store } = fakeStore(({ operations }) => {
+      if (operations.includes(poison)) throw new Error("a defect");
+    });
+    const group = make(store);
+    const [first, bad, last] = await Promise.allSettled([
+      group.submit(promote),
+      group.submit(poison),
+      group.submit(promote),
+    ]);
+    expect([first.status, bad.status, last.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  });
+
+  test("where the store cannot write, everything in the commit is refused, and the next one is tried", async () => {
+    let full = true;
+    const { store } = fakeStore(() => {
+      if (full) throw new StoreError("unavailable", "the disk is full");
+    });
+    const group = make(store);
+    await expect(group.submit(promote)).rejects.toMatchObject({ code: "unavailable" });
+    expect(group.lastError).toBe("the disk is full");
+    full = false;
+    await expect(group.submit(promote)).resolves.toMatchObject({ verb: "promote" });
+    expect(group.lastError).toBe("");
+  });
+
+  test("the loss of the shard is reported", async () => {
+    const shardLost = vi.fn<(error: StoreError) => void>();
+    const { store } = fakeStore(() => {
+      throw new StoreError("shard-lost", "gone");
+    });
+    await expect(make(store, participant({ shardLost })).submit(promote)).rejects.toMatchObject({ code: "shard-lost" });
+    expect(shardLost).toHaveBeenCalledOnce();
+  });
+
+  test("stop carries out what was submitted, and nothing after it", async () => {
+    const { commits, store } = fakeStore();
+    const group = make(store);
+    const submitted = group.submit(promote);
+    await group.stop();
+    await submitted;
+    group.wake();
+    await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    expect(commits).toHaveLength(1);
+  });
+});

@@ -1,0 +1,156 @@
+import type { LiveWorker, TaskQueue, WorkerCall } from "@tq/matching-core";
+import type {
+  AddOperation,
+  AddResult,
+  AnswerOperation,
+  AnswerOperationResult,
+  AnswerStatus,
+  CancelNotice,
+  CancelOperation,
+  CancelResult,
+  CreateNamespaceOperation,
+  CreateNamespaceResult,
+  DispatchedTask,
+  Encoded,
+  Refusal,
+  StoreReader,
+  TaskRecord,
+} from "@tq/storage";
+import type { LeaseRef } from "@tq/matching-core";
+
+/** What becomes of an answer on its way to the client; see PollCall.delivery. */
+export interface Delivery {
+  /** Calls back once, if the connection went away before a byte of the answer was handed to the transport. */
+  onUndelivered(callback: () => void): void;
+}
+
+/** One long poll, checked and with its defaults filled in. */
+export interface PollCall {
+  readonly worker: WorkerCall;
+  /** Empty: the poll cannot be repeated. */
+  readonly pollId: string;
+  readonly queues: readonly TaskQueue[];
+  readonly maxTasks: number;
+  readonly leaseMs: number;
+  /** Undefined: the lease alone counts. */
+  readonly confirmWithinMs?: number;
+  /** How long to hold it, jitter and the caller's deadline already taken off. 0 answers at once. */
+  readonly waitMs: number;
+  readonly receivedPollIds: readonly string[];
+  readonly answers?: AnswerOperation;
+  /** Aborts when the caller is gone or gives up. */
+  readonly signal: AbortSignal;
+  readonly delivery: Delivery;
+}
+
+/** How a poll ended. */
+export type PollReply =
+  | {
+      readonly kind: "answered";
+      readonly tasks: readonly DispatchedTask[];
+      readonly statuses: readonly AnswerStatus[];
+      readonly registrationsWanted: boolean;
+      readonly drainRequested: boolean;
+    }
+  /** Another poll with its id has taken its place. */
+  | { readonly kind: "superseded" }
+  /** The answers that it carried were refused as a whole. */
+  | { readonly kind: "refused"; readonly refused: Refusal };
+
+/** One renewal, possibly held open for news. */
+export interface RenewCall {
+  readonly worker: WorkerCall;
+  readonly leases: readonly LeaseRef[];
+  readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
+  readonly receivedPollIds: readonly string[];
+  /** How long it may be held open; 0 answers at once. */
+  readonly holdMs: number;
+  /** Opaque, from the last reply; empty the first time. */
+  readonly noticesSeen: string;
+  readonly signal: AbortSignal;
+}
+
+export interface RenewReply {
+  readonly lost: readonly LeaseRef[];
+  readonly cancels: readonly CancelNotice[];
+  readonly drainRequested: boolean;
+  readonly registrationsWanted: boolean;
+  readonly noticesSeen: string;
+}
+
+/** Waits for tasks to close. */
+export interface WaitCall {
+  readonly namespace: string;
+  readonly ids: readonly string[];
+  /** 0 answers at once. */
+  readonly waitMs: number;
+  readonly waitFor: "all" | "any";
+  readonly signal: AbortSignal;
+}
+
+/** What memory knows of a queue, beside what the store does. */
+export interface QueueActivity {
+  readonly addsPerSecond: number;
+  readonly dispatchesPerSecond: number;
+  readonly workers: readonly (LiveWorker & {
+    /** Slots that its waiting polls offer to this queue. */
+    readonly freeSlots: number;
+    /** Tasks of this queue that it holds, where that is known. */
+    readonly started?: number;
+  })[];
+}
+
+/** How a background service does. */
+export interface ServiceHealth {
+  readonly name: string;
+  readonly running: boolean;
+  readonly lastProgressAt: number;
+  readonly lastError: string;
+}
+
+/**
+ * The server behind the RPC handlers: everything here is in records of the core and the store, nothing in messages.
+ *
+ * A call that changes something resolves once it is on disk. It rejects with StoreError where the store could not do
+ * it (nothing happened), or with {@link ShuttingDown}.
+ */
+export interface Matching {
+  /** The present time of the server, in ms since the epoch. */
+  now(): number;
+  add(operation: AddOperation): Promise<AddResult>;
+  answer(
+    operation: AnswerOperation,
+    from: { readonly workerId: string; readonly receivedPollIds: readonly string[] },
+  ): Promise<AnswerOperationResult>;
+  cancel(operation: CancelOperation): Promise<CancelResult>;
+  createNamespace(operation: CreateNamespaceOperation): Promise<CreateNamespaceResult>;
+  poll(call: PollCall): Promise<PollReply>;
+  renew(call: RenewCall): Promise<RenewReply>;
+  /** The worker is going: ends its waiting polls, empty. */
+  shutdownWorker(namespace: string, workerId: string): void;
+  /** In the order of `ids`; undefined for those that are unknown. */
+  getTasks(call: WaitCall): Promise<readonly (TaskRecord | undefined)[]>;
+  /** Everything else that is only read. */
+  readonly reader: StoreReader;
+  activityOf(queue: TaskQueue): QueueActivity;
+  /** Queues that live workers poll, whether or not the store knows them. */
+  polledQueues(namespace: string): readonly TaskQueue[];
+  readonly waitingPolls: number;
+  readonly liveWorkers: number;
+  services(): readonly ServiceHealth[];
+  /** Which store, its epoch, this run of the server. */
+  readonly info: {
+    readonly storage: string;
+    readonly epoch: number;
+    readonly instanceId: string;
+    readonly startedAt: number;
+  };
+}
+
+/** The server takes nothing new: it is stopping. */
+export class ShuttingDown extends Error {
+  override readonly name = "ShuttingDown";
+  constructor() {
+    super("the server is shutting down");
+  }
+}

@@ -1,0 +1,217 @@
+/*
+ * The polls that wait, from their arrival to their answer. Each has three ends: it gets tasks, it is answered empty (its
+ * time is over, its caller is gone, its worker or the server stops), or another poll with its id takes its place.
+ */
+import {
+  Matcher,
+  taskQueueKey,
+  type ClaimPlan,
+  type LiveWorker,
+  type TaskQueue,
+  type WaitingPoll,
+  type Workers,
+} from "@tq/matching-core";
+import type { ClaimOrder, Committed, DispatchedTask, RepollOperation } from "@tq/storage";
+import type { ServerTime } from "../clock.ts";
+import type { Confirmations } from "./confirmations.ts";
+import type { PollCall } from "./matching.ts";
+import type { Rates } from "./rates.ts";
+
+/** Room in an answer for what is not tasks. */
+const replyOverheadBytes = 64 * 1024;
+
+/** What waiting polls need from the engine around them. */
+export interface PollSurroundings {
+  readonly time: ServerTime;
+  readonly workers: Workers;
+  readonly confirmations: Confirmations;
+  readonly rates: Rates;
+  readonly maxReplyBytes: number;
+  /** How many tasks that this poll was given are still leased to its worker. */
+  readonly countLeased: (call: PollCall) => Promise<number>;
+  readonly repoll: (operation: RepollOperation) => Promise<readonly DispatchedTask[]>;
+  /** Gives deliveries back that reached nobody. */
+  readonly giveBack: (tasks: readonly DispatchedTask[]) => void;
+  /** A poll began to wait: there may be something to claim, or to wake for. */
+  readonly arrived: () => void;
+}
+
+interface Poll extends WaitingPoll {
+  readonly call: PollCall;
+  readonly worker: LiveWorker;
+  readonly key: string;
+  end(tasks: readonly DispatchedTask[] | undefined): void;
+}
+
+/** Collects waiting polls, plans what to claim for them, and answers them. */
+export class WaitingPolls {
+  readonly #surroundings: PollSurroundings;
+  readonly #matcher = new Matcher<Poll>();
+  /** Those that have an id, by worker and id. */
+  readonly #byKey = new Map<string, Poll>();
+  #plan: ClaimPlan<Poll> = { polls: [], claims: [] };
+  #ended = false;
+
+  constructor(surroundings: PollSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  get size(): number {
+    return this.#matcher.size;
+  }
+
+  /** Whether there is something to claim. */
+  get wantsClaim(): boolean {
+    return this.#matcher.hot;
+  }
+
+  /** Waits for tasks. Undefined: another poll took its place. */
+  async wait(call: PollCall, worker: LiveWorker): Promise<readonly DispatchedTask[] | undefined> {
+    const registrations = this.#surroundings.workers.registrationsOf(worker);
+    if (registrations === undefined || worker.shuttingDown) return [];
+    const key = pollKey(call.worker.namespace, call.worker.workerId, call.pollId);
+    if (call.pollId !== "") {
+      this.#byKey.get(key)?.end(undefined);
+      const again = await this.#givenBefore(call, key);
+      if (again.length > 0) return again;
+    }
+    if (call.signal.aborted || this.#ended) return [];
+    return this.#begin(call, worker, key, registrations);
+  }
+
+  /** What to claim, now that these queues were touched. */
+  plan(touched: ReadonlyMap<string, TaskQueue>, now: number): ClaimOrder {
+    this.#matcher.touch(touched.keys());
+    this.#plan = this.#matcher.plan(now);
+    return { offers: this.#plan.polls.map(({ offer }) => offer), claims: this.#plan.claims };
+  }
+
+  /** The plan was carried out: answers those that got something. */
+  committed(committed: Committed): void {
+    this.#matcher.settle(this.#plan, committed.claims);
+    this.#plan.polls.forEach((poll, i) => {
+      const tasks = committed.granted[i] ?? [];
+      if (tasks.length > 0) this.#granted(poll, tasks, committed.now);
+    });
+    this.#plan = { polls: [], claims: [] };
+  }
+
+  /** Answers empty what has waited long enough. */
+  endOverdue(now: number): void {
+    for (const poll of this.#matcher.takeEnded(now)) poll.end([]);
+  }
+
+  /** Answers a worker's polls empty: it is going. */
+  endOf(worker: LiveWorker): void {
+    for (const queue of worker.queues.values()) {
+      for (const poll of this.#matcher.pollsOf(queue)) if (poll.worker === worker) poll.end([]);
+    }
+  }
+
+  /** Answers all of them empty, and those that still come: the server is stopping. */
+  endAll(): void {
+    this.#ended = true;
+    for (const poll of this.#matcher.takeAll()) poll.end([]);
+  }
+
+  /** Slots that waiting polls offer to a queue, by worker. */
+  freeSlots(queue: TaskQueue): ReadonlyMap<string, number> {
+    const free = new Map<string, number>();
+    for (const { worker, offer } of this.#matcher.pollsOf(queue)) {
+      free.set(worker.workerId, (free.get(worker.workerId) ?? 0) + offer.slots);
+    }
+    return free;
+  }
+
+  /** When a poll ends by time, at the latest. */
+  nextWake(): number | undefined {
+    return this.#matcher.nextWake();
+  }
+
+  /** Whether the moment has come at which a claim that found nothing is to be tried again. */
+  wantsClaimBy(now: number): boolean {
+    return this.#matcher.wakesBy(now);
+  }
+
+  async #begin(
+    call: PollCall,
+    worker: LiveWorker,
+    key: string,
+    registrations: NonNullable<ReturnType<Workers["registrationsOf"]>>,
+  ): Promise<readonly DispatchedTask[] | undefined> {
+    const { time, workers, maxReplyBytes, arrived } = this.#surroundings;
+    return new Promise((resolve) => {
+      let waits = true;
+      const end = (tasks: readonly DispatchedTask[] | undefined): void => {
+        if (!waits) return;
+        waits = false;
+        this.#matcher.delete(poll);
+        if (this.#byKey.get(key) === poll) this.#byKey.delete(key);
+        call.signal.removeEventListener("abort", gone);
+        workers.pollClosed(worker, time.now());
+        resolve(tasks);
+      };
+      const gone = (): void => end([]);
+      const poll: Poll = {
+        call,
+        worker,
+        key,
+        end,
+        offer: {
+          workerId: call.worker.workerId,
+          pollId: call.pollId,
+          leaseMs: call.leaseMs,
+          slots: call.maxTasks,
+          maxBytes: maxReplyBytes - replyOverheadBytes,
+        },
+        queues: call.queues.map((queue) => ({ queue, types: registrations[queue.kind] })),
+        until: time.now() + call.waitMs,
+      };
+      call.signal.addEventListener("abort", gone);
+      if (call.pollId !== "") this.#byKey.set(key, poll);
+      workers.pollOpened(worker, call.queues);
+      this.#matcher.add(poll);
+      // Others wait for the same, so there is nothing: no commit is needed to know it.
+      if (call.waitMs === 0 && !this.wantsClaim) end([]);
+      else arrived();
+    });
+  }
+
+  /** The tasks that this poll was given when it was made before, and that are still leased to it. */
+  async #givenBefore(call: PollCall, key: string): Promise<readonly DispatchedTask[]> {
+    const { countLeased, repoll, maxReplyBytes } = this.#surroundings;
+    if ((await countLeased(call)) === 0) return [];
+    const { namespace, workerId } = call.worker;
+    const maxBytes = maxReplyBytes - replyOverheadBytes;
+    const tasks = await repoll({ verb: "repoll", namespace, workerId, pollId: call.pollId, maxBytes });
+    this.#onTheirWay(call, key, tasks);
+    return tasks;
+  }
+
+  #granted(poll: Poll, tasks: readonly DispatchedTask[], now: number): void {
+    const { rates, giveBack } = this.#surroundings;
+    for (const { queue } of tasks) rates.dispatched(taskQueueKey(queue), 1, now);
+    // It may have gone while the commit was under way, in an engine that does not block.
+    if (!this.#matcher.has(poll)) {
+      giveBack(tasks);
+      return;
+    }
+    this.#onTheirWay(poll.call, poll.key, tasks);
+    poll.end(tasks);
+  }
+
+  #onTheirWay(call: PollCall, key: string, tasks: readonly DispatchedTask[]): void {
+    if (tasks.length === 0) return;
+    const { time, confirmations, giveBack } = this.#surroundings;
+    if (call.confirmWithinMs !== undefined) {
+      const leases = tasks.map(({ lease }) => lease);
+      confirmations.expect(key, leases, time.now() + call.confirmWithinMs);
+    }
+    call.delivery.onUndelivered(() => giveBack(tasks));
+  }
+}
+
+/** Names a poll of a worker. */
+export function pollKey(namespace: string, workerId: string, pollId: string): string {
+  return `${namespace}\u0000${workerId}\u0000${pollId}`;
+}

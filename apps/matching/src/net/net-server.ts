@@ -1,0 +1,178 @@
+/*
+ * One port for HTTP/1.1 and HTTP/2 without TLS. A listener of its own takes the connections, looks at their first bytes,
+ * and hands each to Node's http or http2 server, neither of which listens.
+ */
+import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { sniffHttpVersion } from "./http-version.ts";
+import { explainListenFailure } from "./listen-error.ts";
+import { createRequestListener } from "./request-listener.ts";
+
+/** Where a server listens, and what it answers. */
+export interface NetServerOptions {
+  readonly host: string;
+  /** 0 takes any port that is free. */
+  readonly port: number;
+  readonly routes: (router: ConnectRouter) => void;
+}
+
+/** Where a server listens. */
+export interface NetAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Such as "http://127.0.0.1:7333". */
+  readonly url: string;
+}
+
+/** A connection that says nothing is closed after so long. */
+const silenceMs = 60_000;
+/** An idle HTTP/1.1 connection is kept for so long: longer than a poll, so that a worker's next call finds it open. */
+const keepAliveMs = 75_000;
+/** The header of a request must be there within so long. */
+const headersTimeoutMs = 60_000;
+/** Of one HTTP/2 connection: room for the requests that may arrive on it at once. In MB, as Node counts. */
+const maxSessionMemoryMb = 256;
+/** Bytes that a peer may send ahead, for each stream and for the connection: a large batch does not wait for round trips. */
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 16 * 1024 * 1024;
+/** Calls at once on one connection: all polls of a large process. */
+const maxStreams = 10_000;
+
+/** Listens on a port, and answers there. */
+export class NetServer {
+  readonly #options: NetServerOptions;
+  readonly #listener: Server;
+  readonly #http1: HttpServer;
+  readonly #http2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  /** Those of them that speak HTTP/2; their sessions close them. */
+  readonly #http2Sockets = new WeakSet<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  /** HTTP/1.1 connections on which a request is under way, with its response. */
+  readonly #busy = new Map<Socket, ServerResponse>();
+  #address: NetAddress | undefined;
+  #stopping = false;
+
+  constructor(options: NetServerOptions) {
+    this.#options = options;
+    const answer = createRequestListener(options.routes);
+    this.#http1 = createHttpServer(
+      { keepAliveTimeout: keepAliveMs, headersTimeout: headersTimeoutMs },
+      (request, response) => {
+        this.#trackRequest(request.socket, response);
+        answer(request, response);
+      },
+    );
+    this.#http2 = createHttp2Server(
+      {
+        maxSessionMemory: maxSessionMemoryMb,
+        settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams: maxStreams },
+      },
+      answer,
+    );
+    this.#http2.on("session", (session) => this.#trackSession(session));
+    this.#listener = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Where it listens. Throws before {@link start}. */
+  get address(): NetAddress {
+    if (this.#address === undefined) throw new Error("the server does not listen yet");
+    return this.#address;
+  }
+
+  /** Begins to listen. Rejects with {@link ListenError}. */
+  async start(): Promise<NetAddress> {
+    const { host, port } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#listener.once("error", reject);
+    try {
+      this.#listener.listen({ host, port }, resolve);
+      await promise;
+    } catch (cause) {
+      throw explainListenFailure(cause, host, port);
+    } finally {
+      this.#listener.off("error", reject);
+    }
+    // A connection that cannot be taken (too many open files) is lost; those that are open go on.
+    this.#listener.on("error", () => undefined);
+    // The http server watches over header timeouts once it listens, which it never does by itself here.
+    this.#http1.emit("listening");
+    this.#address = addressOf(this.#listener.address(), host);
+    return this.#address;
+  }
+
+  /**
+   * Takes no more connections, lets what is under way end for up to `graceMs`, and closes. Calls that arrive meanwhile on
+   * connections that are open are still answered, each as the last one of its connection.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // Calls back once every connection has closed, or at once if it never listened.
+    this.#listener.close(() => resolve());
+    this.#http1.close();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets) {
+      const response = this.#busy.get(socket);
+      if (response !== undefined) closeAfter(response);
+      else if (!this.#http2Sockets.has(socket)) socket.destroy();
+    }
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    // Resets are the client's business; 'close' follows.
+    socket.on("error", () => undefined);
+    socket.setTimeout(silenceMs, () => socket.destroy());
+    sniffHttpVersion(socket, (version) => {
+      socket.setTimeout(0);
+      socket.removeAllListeners("timeout");
+      if (version === "http2") {
+        // Its session takes over what lies in the socket's buffer by itself; flowing, the socket would lose that.
+        this.#http2Sockets.add(socket);
+        this.#http2.emit("connection", socket);
+      } else {
+        this.#http1.emit("connection", socket);
+        socket.resume();
+      }
+    });
+  }
+
+  #trackRequest(socket: Socket, response: ServerResponse): void {
+    this.#busy.set(socket, response);
+    response.once("close", () => {
+      if (this.#busy.get(socket) === response) this.#busy.delete(socket);
+      if (this.#stopping) socket.destroySoon();
+    });
+    if (this.#stopping) closeAfter(response);
+  }
+
+  #trackSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.once("close", () => this.#sessions.delete(session));
+    // A peer that breaks the protocol has its connection closed; 'close' follows.
+    session.on("error", () => undefined);
+    session.setLocalWindowSize(connectionWindowBytes);
+    if (this.#stopping) session.close();
+  }
+}
+
+/** The connection ends with this response. */
+function closeAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader("connection", "close");
+}
+
+function addressOf(address: AddressInfo | string | null, host: string): NetAddress {
+  if (address === null || typeof address === "string") throw new Error("the server listens on no port");
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return { host, port: address.port, url: `http://${shown}:${address.port}` };
+}

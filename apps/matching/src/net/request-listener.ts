@@ -1,0 +1,124 @@
+/*
+ * From a Node request to Connect and back. This is connect-node's adapter with five things added: a request that cannot
+ * be understood at all does no harm to the server, the fate of each answer is known (HttpDelivery), a refusal reaches a
+ * client that is still sending, refusals on the level of HTTP say what to do, and nothing is printed.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { createConnectRouter, createContextValues, type ConnectRouter } from "@connectrpc/connect";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { wasRead } from "../errors/boundary.ts";
+import { deliveryKey } from "../rpc/delivery.ts";
+import { HttpDelivery } from "./http-delivery.ts";
+
+/** A request over either version of HTTP. */
+export type AnyRequest = IncomingMessage | Http2ServerRequest;
+/** Its response. */
+export type AnyResponse = ServerResponse | Http2ServerResponse;
+
+const greeting =
+  "This is tq, a task queue service. It speaks Connect, gRPC and gRPC-Web on this port: try `tq queue ls`, or `buf curl` with server reflection.\n";
+
+/** What the statuses mean that Connect answers without a word. */
+const explanations: Readonly<Record<number, string>> = {
+  405: "Calls are made with POST.",
+  415: "Send a Content-Type that is one of application/json, application/proto, application/grpc and application/grpc-web; for `curl`, -H 'Content-Type: application/json'.",
+  505: "This call streams both ways, which needs HTTP/2; for `buf curl`, --http2-prior-knowledge.",
+};
+
+/** Answers the requests to these routes. */
+export function createRequestListener(
+  routes: (router: ConnectRouter) => void,
+): (request: AnyRequest, response: AnyResponse) => void {
+  const router = createConnectRouter();
+  routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return (request, response) => {
+    const path = request.url?.split("?", 1)[0] ?? "";
+    const handler = handlers.get(path);
+    if (handler === undefined) {
+      if (path === "/" && (request.method === "GET" || request.method === "HEAD")) say(response, 200, greeting);
+      else
+        say(
+          response,
+          404,
+          `There is nothing at ${path}. Calls go to /<service>/<method>, such as /tq.v1.TaskService/AddTasks.\n`,
+        );
+      return;
+    }
+    const delivery = new HttpDelivery();
+    response.once("close", () => delivery.connectionClosed());
+    // A write to a connection that has gone; there is nobody left to tell.
+    response.on("error", () => undefined);
+    answer(handler, delivery, request, response).catch(() => abandon(response));
+  };
+}
+
+type Handler = ReturnType<typeof createConnectRouter>["handlers"][number];
+
+async function answer(
+  handler: Handler,
+  delivery: HttpDelivery,
+  request: AnyRequest,
+  response: AnyResponse,
+): Promise<void> {
+  const values = createContextValues().set(deliveryKey, delivery);
+  let universalRequest;
+  try {
+    universalRequest = universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    say(response, 400, "The request has no usable Host header.\n");
+    return;
+  }
+  // Reading stops early where a request is refused. Were the request destroyed then, as is usual, the refusal would be lost.
+  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  const universalResponse = await handler({ ...universalRequest, body });
+  if (!wasRead(values)) await discardRest(request);
+  // Between here and the first byte there are no events, so what is open now is open then.
+  if (isGone(request, response)) {
+    delivery.connectionClosed();
+    return;
+  }
+  delivery.handedOver();
+  const explanation = explanations[universalResponse.status];
+  if (universalResponse.body === undefined && explanation !== undefined) {
+    universalResponse.header?.forEach((value, name) => response.setHeader(name, value));
+    say(response, universalResponse.status, `${explanation}\n`);
+    return;
+  }
+  await universalResponseToNodeResponse(universalResponse, response);
+}
+
+/** How much of a request that was refused unread is still taken in. */
+const discardedAtMost = 256 * 1024 * 1024;
+
+/** Lets a client finish sending what is refused: many read no answer before they have, and report a broken connection. */
+async function discardRest(request: AnyRequest): Promise<void> {
+  if (request.readableEnded || request.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let bytes = 0;
+  request.on("data", (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes > discardedAtMost) request.destroy();
+  });
+  request.once("end", resolve);
+  request.once("close", resolve);
+  await promise;
+}
+
+function isGone(request: AnyRequest, response: AnyResponse): boolean {
+  return "stream" in response ? response.stream.destroyed || response.stream.closed : request.socket.destroyed;
+}
+
+/** Ends a response that went wrong on its way out: its status is sent, or it is cut off where it is. */
+function abandon(response: AnyResponse): void {
+  if (response.headersSent) response.destroy();
+  else say(response, 500, "The answer could not be sent.\n");
+}
+
+function say(response: AnyResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader("content-type", "text/plain; charset=utf-8");
+  response.end(text);
+}

@@ -1,0 +1,49 @@
+import type { AddTasksRequest } from "@tq/proto";
+import type { AddOperation, NewTask } from "@tq/storage";
+import { CallRefused } from "../errors/call-refused.ts";
+import { bounds } from "../validation/bounds.ts";
+import { limitItems } from "../validation/numbers.ts";
+import { Violations } from "../validation/violations.ts";
+import { readNewTask } from "./new-task.ts";
+import { readRequestKey } from "./request-key.ts";
+import type { Writable } from "./writable.ts";
+
+/** A batch to add, every task of it checked. Throws {@link CallRefused} with all that is wrong. */
+export function readAddTasks(request: AddTasksRequest, namespace: string, makeId: () => string): AddOperation {
+  const violations = new Violations();
+  const key = readRequestKey(request.requestId, namespace, violations);
+  const tasks: NewTask[] = [];
+  if (limitItems(request.tasks.length, bounds.tasksPerAdd, "tasks", violations)) {
+    const reader = { namespace, violations, makeId };
+    for (let i = 0; i < request.tasks.length; i++) {
+      const message = request.tasks[i];
+      if (message === undefined) continue;
+      violations.within("tasks", i);
+      tasks.push(readNewTask(message, "named", reader));
+    }
+  }
+  violations.throwIfAny();
+  refuseDuplicates(tasks);
+  const operation: Writable<AddOperation> = { verb: "add", tasks };
+  if (key !== undefined) operation.request = key;
+  return operation;
+}
+
+function refuseDuplicates(tasks: readonly NewTask[]): void {
+  if (tasks.length < 2) return;
+  const ids = new Set<string>();
+  for (let i = 0; i < tasks.length; i++) {
+    const id = tasks[i]?.id ?? "";
+    ids.add(id);
+    if (ids.size > i) continue;
+    const first = tasks.findIndex((task) => task.id === id);
+    const reason = "DUPLICATE_ID_IN_BATCH";
+    throw new CallRefused(reason, {
+      subject: id,
+      fields: [
+        { reason, field: `tasks[${first}].id`, description: `is the same as tasks[${i}].id` },
+        { reason, field: `tasks[${i}].id`, description: `is the same as tasks[${first}].id` },
+      ],
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import type { Command, NewTask as NewTaskMessage, StartTimer } from "@tq/proto";
+import { defaultRetryPolicy } from "@tq/matching-core";
+import type { CommandRecord, NewTask } from "@tq/storage";
+import { bounds } from "../validation/bounds.ts";
+import { readDurationMs, readPriority, upToTenYears } from "../validation/numbers.ts";
+import { allowName, allowText, requireName } from "../validation/strings.ts";
+import { readNewTask, readTaskHeaders, type NewTaskReader } from "./new-task.ts";
+import { readPayloads } from "./payload.ts";
+import { readTaskQueue, type KindRule } from "./task-queue.ts";
+import { readTimeouts } from "./timeouts.ts";
+import type { Writable } from "./writable.ts";
+
+/** Path of the commands inside an answer. */
+export const commandsPath = "completed.commands";
+
+/** The i-th command of an answer, checked; undefined (and a violation) if it says nothing. */
+export function readCommand({ command }: Command, index: number, reader: NewTaskReader): CommandRecord | undefined {
+  const { violations } = reader;
+  switch (command.case) {
+    case "addTask":
+      return readAdd(command.value.task, "named", `add_task.task`, index, reader);
+    case "scheduleActivityTask":
+      return readAdd(command.value.task, "activity", `schedule_activity_task.task`, index, reader);
+    case "startTimer":
+      violations.within(commandsPath, index, "start_timer");
+      return { command: "add", task: readTimer(command.value, reader) };
+    case "cancelTask": {
+      violations.within(commandsPath, index, "cancel_task");
+      const { id, reason } = command.value;
+      requireName(id, bounds.taskIdBytes, "id", violations);
+      allowText(reason, bounds.reasonBytes, "reason", violations);
+      return { command: "cancel", id, reason };
+    }
+    case undefined:
+      violations.within(commandsPath, index);
+      violations.add(
+        "INVALID_FIELD",
+        "",
+        "must have one of add_task, schedule_activity_task, start_timer and cancel_task",
+      );
+      return undefined;
+  }
+}
+
+function readAdd(
+  task: NewTaskMessage | undefined,
+  kindRule: KindRule,
+  path: string,
+  index: number,
+  reader: NewTaskReader,
+): CommandRecord | undefined {
+  reader.violations.within(commandsPath, index, path);
+  if (task === undefined) {
+    reader.violations.add("INVALID_FIELD", "", "is required");
+    return undefined;
+  }
+  return { command: "add", task: readNewTask(task, kindRule, reader) };
+}
+
+function readTimer(timer: StartTimer, { namespace, violations, makeId }: NewTaskReader): NewTask {
+  allowName(timer.id, bounds.taskIdBytes, "id", violations);
+  requireName(timer.type, bounds.nameBytes, "type", violations);
+  const task: Writable<NewTask> = {
+    id: timer.id === "" ? makeId() : timer.id,
+    queue: readTaskQueue(timer.taskQueue, namespace, "workflow", "task_queue", violations),
+    type: timer.type,
+    input: readPayloads(timer.input, "input", violations),
+    priority: readPriority(timer.priority, "priority", violations),
+    fairnessKey: "",
+    fairnessWeight: 1,
+    startDelayMs: readDurationMs(timer.delay, upToTenYears, "delay", violations) ?? 0,
+    timeouts: readTimeouts(undefined, "workflow", violations),
+    retryPolicy: defaultRetryPolicy("workflow"),
+    idPolicy: "reject",
+  };
+  if (timer.serialKey !== "") {
+    allowName(timer.serialKey, bounds.nameBytes, "serial_key", violations);
+    task.serialKey = timer.serialKey;
+  }
+  const headers = readTaskHeaders(timer.headers, "headers", violations);
+  if (headers !== undefined) task.headers = headers;
+  return task;
+}

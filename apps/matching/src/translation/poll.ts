@@ -1,0 +1,146 @@
+import { defaultLeaseMs, maxLeaseMs, minLeaseMs, taskQueueKey, type TaskQueue } from "@tq/matching-core";
+import type { ItemError, PollTasksRequest, RenewLeasesRequest } from "@tq/proto";
+import type { Encoded } from "@tq/storage";
+import type { LeaseRef } from "@tq/matching-core";
+import type { Delivery, PollCall, RenewCall } from "../matching/matching.ts";
+import { bounds } from "../validation/bounds.ts";
+import { limitItems, readCount, readDurationMs } from "../validation/numbers.ts";
+import { allowName } from "../validation/strings.ts";
+import { Violations } from "../validation/violations.ts";
+import { readAnswers, readToken } from "./answers.ts";
+import { readPayload } from "./payload.ts";
+import { readTaskQueue } from "./task-queue.ts";
+import { readWorkerCall } from "./worker-call.ts";
+import type { Writable } from "./writable.ts";
+
+/** A wait is cut at its longest, not refused. */
+const waitRange = { minMs: 0, maxMs: Infinity, words: "0 to 60 s" };
+const holdRange = { minMs: 0, maxMs: bounds.longestWaitMs, words: "0 to 60 s" };
+const leaseRange = { minMs: minLeaseMs, maxMs: maxLeaseMs, words: "1 s to 12 h" };
+const maxTasks = { max: bounds.tasksPerPoll, byDefault: 1 };
+
+/** What of a call is not in its request. */
+export interface CallSurroundings {
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+  readonly delivery: Delivery;
+  readonly makeId: () => string;
+  /** How long a call that asks for so many ms may be held; the rest is undefined where it asks for nothing. */
+  readonly holdFor: (askedMs: number | undefined) => number;
+}
+
+/** A poll as the engine takes it, and which of its answers were refused before they came there. */
+export interface ReadPoll {
+  readonly call: PollCall;
+  readonly refused: readonly (ItemError | undefined)[];
+}
+
+/** A poll that carries answers waits no longer than this, since their statuses come with its answer. */
+const longestWaitWithAnswersMs = 1_000;
+
+/** A poll, checked and with its defaults. */
+export function readPoll(request: PollTasksRequest, around: CallSurroundings): ReadPoll {
+  const { namespace } = around;
+  const violations = new Violations();
+  const worker = readWorkerCall(request.worker, namespace, undefined, violations);
+  allowName(request.pollId, bounds.pollIdBytes, "poll_id", violations);
+  const queues = readQueues(request, namespace, violations);
+  const leaseMs = readDurationMs(request.lease, leaseRange, "lease", violations) ?? defaultLeaseMs;
+  const confirmRange = { minMs: 1_000, maxMs: leaseMs, words: "1 s to the length of the lease" };
+  const confirmWithinMs = readDurationMs(request.confirmWithin, confirmRange, "confirm_within", violations);
+  const askedMs = readDurationMs(request.wait, waitRange, "wait", violations);
+  const rate = request.taskQueueRatePerSecond;
+  if (rate !== undefined && !(rate > 0 && rate < Infinity)) {
+    violations.add(
+      "INVALID_FIELD",
+      "task_queue_rate_per_second",
+      "must be a number over 0; leave it unset for no limit",
+    );
+  }
+  const { operation, refused } = readAnswers(request, namespace, { violations, makeId: around.makeId });
+  const maximum = readCount(request.maxTasks, maxTasks, "max_tasks", violations);
+  const receivedPollIds = readPollIds(request.receivedPollIds, violations);
+  violations.throwIfAny();
+
+  const carriesAnswers = request.answers.length > 0;
+  const waitMs = around.holdFor(askedMs);
+  const call: Writable<PollCall> = {
+    worker,
+    pollId: request.pollId,
+    queues,
+    maxTasks: maximum,
+    leaseMs,
+    waitMs: carriesAnswers ? Math.min(waitMs, longestWaitWithAnswersMs) : waitMs,
+    receivedPollIds,
+    signal: around.signal,
+    delivery: around.delivery,
+  };
+  if (confirmWithinMs !== undefined) call.confirmWithinMs = confirmWithinMs;
+  if (carriesAnswers) call.answers = operation;
+  return { call, refused };
+}
+
+/** A renewal, checked. */
+export function readRenewal(request: RenewLeasesRequest, around: CallSurroundings): RenewCall {
+  const violations = new Violations();
+  const worker = readWorkerCall(request.worker, around.namespace, request.status, violations);
+  const leases: LeaseRef[] = [];
+  if (limitItems(request.tokens.length, bounds.tokensPerRenewal, "tokens", violations)) {
+    for (const [i, token] of request.tokens.entries()) {
+      violations.within("tokens", i);
+      const lease = readToken(token, "", violations);
+      if (lease !== undefined) leases.push(lease);
+    }
+  }
+  violations.atTop();
+  const heartbeats = readHeartbeats(request, violations);
+  const askedMs = readDurationMs(request.hold, holdRange, "hold", violations) ?? 0;
+  allowName(request.noticesSeen, bounds.nameBytes, "notices_seen", violations);
+  const receivedPollIds = readPollIds(request.receivedPollIds, violations);
+  violations.throwIfAny();
+  return {
+    worker,
+    leases,
+    heartbeats,
+    receivedPollIds,
+    holdMs: around.holdFor(askedMs),
+    noticesSeen: request.noticesSeen,
+    signal: around.signal,
+  };
+}
+
+/** The polls whose answers have arrived. */
+export function readPollIds(ids: readonly string[], violations: Violations): readonly string[] {
+  if (!limitItems(ids.length, bounds.receivedPollIds, "received_poll_ids", violations)) return [];
+  for (const [i, id] of ids.entries()) allowName(id, bounds.pollIdBytes, `received_poll_ids[${i}]`, violations);
+  return ids;
+}
+
+function readQueues(request: PollTasksRequest, namespace: string, violations: Violations): TaskQueue[] {
+  if (request.taskQueues.length === 0) violations.add("INVALID_FIELD", "task_queues", "must name at least one queue");
+  const queues = new Map<string, TaskQueue>();
+  if (limitItems(request.taskQueues.length, bounds.queuesPerPoll, "task_queues", violations)) {
+    for (const [i, ref] of request.taskQueues.entries()) {
+      const queue = readTaskQueue(ref, namespace, "named", `task_queues[${i}]`, violations);
+      queues.set(taskQueueKey(queue), queue);
+    }
+  }
+  // One that is named twice is served once.
+  return [...queues.values()];
+}
+
+function readHeartbeats(
+  request: RenewLeasesRequest,
+  violations: Violations,
+): { readonly lease: LeaseRef; readonly details?: Encoded }[] {
+  const heartbeats: { readonly lease: LeaseRef; readonly details?: Encoded }[] = [];
+  if (!limitItems(request.heartbeats.length, bounds.tokensPerRenewal, "heartbeats", violations)) return heartbeats;
+  for (const [i, heartbeat] of request.heartbeats.entries()) {
+    violations.within("heartbeats", i);
+    const lease = readToken(heartbeat.token, "token", violations);
+    const details = readPayload(heartbeat.details, "details", violations);
+    if (lease !== undefined) heartbeats.push(details === undefined ? { lease } : { lease, details });
+  }
+  violations.atTop();
+  return heartbeats;
+}

@@ -1,0 +1,109 @@
+import {
+  WaitReason as WaitReasonMessage,
+  type TaskCounts as TaskCountsMessage,
+  type TaskQueueDescription,
+  type TaskQueueSummary,
+  type WaitingTasks as WaitingTasksMessage,
+  type WorkerSummary,
+} from "@tq/proto";
+import { create } from "@bufbuild/protobuf";
+import { TaskQueueConfigSchema, TaskQueueDescriptionSchema, WorkerStatusSchema } from "@tq/proto";
+import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { registrationDifferences } from "../describe/registration-differences.ts";
+import { waitReasons, type WaitingTasks, type WaitReason } from "../describe/wait-reasons.ts";
+import { wantedSlots } from "../describe/wanted-slots.ts";
+import type { QueueActivity } from "../matching/matching.ts";
+import { toTaskQueueRef } from "./task-queue.ts";
+import { toDuration, toTimestamp } from "./time.ts";
+
+/** A queue in one line, as a message. */
+export function toQueueSummary(record: TaskQueueRecord, activity: QueueActivity, now: number): TaskQueueSummary {
+  const [reason] = waitReasons(record, activity);
+  const message: TaskQueueSummary = {
+    $typeName: "tq.v1.TaskQueueSummary",
+    taskQueue: toTaskQueueRef(record.queue),
+    counts: toCountsMessage(record.counts),
+    liveWorkers: activity.workers.length,
+    paused: false,
+    draining: false,
+  };
+  if (record.oldestReadyAt !== undefined) message.oldestReadyAge = toDuration(Math.max(0, now - record.oldestReadyAt));
+  if (reason !== undefined) message.reason = toWaitingMessage(reason);
+  return message;
+}
+
+/** Everything that is known of a queue, as a message. */
+export function toQueueDescription(
+  record: TaskQueueRecord,
+  activity: QueueActivity,
+  now: number,
+): TaskQueueDescription {
+  const { addsPerSecond, dispatchesPerSecond, workers } = activity;
+  const message = create(TaskQueueDescriptionSchema, {
+    taskQueue: toTaskQueueRef(record.queue),
+    counts: toCountsMessage(record.counts),
+    addsPerSecond,
+    dispatchesPerSecond,
+    workers: workers.map(toWorkerSummary),
+    registrationDifferences: registrationDifferences(workers, record.queue.kind).map((difference) => ({
+      type: difference.type,
+      workerIdsWith: [...difference.workerIdsWith],
+      workerIdsWithout: [...difference.workerIdsWithout],
+    })),
+    wantedSlots: wantedSlots({ ...record.counts, addsPerSecond, dispatchesPerSecond }),
+    reasons: waitReasons(record, activity).map(toWaitingMessage),
+    // Nothing can be set on a queue yet: every field is at its default.
+    config: create(TaskQueueConfigSchema),
+  });
+  for (const [priority, counts] of record.byPriority) message.countsByPriority[priority] = toCountsMessage(counts);
+  // A type may be named like a property of every object.
+  const byType = new Map([...record.byType].map(([type, counts]) => [type, toCountsMessage(counts)]));
+  message.countsByType = Object.fromEntries(byType);
+  if (record.oldestReadyAt !== undefined) message.oldestReadyAge = toDuration(Math.max(0, now - record.oldestReadyAt));
+  return message;
+}
+
+const reasonMessage: Readonly<Record<WaitReason, WaitReasonMessage>> = {
+  "no-workers": WaitReasonMessage.NO_WORKERS,
+  "missing-type": WaitReasonMessage.MISSING_TYPE,
+  "no-free-slots": WaitReasonMessage.NO_FREE_SLOTS,
+  "serial-key-busy": WaitReasonMessage.SERIAL_KEY_BUSY,
+  "all-delayed": WaitReasonMessage.ALL_DELAYED,
+};
+
+/** A reason why tasks wait, as a message. */
+export function toWaitingMessage(waiting: WaitingTasks): WaitingTasksMessage {
+  const message: WaitingTasksMessage = {
+    $typeName: "tq.v1.WaitingTasks",
+    reason: reasonMessage[waiting.reason],
+    count: BigInt(waiting.count),
+    hint: waiting.hint,
+  };
+  if (waiting.since !== undefined) message.since = toTimestamp(waiting.since);
+  return message;
+}
+
+function toCountsMessage(counts: TaskCounts): TaskCountsMessage {
+  return {
+    $typeName: "tq.v1.TaskCounts",
+    scheduled: BigInt(counts.scheduled),
+    ready: BigInt(counts.ready),
+    started: BigInt(counts.started),
+    dead: BigInt(counts.dead),
+  };
+}
+
+function toWorkerSummary(worker: QueueActivity["workers"][number]): WorkerSummary {
+  const message: WorkerSummary = {
+    $typeName: "tq.v1.WorkerSummary",
+    workerId: worker.workerId,
+    identity: worker.identity,
+    buildId: worker.buildId,
+    lastSeen: toTimestamp(worker.lastSeen),
+    freeSlots: worker.freeSlots,
+    started: worker.started ?? 0,
+    draining: worker.shuttingDown,
+  };
+  if (worker.status !== undefined) message.status = create(WorkerStatusSchema, worker.status);
+  return message;
+}

@@ -1,0 +1,62 @@
+/*
+ * A task token: version, shard, seq and lease number as varints, then two check bytes. It is opaque to clients, not
+ * secret: whoever may call the server may answer any task. The check tells garbage and cut-off tokens from stale ones;
+ * staleness is found by the store, which knows the current lease number.
+ */
+import type { LeaseRef } from "@tq/matching-core";
+
+const version = 1;
+const checkBytes = 2;
+/** Version, shard, two numbers of up to 53 bits, check. */
+const maxBytes = 1 + 5 + 8 + 8 + checkBytes;
+
+/** A delivery, as a token. Shard 0 is SQLite's only one. */
+export function encodeTaskToken(lease: LeaseRef, shard = 0): Uint8Array {
+  const buffer = Buffer.allocUnsafe(maxBytes);
+  buffer[0] = version;
+  let at = writeNumber(shard, buffer, 1);
+  at = writeNumber(lease.seq, buffer, at);
+  at = writeNumber(lease.leaseNo, buffer, at);
+  const check = checkOf(buffer, at);
+  buffer[at] = check & 0xff;
+  buffer[at + 1] = check >>> 8;
+  return buffer.subarray(0, at + checkBytes);
+}
+
+/** The delivery that a token proves; undefined if this service did not make it. */
+export function decodeTaskToken(token: Uint8Array): (LeaseRef & { readonly shard: number }) | undefined {
+  const end = token.length - checkBytes;
+  if (end < 4 || token.length > maxBytes || token[0] !== version) return undefined;
+  const check = checkOf(token, end);
+  if (token[end] !== (check & 0xff) || token[end + 1] !== check >>> 8) return undefined;
+  const numbers: number[] = [];
+  for (let at = 1; at < end;) {
+    let value = 0;
+    let factor = 1;
+    for (let byte = 0x80; byte >= 0x80; factor *= 0x80) {
+      if (at >= end) return undefined;
+      byte = token[at++] ?? 0;
+      value += (byte & 0x7f) * factor;
+    }
+    if (!Number.isSafeInteger(value)) return undefined;
+    numbers.push(value);
+  }
+  const [shard, seq, leaseNo] = numbers;
+  if (shard === undefined || seq === undefined || leaseNo === undefined || numbers.length !== 3) return undefined;
+  return { shard, seq, leaseNo };
+}
+
+function writeNumber(value: number, buffer: Uint8Array, start: number): number {
+  let at = start;
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest % 0x80) | 0x80;
+  buffer[at++] = rest;
+  return at;
+}
+
+/** FNV-1a over the first `end` bytes, folded to 16 bits. */
+function checkOf(bytes: Uint8Array, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
+  return ((hash >>> 16) ^ hash) & 0xffff;
+}

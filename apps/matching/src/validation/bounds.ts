@@ -1,0 +1,36 @@
+/** Bounds of the contract, as the comments of proto/tq/v1 state them. Lengths are in bytes of UTF-8. */
+export const bounds = {
+  taskIdBytes: 300,
+  nameBytes: 200,
+  workerIdBytes: 200,
+  requestIdBytes: 128,
+  pollIdBytes: 128,
+  reasonBytes: 1_000,
+  contentTypeBytes: 255,
+  metadataBytes: 4 * 1024,
+  /** All payloads of one input, result or failure together. */
+  payloadBytes: 2 * 1024 * 1024,
+  headerEntries: 100,
+  headerBytes: 16 * 1024,
+  tasksPerAdd: 10_000,
+  requestBytes: 32 * 1024 * 1024,
+  idsPerGet: 1_000,
+  idsPerCancel: 10_000,
+  queuesPerPoll: 100,
+  tasksPerPoll: 1_000,
+  answersPerCall: 1_000,
+  commandsPerAnswer: 1_000,
+  tokensPerRenewal: 20_000,
+  /** A poll is confirmed once; a worker has a handful of them open. */
+  receivedPollIds: 1_000,
+  /** Far more than one process can have handlers for; the set is held in memory for each live worker. */
+  typesPerWorker: 10_000,
+  nonRetryableFailureTypes: 100,
+  /** Values of one repeated field of a filter. */
+  filterValues: 1_000,
+  pageSize: 1_000,
+  defaultPageSize: 100,
+  /** Ten years: what is waited for longer is a mistake in the unit. */
+  longestMs: 10 * 365 * 24 * 3_600_000,
+  longestWaitMs: 60_000,
+} as const;

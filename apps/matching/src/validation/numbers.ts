@@ -1,0 +1,75 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { defaultPriority, defaultWeight, weightBounds, type Priority } from "@tq/matching-core";
+import { bounds } from "./bounds.ts";
+import type { Violations } from "./violations.ts";
+
+/** The range of a duration, with the words that say so. */
+export interface DurationRange {
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly words: string;
+}
+
+/** What waits and timeouts take. */
+export const upToTenYears: DurationRange = { minMs: 0, maxMs: bounds.longestMs, words: "0 to 10 years" };
+
+/** A duration in whole milliseconds, rounded up, so that a short one does not become none. Undefined where it is unset. */
+export function readDurationMs(
+  duration: Duration | undefined,
+  range: DurationRange,
+  field: string,
+  violations: Violations,
+): number | undefined {
+  if (duration === undefined) return undefined;
+  const ms = Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
+  if (!(ms >= range.minMs && ms <= range.maxMs)) violations.add("INVALID_FIELD", field, `must be ${range.words}`);
+  return ms;
+}
+
+/** A priority; 0 takes the default. */
+export function readPriority(value: number, field: string, violations: Violations): Priority {
+  switch (value) {
+    case 0:
+      return defaultPriority;
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+      return value;
+    default:
+      violations.add("INVALID_FIELD", field, "must be 1 (first) to 5, or 0 for the default, 3");
+      return defaultPriority;
+  }
+}
+
+/** A fairness weight; 0 takes the default. */
+export function readWeight(value: number, field: string, violations: Violations): number {
+  if (value === 0) return defaultWeight;
+  if (!(value >= weightBounds.min && value <= weightBounds.max)) {
+    violations.add(
+      "INVALID_FIELD",
+      field,
+      `must be ${weightBounds.min} to ${weightBounds.max}, or 0 for the default, 1`,
+    );
+  }
+  return value;
+}
+
+/** A count; 0 takes the default. */
+export function readCount(
+  value: number,
+  { max, byDefault }: { readonly max: number; readonly byDefault: number },
+  field: string,
+  violations: Violations,
+): number {
+  if (value > max) violations.add("INVALID_FIELD", field, `must be 1 to ${max}, or 0 for the default, ${byDefault}`);
+  return value === 0 ? byDefault : value;
+}
+
+/** Whether a list is short enough. The items of one that is not are not looked at. */
+export function limitItems(length: number, max: number, field: string, violations: Violations): boolean {
+  if (length <= max) return true;
+  violations.add("TOO_MANY_ITEMS", field, `has ${length} items and may have ${max}; split it over several calls`);
+  return false;
+}

@@ -1,0 +1,255 @@
+import { everything, taskQueueKey, type LiveWorker, type TaskQueue } from "@tq/matching-core";
+import type {
+  AddOperation,
+  AddResult,
+  AnswerOperation,
+  AnswerOperationResult,
+  CancelOperation,
+  CancelResult,
+  DispatchedTask,
+  NamespaceRecord,
+  StoreReader,
+  TaskQueueRecord,
+  TaskRecord,
+} from "@tq/storage";
+import type {
+  Matching,
+  PollCall,
+  PollReply,
+  QueueActivity,
+  RenewCall,
+  RenewReply,
+  WaitCall,
+} from "../src/matching/matching.ts";
+
+/** The present time of a fake server: 14 November 2023. */
+export const fakeNow = 1_700_000_000_000;
+
+/** An empty answer to a poll. */
+export const emptyPoll: Extract<PollReply, { kind: "answered" }> = {
+  kind: "answered",
+  tasks: [],
+  statuses: [],
+  registrationsWanted: false,
+  drainRequested: false,
+};
+
+/** Stands in for the engine: keeps the calls that it gets, and answers what a spec tells it to. */
+export class FakeMatching implements Matching {
+  readonly adds: AddOperation[] = [];
+  readonly answers: { operation: AnswerOperation; from: { workerId: string; receivedPollIds: readonly string[] } }[] =
+    [];
+  readonly cancels: CancelOperation[] = [];
+  readonly polls: PollCall[] = [];
+  readonly renewals: RenewCall[] = [];
+  readonly waits: WaitCall[] = [];
+  readonly shutdowns: string[] = [];
+  readonly namespaces: NamespaceRecord[] = [{ name: "default", description: "", createdAt: fakeNow }];
+  readonly tasks = new Map<string, TaskRecord>();
+  readonly queues: TaskQueueRecord[] = [];
+  readonly activities = new Map<string, QueueActivity>();
+  polled: TaskQueue[] = [];
+  namespaceLookups = 0;
+  waitingPolls = 0;
+  liveWorkers = 0;
+  readonly info = { storage: "fake", epoch: 7, instanceId: "instance", startedAt: fakeNow - 1_000 };
+
+  onAdd: (operation: AddOperation) => AddResult = (operation) => ({
+    verb: "add",
+    added: operation.tasks.map(({ id }) => ({ id, run: 1, existed: false })),
+  });
+  onAnswer: (operation: AnswerOperation) => AnswerOperationResult = (operation) => ({
+    verb: "answer",
+    statuses: operation.answers.map(() => ({ status: "accepted" }) as const),
+  });
+  onCancel: (operation: CancelOperation) => CancelResult = (operation) => ({
+    verb: "cancel",
+    statuses: operation.ids.map(() => "canceled" as const),
+  });
+  onPoll: (call: PollCall) => Promise<PollReply> = () => Promise.resolve(emptyPoll);
+  onRenew: (call: RenewCall) => Promise<RenewReply> = () =>
+    Promise.resolve({ lost: [], cancels: [], drainRequested: false, registrationsWanted: false, noticesSeen: "1" });
+
+  now(): number {
+    return fakeNow;
+  }
+
+  // Async, so that what `onAdd` throws becomes a rejection.
+  async add(operation: AddOperation): Promise<AddResult> {
+    this.adds.push(operation);
+    return Promise.resolve(this.onAdd(operation));
+  }
+
+  async answer(
+    operation: AnswerOperation,
+    from: { workerId: string; receivedPollIds: readonly string[] },
+  ): Promise<AnswerOperationResult> {
+    this.answers.push({ operation, from });
+    return Promise.resolve(this.onAnswer(operation));
+  }
+
+  async cancel(operation: CancelOperation): Promise<CancelResult> {
+    this.cancels.push(operation);
+    return Promise.resolve(this.onCancel(operation));
+  }
+
+  async createNamespace({ name, description }: { name: string; description: string }) {
+    const found = this.namespaces.find((namespace) => namespace.name === name);
+    const namespace = found ?? { name, description, createdAt: fakeNow };
+    if (found === undefined) this.namespaces.push(namespace);
+    return Promise.resolve({ verb: "create-namespace" as const, existed: found !== undefined, namespace });
+  }
+
+  poll(call: PollCall): Promise<PollReply> {
+    this.polls.push(call);
+    return this.onPoll(call);
+  }
+
+  renew(call: RenewCall): Promise<RenewReply> {
+    this.renewals.push(call);
+    return this.onRenew(call);
+  }
+
+  shutdownWorker(namespace: string, workerId: string): void {
+    this.shutdowns.push(`${namespace}/${workerId}`);
+  }
+
+  getTasks(call: WaitCall): Promise<readonly (TaskRecord | undefined)[]> {
+    this.waits.push(call);
+    return Promise.resolve(call.ids.map((id) => this.tasks.get(id)));
+  }
+
+  readonly reader: StoreReader = {
+    getTasks: (_namespace, ids) => Promise.resolve(ids.map((id) => this.tasks.get(id))),
+    listTasks: (_namespace, _filter, { size, after }) => {
+      const all = [...this.tasks.values()];
+      const start = after === undefined ? 0 : Number(after);
+      const items = all.slice(start, start + size);
+      return Promise.resolve(start + size < all.length ? { items, next: String(start + size) } : { items });
+    },
+    listTaskQueues: (_namespace, { namePrefix, kind }, { size, after }) => {
+      const all = this.queues.filter(
+        ({ queue }) => queue.name.startsWith(namePrefix) && (kind === undefined || queue.kind === kind),
+      );
+      const start = after === undefined ? 0 : Number(after);
+      const items = all.slice(start, start + size);
+      return Promise.resolve(start + size < all.length ? { items, next: String(start + size) } : { items });
+    },
+    describeTaskQueue: (queue) =>
+      Promise.resolve(
+        this.queues.find((record) => taskQueueKey(record.queue) === taskQueueKey(queue)) ?? fakeQueue(queue),
+      ),
+    countLeased: () => Promise.resolve(0),
+    listNamespaces: () => Promise.resolve(this.namespaces),
+    hasNamespace: (name) => {
+      this.namespaceLookups += 1;
+      return Promise.resolve(this.namespaces.some((namespace) => namespace.name === name));
+    },
+  };
+
+  activityOf(queue: TaskQueue): QueueActivity {
+    return this.activities.get(taskQueueKey(queue)) ?? { addsPerSecond: 0, dispatchesPerSecond: 0, workers: [] };
+  }
+
+  polledQueues(): readonly TaskQueue[] {
+    return this.polled;
+  }
+
+  services() {
+    return [{ name: "committer", running: true, lastProgressAt: fakeNow, lastError: "" }];
+  }
+}
+
+/** An activity queue of the default namespace. */
+export function fakeActivityQueue(name: string): TaskQueue {
+  return { namespace: "default", name, kind: "activity" };
+}
+
+/** A queue as the store describes it; empty unless told otherwise. */
+export function fakeQueue(queue: TaskQueue, fields: Partial<TaskQueueRecord> = {}): TaskQueueRecord {
+  return {
+    queue,
+    counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
+    byPriority: new Map(),
+    byType: new Map(),
+    waitForSerialKey: 0,
+    placedByType: new Map(),
+    ...fields,
+  };
+}
+
+/** A live worker that takes every type and has one slot free. */
+export function fakeWorker(
+  workerId: string,
+  fields: Partial<QueueActivity["workers"][number]> = {},
+): LiveWorker & { freeSlots: number; started?: number } {
+  return {
+    namespace: "default",
+    workerId,
+    identity: "",
+    buildId: "",
+    firstSeen: fakeNow,
+    lastSeen: fakeNow,
+    registrationsHash: "",
+    registrations: everything,
+    status: undefined,
+    openPolls: 1,
+    shuttingDown: false,
+    queues: new Map(),
+    freeSlots: 1,
+    ...fields,
+  };
+}
+
+const retryPolicy = {
+  initialIntervalMs: 1_000,
+  backoffCoefficient: 2,
+  maximumIntervalMs: 100_000,
+  maximumAttempts: 25,
+  nonRetryableFailureTypes: [],
+  jitter: 0.1,
+};
+
+/** A delivery of a task without input. */
+export function fakeDispatched(id: string, fields: Partial<DispatchedTask> = {}): DispatchedTask {
+  return {
+    lease: { seq: 1, leaseNo: 1 },
+    id,
+    run: 1,
+    queue: fakeActivityQueue("q"),
+    type: "t",
+    input: new Uint8Array(0),
+    attempt: 1,
+    priority: 3,
+    fairnessKey: "",
+    addedAt: fakeNow - 5_000,
+    startedAt: fakeNow,
+    leaseMs: 30_000,
+    timeouts: {},
+    retryPolicy,
+    ...fields,
+  };
+}
+
+/** A task that is ready. */
+export function fakeTask(id: string, fields: Partial<TaskRecord> = {}): TaskRecord {
+  return {
+    seq: 1,
+    id,
+    run: 1,
+    queue: fakeActivityQueue("q"),
+    type: "t",
+    state: "ready",
+    attempt: 0,
+    priority: 3,
+    fairnessKey: "",
+    fairnessWeight: 1,
+    addedAt: fakeNow,
+    waitsForSerialKey: false,
+    input: new Uint8Array(0),
+    timeouts: {},
+    retryPolicy,
+    failedAttempts: [],
+    ...fields,
+  };
+}
