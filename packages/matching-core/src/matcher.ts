@@ -88,7 +88,7 @@ export class Matcher<Poll extends WaitingPoll> {
     for (const { queue, types } of poll.queues) {
       const queueKey = taskQueueKey(queue);
       let ofQueue = this.#groups.get(queueKey);
-      if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map()));
+      if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map<string, Group<Poll>>()));
       const typesKey = types === null ? "*" : types.join("\u0000");
       let group = ofQueue.get(typesKey);
       if (group === undefined) {

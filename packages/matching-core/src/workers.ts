@@ -99,7 +99,6 @@ export class Workers {
       };
       this.#workers.set(key, worker);
     }
-    worker.lastSeen = now;
     if (call.identity !== "") worker.identity = call.identity;
     if (call.buildId !== "") worker.buildId = call.buildId;
     if (call.status !== undefined) worker.status = call.status;
@@ -110,8 +109,23 @@ export class Workers {
       worker.registrations = undefined;
       worker.registrationsHash = call.registrationsHash;
     }
-    if (worker.openPolls === 0) this.#idle.set(worker, now + liveWorkerMs);
+    this.calledAgain(worker, now);
     return worker;
+  }
+
+  /** A known worker called, with nothing new to say of itself. */
+  calledAgain(worker: LiveWorker, now: number): void {
+    worker.lastSeen = now;
+    if (worker.openPolls === 0) this.#idle.set(worker, now + liveWorkerMs);
+  }
+
+  /** Queues of a namespace that live workers have polled. */
+  queuesOf(namespace: string): readonly TaskQueue[] {
+    const queues = new Map<string, TaskQueue>();
+    for (const worker of this.#workers.values()) {
+      if (worker.namespace === namespace) for (const [key, queue] of worker.queues) queues.set(key, queue);
+    }
+    return [...queues.values()];
   }
 
   /** What the worker can run; undefined if the server has to ask. */

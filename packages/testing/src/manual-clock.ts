@@ -78,7 +78,7 @@ export class ManualClock {
 
   /** Lets everything that has begun come to rest, without moving the clock. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < quietRounds; ) {
+    for (let quiet = 0; quiet < quietRounds;) {
       const before = this.#changes;
       await new Promise((resolve) => void setImmediate(resolve));
       quiet = this.#changes === before ? quiet + 1 : 0;

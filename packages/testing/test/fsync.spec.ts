@@ -31,7 +31,17 @@ interface SystemCall {
 test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { timeout: 60_000 }, async () => {
   folder = mkdtempSync(join(tmpdir(), "tq-strace-"));
   const trace = join(folder, "trace");
-  const strace = ["strace", "-f", "-y", "-s", "4096", "-o", trace, "-e", "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg"];
+  const strace = [
+    "strace",
+    "-f",
+    "-y",
+    "-s",
+    "4096",
+    "-o",
+    trace,
+    "-e",
+    "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg",
+  ];
   server = new ServerProcess(await freePort(), strace);
   await server.start();
   const adds = 20;
@@ -53,11 +63,17 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
     .filter((call) => call !== undefined);
   for (let n = 0; n < adds; n++) {
     const id = `acknowledged-${n}"`.slice(0, -1);
-    const logged = calls.findIndex(({ name, text }) => name === "pwrite64" && text.includes("-wal>") && hasId(text, id));
-    const acknowledged = calls.findIndex(({ name, text }) => name.startsWith("write") && text.includes("HTTP/1.1 200") && hasId(text, id));
+    const logged = calls.findIndex(
+      ({ name, text }) => name === "pwrite64" && text.includes("-wal>") && hasId(text, id),
+    );
+    const acknowledged = calls.findIndex(
+      ({ name, text }) => name.startsWith("write") && text.includes("HTTP/1.1 200") && hasId(text, id),
+    );
     expect([id, logged]).not.toEqual([id, -1]);
     expect([id, acknowledged]).not.toEqual([id, -1]);
-    const syncs = calls.slice(logged, acknowledged).filter(({ name, text }) => name === "fdatasync" && text.includes("-wal>"));
+    const syncs = calls
+      .slice(logged, acknowledged)
+      .filter(({ name, text }) => name === "fdatasync" && text.includes("-wal>"));
     expect([id, syncs.length > 0]).toEqual([id, true]);
   }
 });

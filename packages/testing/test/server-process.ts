@@ -17,10 +17,10 @@ export class ServerProcess {
   #child: ChildProcess | undefined;
   #output = "";
 
-  constructor(port: number, wrapper: readonly string[] = []) {
+  constructor(port: number, wrapper: readonly string[] = [], dataDir = mkdtempSync(join(tmpdir(), "tq-test-"))) {
     this.port = port;
     this.#wrapper = wrapper;
-    this.dataDir = mkdtempSync(join(tmpdir(), "tq-test-"));
+    this.dataDir = dataDir;
   }
 
   get url(): string {
@@ -35,18 +35,9 @@ export class ServerProcess {
   /** Starts it, and waits until it says that it listens. */
   async start(): Promise<void> {
     const listen = `127.0.0.1:${this.port}`;
-    const [command = process.execPath, ...args] = [
-      ...this.#wrapper,
-      process.execPath,
-      cli,
-      "server",
-      "start",
-      "--listen",
-      listen,
-      "--data",
-      this.dataDir,
-    ];
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const server = [process.execPath, cli, "server", "start", "--listen", listen, "--data", this.dataDir];
+    const [command, ...args] = [...this.#wrapper, ...server];
+    const child = spawn(command ?? process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       let seen = "";

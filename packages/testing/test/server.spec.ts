@@ -76,7 +76,10 @@ describe("dispatch", () => {
   });
 
   test("a poll never brings more than its free slots, over all its queues", async () => {
-    await add(...["a", "b", "c"].map((id) => task(id)), ...["d", "e", "f"].map((id) => task(id, { taskQueue: { ...queue, name: "r" } })));
+    await add(
+      ...["a", "b", "c"].map((id) => task(id)),
+      ...["d", "e", "f"].map((id) => task(id, { taskQueue: { ...queue, name: "r" } })),
+    );
     const both = { taskQueues: [queue, { ...queue, name: "r" }], maxTasks: 4, ...now };
     expect(await poll(both)).toHaveLength(4);
     expect(await poll(both)).toHaveLength(2);
@@ -98,7 +101,11 @@ describe("dispatch", () => {
   });
 
   test("a task goes only to a worker that has its type", async () => {
-    const worker = (id: string, type: string) => ({ workerId: id, registrationsHash: type, registrations: { activityTypes: [type] } });
+    const worker = (id: string, type: string) => ({
+      workerId: id,
+      registrationsHash: type,
+      registrations: { activityTypes: [type] },
+    });
     await add(task("a", { type: "x" }));
     expect(await poll({ worker: worker("1", "y"), ...now })).toEqual([]);
     expect(await poll({ worker: worker("2", "x"), ...now })).toHaveLength(1);
@@ -285,7 +292,12 @@ describe("workflow tasks", () => {
     await workers.respondTasks({ answers: [{ token: got!.token, answer: { case: "completed", value: { result } } }] });
     const [outcome] = await poll({ taskQueues: [flows] });
     expect(outcome!.id).toBe("a/closed/1");
-    expect(outcome!.closedTask).toMatchObject({ id: "a", run: 1, attempts: 1, outcome: { state: TaskState.COMPLETED, result } });
+    expect(outcome!.closedTask).toMatchObject({
+      id: "a",
+      run: 1,
+      attempts: 1,
+      outcome: { state: TaskState.COMPLETED, result },
+    });
     expect(outcome!.closedTask!.context!.body.value).toBe('"c"');
   });
 
@@ -300,11 +312,17 @@ describe("workflow tasks", () => {
     });
     const answer = async (...ids: string[]) => {
       const value = { commands: ids.map((id) => activity(id)) };
-      const { statuses } = await workers.respondTasks({ answers: [{ token: got!.token, answer: { case: "completed", value } }] });
+      const { statuses } = await workers.respondTasks({
+        answers: [{ token: got!.token, answer: { case: "completed", value } }],
+      });
       return statuses[0]!;
     };
     const refused = await answer("x", "taken");
-    expect([refused.result, refused.error!.commandIndex, refused.error!.reason]).toEqual([AnswerResult.REFUSED, 1, "COMMAND_REFUSED"]);
+    expect([refused.result, refused.error!.commandIndex, refused.error!.reason]).toEqual([
+      AnswerResult.REFUSED,
+      1,
+      "COMMAND_REFUSED",
+    ]);
     expect([await stateOf("x"), await stateOf("w")]).toEqual([undefined, TaskState.STARTED]);
     expect((await answer("x", "y")).result).toBe(AnswerResult.ACCEPTED);
     expect((await poll()).map(({ id }) => id)).toEqual(["x", "y"]);
@@ -334,7 +352,9 @@ describe("repeats", () => {
   test("a batch is refused as a whole, naming the task", async () => {
     await add(task("a"));
     await complete(...(await poll()));
-    const refused = await tasks.addTasks({ tasks: [task("b"), task("a")] }).catch((error: unknown) => ConnectError.from(error));
+    const refused = await tasks
+      .addTasks({ tasks: [task("b"), task("a")] })
+      .catch((error: unknown) => ConnectError.from(error));
     expect(refused).toMatchObject({ code: Code.AlreadyExists });
     expect((refused as ConnectError).message).toContain("tasks[1]");
     expect(await stateOf("b")).toBeUndefined();
@@ -347,7 +367,12 @@ describe("cancel", () => {
     const [got] = await poll();
     const worker = { workerId: "w" };
     const first = await workers.renewLeases({ worker, tokens: [got!.token] });
-    const held = workers.renewLeases({ worker, tokens: [got!.token], hold: { seconds: 30n }, noticesSeen: first.noticesSeen });
+    const held = workers.renewLeases({
+      worker,
+      tokens: [got!.token],
+      hold: { seconds: 30n },
+      noticesSeen: first.noticesSeen,
+    });
     expect(await settled(held)).toBe("waits");
     await tasks.cancelTasks({ ids: ["a"], reason: "enough" });
     expect((await held).cancelRequests.map(({ reason }) => reason)).toEqual(["enough"]);
