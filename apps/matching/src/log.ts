@@ -9,8 +9,11 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
-function plain(value: unknown): unknown {
-  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+/** An error as it can be printed. Stacks are for machines to keep, not for people to read past. */
+function plain(value: unknown, format: "text" | "json"): unknown {
+  if (!(value instanceof Error)) return value;
+  if (format === "json") return { name: value.name, message: value.message, stack: value.stack };
+  return `${value.name}: ${value.message}`;
 }
 
 /**
@@ -21,7 +24,7 @@ function plain(value: unknown): unknown {
  */
 export function lineLogger(format: "text" | "json", write: (line: string) => void, now: () => Date): Logger {
   const log = (level: string) => (fields: LogFields, message: string) => {
-    const entries = Object.entries(fields).map(([key, value]) => [key, plain(value)] as const);
+    const entries = Object.entries(fields).map(([key, value]) => [key, plain(value, format)] as const);
     if (format === "json") {
       write(`${JSON.stringify({ time: now().toISOString(), level, message, ...Object.fromEntries(entries) })}\n`);
       return;

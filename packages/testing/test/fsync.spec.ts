@@ -33,6 +33,8 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
   const trace = join(folder, "trace");
   const strace = [
     "strace",
+    // The tracer is a process of its own, so that the child is the server and gets its signals.
+    "-D",
     "-f",
     "-y",
     "-s",
@@ -55,7 +57,8 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
     });
     expect(response.status).toBe(200);
   }
-  await server.stop();
+  expect(await server.stop()).toBe(0);
+  await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toMatch(/exited with 0 \+\+\+\n$/);
 
   const calls = readFileSync(trace, "utf8")
     .split("\n")
@@ -73,7 +76,7 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
     expect([id, acknowledged]).not.toEqual([id, -1]);
     const syncs = calls
       .slice(logged, acknowledged)
-      .filter(({ name, text }) => name === "fdatasync" && text.includes("-wal>"));
+      .filter(({ name, text }) => /^f(data)?sync$/.test(name) && text.includes("-wal>"));
     expect([id, syncs.length > 0]).toEqual([id, true]);
   }
 });

@@ -67,7 +67,8 @@ describe("a server in a process of its own", { timeout: 30_000 }, () => {
     await Promise.all(adding);
     expect((await waiting).tasks).toEqual([]);
     expect((await waitingTasks).tasks.length).toBeLessThanOrEqual(1);
-    for (const code of refused) expect(code).toBe(Code.Unavailable);
+    // Aborted: the call met a connection that was being closed. Either way it is known not to be acknowledged.
+    for (const code of refused) expect([Code.Unavailable, Code.Aborted]).toContain(code);
 
     await server.start();
     const { missingIds } = await tasks.getTasks({ ids: acknowledged.slice(0, 1_000) });

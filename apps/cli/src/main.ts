@@ -1,0 +1,56 @@
+// The composition root of `tq`: the process's own streams, signals and clock.
+
+import { hostname, userInfo } from "node:os";
+import { Client } from "@tq/client";
+import { loadServer } from "./commands/server-start.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { errorText } from "./error-text.ts";
+import { ExitCode, type Interruption } from "./exit-codes.ts";
+import { runTq } from "./run.ts";
+
+const { env, stdin, stdout, stderr } = process;
+
+const dependencies: Dependencies = {
+  createClient: (options) => Client.create(options),
+  loadServer,
+  stdout,
+  stderr,
+  stdin,
+  env,
+  now: () => Date.now(),
+  actor: `${userName()}@${hostname()}`,
+  onInterruption,
+};
+
+// Something that nobody waited for.
+process.on("uncaughtException", (error) => {
+  stderr.write(`tq: ${errorText(error, env["TQ_DEBUG"] === "1")}\n`, () => process.exit(ExitCode.failed));
+});
+// Nothing is left to tell it to.
+stderr.on("error", () => {});
+
+const code = await runTq(process.argv.slice(2), dependencies);
+// Exits, rather than waits for what an interrupted command still has open; but not before all has been written.
+stdout.write("", () => stderr.write("", () => process.exit(code)));
+
+function onInterruption(listener: (interruption: Interruption) => void): () => void {
+  const onInt = () => listener("SIGINT");
+  const onTerm = () => listener("SIGTERM");
+  const onOutputError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    listener("output-closed");
+  };
+  process.on("SIGINT", onInt).on("SIGTERM", onTerm);
+  stdout.on("error", onOutputError);
+  // The listener for errors stays: what was written last may fail later.
+  return () => process.off("SIGINT", onInt).off("SIGTERM", onTerm);
+}
+
+/** The user's name; a container may run as one that has none. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return env["USER"] ?? "unknown";
+  }
+}
