@@ -1,0 +1,101 @@
+import { create } from "@bufbuild/protobuf";
+import { type AddTasksRequest, TaskQueueKind, TaskSchema, TaskState } from "@tq/proto";
+import { expect, expectTypeOf, test } from "vitest";
+import { fakeServer } from "../test/fake-server.ts";
+import type { ActivityArgs, ActivityName } from "./activity.ts";
+import type { AddedTaskHandle } from "./task-handle.ts";
+import { Client } from "./client.ts";
+import { decodePayload, encodePayload } from "./payload.ts";
+
+const activities = {
+  hash: async (path: string, algorithm?: "sha256" | "md5") => ({ path, algorithm: algorithm ?? "sha256" }),
+  count: (..._words: string[]) => 3,
+  tick: async () => {},
+  notAnActivity: 7,
+};
+type Activities = typeof activities;
+
+function serverThatRuns() {
+  const added: AddTasksRequest[] = [];
+  const transport = fakeServer({
+    addTasks: (request) => {
+      added.push(request);
+      return { tasks: request.tasks.map(({ id }) => ({ id, run: 1 })) };
+    },
+    getTasks: ({ ids }) => ({
+      tasks: ids.map((id) => {
+        const task = added.flatMap(({ tasks }) => tasks).find((t) => t.id === id)!;
+        const [path, algorithm] = task.input.map((payload) => decodePayload(payload)) as [string, "md5" | undefined];
+        const result = encodePayload({ path, algorithm: algorithm ?? "sha256" });
+        return create(TaskSchema, { id, outcome: { state: TaskState.COMPLETED, result } });
+      }),
+    }),
+  });
+  return { client: Client.create({ transport }), added };
+}
+
+test("execute adds a task of the activity's name with its arguments, and answers its result", async () => {
+  const { client, added } = serverThatRuns();
+  const files = client.activity<Activities>({
+    taskQueue: "files",
+    startToCloseTimeout: "5 minutes",
+    retry: { maximumAttempts: 3, initialInterval: 0, nonRetryableFailureTypes: ["NotFound"] },
+    headers: { trace: "1" },
+  });
+  await expect(files.execute("hash", "/a", "md5")).resolves.toEqual({ path: "/a", algorithm: "md5" });
+  expect(added[0]?.tasks[0]).toMatchObject({
+    taskQueue: { name: "files", kind: TaskQueueKind.ACTIVITY },
+    type: "hash",
+    timeouts: { startToClose: { seconds: 300n } },
+    retryPolicy: { maximumAttempts: 3, initialInterval: { seconds: 0n }, nonRetryableFailureTypes: ["NotFound"] },
+    headers: { trace: "1" },
+  });
+});
+
+test("with() replaces options for the calls of what it answers alone", async () => {
+  const { client, added } = serverThatRuns();
+  const files = client.activity<Activities>({ taskQueue: "files", priority: 2 });
+  await files.with({ id: "my-id", onClose: { taskQueue: "e", type: "closed", context: { w: 1 } } }).start("tick");
+  await files.start("tick");
+  const [first, second] = added.map(({ tasks }) => tasks[0]!);
+  expect(first).toMatchObject({
+    id: "my-id",
+    priority: 2,
+    onClose: { taskQueue: { name: "e", kind: TaskQueueKind.WORKFLOW } },
+  });
+  expect(decodePayload(first?.onClose?.context)).toEqual({ w: 1 });
+  expect(second).toMatchObject({ priority: 2 });
+  expect(second?.onClose).toBeUndefined();
+});
+
+test("names, arguments and results are the compiler's to check", () => {
+  const { client } = serverThatRuns();
+  const files = client.activity<Activities>({ taskQueue: "files" });
+  type Hash = { path: string; algorithm: "sha256" | "md5" };
+  expectTypeOf<ActivityName<Activities>>().toEqualTypeOf<"hash" | "count" | "tick">();
+  expectTypeOf<ActivityArgs<Activities, "count">>().toEqualTypeOf<string[]>();
+  expectTypeOf(() => files.execute("hash", "/a")).returns.resolves.toEqualTypeOf<Hash>();
+  expectTypeOf(() => files.start("count", "a", "b")).returns.resolves.toEqualTypeOf<AddedTaskHandle<number>>();
+  expectTypeOf(() => files.execute("tick")).returns.resolves.toBeVoid();
+  // Never called: what is asked here is whether it compiles.
+  const wrongCalls = () => [
+    files.start("hash", "/a"),
+    // @ts-expect-error there is no such activity
+    files.start("hsah", "/a"),
+    // @ts-expect-error it is no function
+    files.start("notAnActivity"),
+    // @ts-expect-error its argument is missing
+    files.start("hash"),
+    // @ts-expect-error its argument is of another type
+    files.start("hash", 7),
+    // @ts-expect-error it takes no such algorithm
+    files.start("hash", "/a", "crc"),
+    // @ts-expect-error it takes no argument
+    files.start("tick", 1),
+    // @ts-expect-error the queue is missing
+    client.activity<Activities>({}),
+    // @ts-expect-error no such duration
+    client.activity<Activities>({ taskQueue: "files", startToCloseTimeout: "5 parsecs" }),
+  ];
+  expectTypeOf(wrongCalls).toBeFunction();
+});

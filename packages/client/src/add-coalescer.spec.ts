@@ -1,0 +1,218 @@
+import type { AddTasksRequest } from "@tq/proto";
+import { expect, test } from "vitest";
+import { Code, fakeServer, refusal } from "../test/fake-server.ts";
+import { ManualClock, settle } from "../test/manual-clock.ts";
+import { Client } from "./client.ts";
+import type { CoalescingOptions } from "./client-config.ts";
+import type { TqError } from "./errors.ts";
+
+/** A server whose AddTasks calls wait until they are let go, and are then answered by `decide`. */
+function server(options: { coalescing?: CoalescingOptions; decide?: (request: AddTasksRequest) => void } = {}) {
+  const calls: AddTasksRequest[] = [];
+  const held: (() => void)[] = [];
+  let isHolding = true;
+  const transport = fakeServer({
+    async addTasks(request) {
+      calls.push(request);
+      if (isHolding) await new Promise<void>((resolve) => held.push(resolve));
+      options.decide?.(request);
+      return { tasks: request.tasks.map(({ id }) => ({ id, run: 1 })) };
+    },
+  });
+  const clock = new ManualClock();
+  const { coalescing = {} } = options;
+  const client = Client.create({ transport, clock, random: () => 1, coalescing, retry: { giveUpAfter: "20s" } });
+  return {
+    client,
+    clock,
+    calls,
+    /** Types of the tasks of each call, as `a b c`. */
+    sent: () => calls.map(({ tasks }) => tasks.map(({ type }) => type).join(" ")),
+    /** Lets the calls under way, and all later ones, go. */
+    letGo: () => {
+      isHolding = false;
+      for (const go of held.splice(0)) go();
+    },
+  };
+}
+
+const taskQueue = "q";
+const add = (client: Client, type: string) => client.tasks.add({ taskQueue, type });
+
+test("a thousand adds at once go in one call, and what comes while it is under way in the next", async () => {
+  const { client, calls, letGo } = server();
+  const first = Promise.all(Array.from({ length: 1_000 }, (_, n) => add(client, `t${n}`)));
+  await settle();
+  const second = Promise.all(Array.from({ length: 10 }, (_, n) => add(client, `u${n}`)));
+  await settle();
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([1_000]);
+  letGo();
+  const handles = [...(await first), ...(await second)];
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([1_000, 10]);
+  expect(handles.map(({ id }) => id)).toEqual(calls.flatMap(({ tasks }) => tasks.map(({ id }) => id)));
+  expect(new Set(handles.map(({ id }) => id)).size).toBe(1_010);
+});
+
+test("a call is bounded by tasks, by bytes, and in number", async () => {
+  const { client, calls, sent, letGo } = server({
+    coalescing: { maxTasksPerCall: 3, maxBytesPerCall: 10_000, maxCallsInFlight: 2 },
+  });
+  const large = "x".repeat(9_000);
+  const adds = [
+    ...["a", "b", "c", "d"].map((type) => add(client, type)),
+    client.tasks.add({ taskQueue, type: "large", args: [large] }),
+    client.tasks.add({ taskQueue, type: "larger", args: [large, large] }),
+  ];
+  await settle();
+  expect(calls.length).toBe(2);
+  letGo();
+  await Promise.all(adds);
+  expect(sent()).toEqual(["a b c", "d large", "larger"]);
+});
+
+test("addMany stays together, whatever the bound, and shares a call with others", async () => {
+  const { client, sent, letGo } = server({ coalescing: { maxTasksPerCall: 3 } });
+  const many = client.tasks.addMany(["a", "b", "c", "d"].map((type) => ({ taskQueue, type })));
+  const others = [add(client, "e"), client.tasks.addMany([{ taskQueue, type: "f" }])];
+  letGo();
+  expect((await many).length).toBe(4);
+  await Promise.all(others);
+  expect(sent()).toEqual(["a b c d", "e f"]);
+  await expect(client.tasks.addMany([])).resolves.toEqual([]);
+});
+
+test("what is wrong with one task is told to its caller alone, and the others are added", async () => {
+  const { client, sent, letGo } = server({
+    decide({ tasks }) {
+      const index = tasks.findIndex(({ type }) => type === "bad");
+      if (index < 0) return;
+      const field = `tasks[${index}].type`;
+      throw refusal(Code.InvalidArgument, "INVALID_FIELD", `${field}: is bad`, {
+        fields: [{ field, description: "is bad" }],
+      });
+    },
+  });
+  const adds = ["a", "bad", "c"].map((type) => add(client, type));
+  const many = client.tasks.addMany(["d", "bad"].map((type) => ({ taskQueue, type })));
+  letGo();
+  const [a, bad, c, d] = await Promise.allSettled([...adds, many]);
+  expect([a?.status, c?.status]).toEqual(["fulfilled", "fulfilled"]);
+  const fieldsOf = (result: PromiseSettledResult<unknown>) =>
+    ((result as PromiseRejectedResult).reason as TqError).fields;
+  expect(bad).toMatchObject({ reason: { code: "invalid_argument", message: "tasks[0].type: is bad" } });
+  expect(fieldsOf(bad!)).toEqual([{ field: "tasks[0].type", description: "is bad" }]);
+  expect(fieldsOf(d!)).toEqual([{ field: "tasks[1].type", description: "is bad" }]);
+  expect(sent()).toEqual(["a bad c d bad", "a c d bad", "a c"]);
+});
+
+test("a refusal that names no task is narrowed down", async () => {
+  const { client, sent, letGo } = server({
+    decide({ tasks }) {
+      if (!tasks.some(({ type }) => type === "bad")) return;
+      throw refusal(Code.FailedPrecondition, "TASK_QUEUE_DRAINING", "queue q is draining");
+    },
+  });
+  const adds = ["a", "b", "bad", "d"].map((type) => add(client, type));
+  letGo();
+  const results = await Promise.allSettled(adds);
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+  expect(sent()).toEqual(["a b bad d", "a b", "bad d", "bad", "d"]);
+});
+
+test("a task that there is no room for steps aside, holds nobody up, and comes back when told", async () => {
+  let isFull = true;
+  const { client, clock, sent, letGo } = server({
+    decide({ tasks }) {
+      const index = tasks.findIndex(({ type }) => type === "full");
+      if (index < 0 || !isFull) return;
+      const fields = [{ field: `tasks[${index}].task_queue`, description: "has its maximum backlog" }];
+      throw refusal(Code.ResourceExhausted, "MAX_BACKLOG", "no room", { fields, retryAfterMs: 2_000 });
+    },
+  });
+  letGo();
+  const full = add(client, "full");
+  await add(client, "a");
+  await settle();
+  await add(client, "b");
+  isFull = false;
+  await clock.advance(2_000);
+  await full;
+  expect(sent()).toEqual(["full a", "a", "b", "full"]);
+});
+
+test("a task that there is never room for is refused in time", async () => {
+  const { client, clock, letGo } = server({
+    decide() {
+      throw refusal(Code.ResourceExhausted, "MAX_BACKLOG", "no room", { retryAfterMs: 8_000 });
+    },
+  });
+  letGo();
+  const full = add(client, "full");
+  full.catch(() => {});
+  await clock.advance(60_000);
+  await expect(full).rejects.toMatchObject({ code: "resource_exhausted", reason: "MAX_BACKLOG" });
+});
+
+test("the same chosen id twice goes in two calls, as if each had come alone", async () => {
+  const { client, calls, letGo } = server();
+  const adds = [1, 2].map(() => client.tasks.add({ taskQueue, type: "a", id: "same" }));
+  letGo();
+  await Promise.all(adds);
+  expect(calls.map(({ tasks }) => tasks.map(({ id }) => id))).toEqual([["same"], ["same"]]);
+});
+
+test("a lost call is made again with the same request id, the next one with another", async () => {
+  let losses = 2;
+  const { client, clock, calls, letGo } = server({
+    decide() {
+      if (losses-- > 0) throw refusal(Code.Unavailable, "SHUTTING_DOWN", "going");
+    },
+  });
+  letGo();
+  const adds = [add(client, "a"), add(client, "b")];
+  await clock.advance(1_000);
+  await Promise.all(adds);
+  await add(client, "c");
+  const ids = calls.map(({ requestId }) => requestId);
+  expect(ids.length).toBe(4);
+  expect(new Set(ids.slice(0, 3)).size).toBe(1);
+  expect(ids[0]).not.toBe("");
+  expect(ids[3]).not.toBe(ids[0]);
+  expect(calls[2]?.tasks).toEqual(calls[0]?.tasks);
+});
+
+test("a server that stays away ends the waiting of everybody", async () => {
+  const { client, clock, letGo } = server({
+    decide() {
+      throw refusal(Code.Unavailable, "SHUTTING_DOWN", "going");
+    },
+  });
+  letGo();
+  const adds = Promise.allSettled([add(client, "a"), add(client, "b")]);
+  await clock.advance(30_000);
+  expect((await adds).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(clock.pending).toBe(0);
+});
+
+test("closing waits for what is being added, and takes no more", async () => {
+  const { client, letGo } = server();
+  const adding = add(client, "a");
+  await settle();
+  const closing = client.close();
+  await expect(add(client, "b")).rejects.toMatchObject({ code: "canceled" });
+  letGo();
+  await closing;
+  await expect(adding).resolves.toMatchObject({ existed: false });
+});
+
+test("what cannot travel is refused before anything is sent", async () => {
+  const { client, calls } = server();
+  await expect(client.tasks.add({ taskQueue, type: "a", args: [1n] })).rejects.toMatchObject({
+    code: "invalid_argument",
+  });
+  await expect(client.tasks.add({ taskQueue, type: "a", startDelay: -1 })).rejects.toMatchObject({
+    fields: [expect.objectContaining({ field: "startDelay" })],
+  });
+  await settle();
+  expect(calls).toEqual([]);
+});

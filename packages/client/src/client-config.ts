@@ -1,0 +1,106 @@
+import type { Transport } from "@connectrpc/connect";
+import { type Clock, systemClock } from "./clock.ts";
+import { type Duration, durationToMs } from "./duration.ts";
+import { invalidField } from "./errors.ts";
+import { createIdSource, type IdSource } from "./ids.ts";
+import { defaultPayloadConverter, type PayloadConverter } from "./payload.ts";
+import type { RetryConfig } from "./retry.ts";
+import { baseUrlOf, defaultAddress, type HttpVersion } from "./transport.ts";
+
+/** How a client makes failed calls again. Only calls that may succeed the second time are; none has its effect twice. */
+export interface ClientRetryOptions {
+  /** Before the second try; it doubles from then on, and half of each wait is drawn at random. Default 100 ms. */
+  readonly initialInterval?: Duration;
+  /** Longest wait. Default 5 s. */
+  readonly maximumInterval?: Duration;
+  /** How long to go on trying: long enough to sit out a restart of the server. Default 30 s; 0 tries once. */
+  readonly giveUpAfter?: Duration;
+}
+
+/** How a client makes batches of tasks that are added one by one. What arrives while a call is under way goes into the next. */
+export interface CoalescingOptions {
+  /** Most tasks in a call. Default 1,000: a larger call is hardly faster, and makes the first of its tasks wait longer. */
+  readonly maxTasksPerCall?: number;
+  /** Most bytes in a call, roughly. Default 4 MiB; one larger task goes alone. */
+  readonly maxBytesPerCall?: number;
+  /**
+   * Most calls under way at once. Default 1, with which tasks are added in the order of the calls to `add`; more give up
+   * that order, and add faster where the server is far away.
+   */
+  readonly maxCallsInFlight?: number;
+}
+
+/** Options of a {@link Client}; all optional. */
+export interface ClientOptions {
+  /** Where the server is: `host:port`, or an `http://` or `https://` URL. Default `127.0.0.1:7333`. */
+  readonly address?: string;
+  /** Namespace of all tasks and queues that the client names. Default `default`. */
+  readonly namespace?: string;
+  /** Default `1.1`: measured at nearly twice the unary calls per second of HTTP/2 in Node. */
+  readonly httpVersion?: HttpVersion;
+  /** Any Connect transport, instead of `address` and `httpVersion`. The client does not close it. */
+  readonly transport?: Transport;
+  /** Deadline of one try of a call that does not wait for something. Default 10 s. */
+  readonly callTimeout?: Duration;
+  readonly retry?: ClientRetryOptions;
+  readonly coalescing?: CoalescingOptions;
+  /** Turns arguments and results into payloads and back. Default: JSON, bytes, and nothing for `undefined`. */
+  readonly payloadConverter?: PayloadConverter;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Makes the ids of tasks and calls. Default: UUIDv7. */
+  readonly newId?: IdSource;
+  /** Randomness for waits, 0 to 1. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** {@link ClientOptions}, complete and checked. */
+export interface ClientConfig {
+  /** Base URL; unset where a transport was given. */
+  readonly address: string | undefined;
+  readonly namespace: string;
+  readonly httpVersion: HttpVersion;
+  readonly transport: Transport | undefined;
+  readonly callTimeoutMs: number;
+  readonly retry: RetryConfig;
+  readonly coalescing: Required<CoalescingOptions>;
+  readonly payloadConverter: PayloadConverter;
+  readonly clock: Clock;
+  readonly newId: IdSource;
+  readonly random: () => number;
+}
+
+/**
+ * Checks the options and fills in the defaults, once.
+ *
+ * @throws TqError `invalid_argument` naming the option.
+ */
+export function compileClientConfig(options: ClientOptions): ClientConfig {
+  const { retry = {}, coalescing = {}, clock = systemClock } = options;
+  return Object.freeze<ClientConfig>({
+    address: options.transport === undefined ? baseUrlOf(options.address ?? defaultAddress) : undefined,
+    namespace: options.namespace ?? "default",
+    httpVersion: options.httpVersion ?? "1.1",
+    transport: options.transport,
+    callTimeoutMs: atLeast(1, durationToMs(options.callTimeout ?? "10s", "callTimeout"), "callTimeout"),
+    retry: Object.freeze({
+      initialIntervalMs: durationToMs(retry.initialInterval ?? 100, "retry.initialInterval"),
+      maximumIntervalMs: durationToMs(retry.maximumInterval ?? "5s", "retry.maximumInterval"),
+      giveUpAfterMs: durationToMs(retry.giveUpAfter ?? "30s", "retry.giveUpAfter"),
+    }),
+    coalescing: Object.freeze({
+      maxTasksPerCall: atLeast(1, coalescing.maxTasksPerCall ?? 1_000, "coalescing.maxTasksPerCall"),
+      maxBytesPerCall: atLeast(1, coalescing.maxBytesPerCall ?? 4 * 1024 * 1024, "coalescing.maxBytesPerCall"),
+      maxCallsInFlight: atLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
+    }),
+    payloadConverter: options.payloadConverter ?? defaultPayloadConverter,
+    clock,
+    newId: options.newId ?? createIdSource(clock),
+    random: options.random ?? Math.random,
+  });
+}
+
+function atLeast(minimum: number, value: number, field: string): number {
+  if (!(value >= minimum)) throw invalidField(field, `${value} is less than ${minimum}`);
+  return value;
+}

@@ -1,0 +1,68 @@
+export {
+  ActivityClient,
+  type ActivityArgs,
+  type ActivityName,
+  type ActivityOptions,
+  type ActivityResult,
+} from "./activity.ts";
+export { Client } from "./client.ts";
+export type { ClientConfig, ClientOptions, ClientRetryOptions, CoalescingOptions } from "./client-config.ts";
+export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
+export { TaskCanceledError, TaskClosedError, TaskFailedError, TaskTimedOutError } from "./closed-errors.ts";
+export { type Duration, type DurationText, durationToMs, parseDuration } from "./duration.ts";
+export {
+  type CallSite,
+  type ErrorReasonName,
+  type FieldViolation,
+  invalidField,
+  toTqError,
+  TqError,
+  type TqErrorCode,
+  type TqErrorParts,
+} from "./errors.ts";
+export { decodeFailure, type TaskFailure } from "./failure.ts";
+export { createIdSource, type IdSource } from "./ids.ts";
+export {
+  durationMessage,
+  encodeNewTask,
+  type Fallback,
+  type NewTask,
+  type OnClose,
+  type RetryPolicy,
+  type TaskKind,
+  type TaskOptions,
+} from "./new-task.ts";
+export {
+  decodePayload,
+  defaultPayloadConverter,
+  encodeField,
+  encodeInput,
+  encodePayload,
+  payloadBytes,
+  type PayloadConverter,
+} from "./payload.ts";
+export { backoffMs, isRetryable, type RetryConfig } from "./retry.ts";
+export type { Services } from "./services.ts";
+export { type FoundTasks, type ListOptions, TaskClient } from "./task-client.ts";
+export {
+  type ClosedStateName,
+  type ClosedTask,
+  describeClosedTask,
+  describeTask,
+  kindName,
+  type FailedAttemptDescription,
+  type TaskDescription,
+  type TaskOutcome,
+  type TaskStateName,
+  type WaitingReason,
+} from "./task-description.ts";
+export type { TaskFilter } from "./task-filter.ts";
+export type {
+  AddedTaskHandle,
+  AddWarningName,
+  CancelOptions,
+  CancelStatusName,
+  ResultOptions,
+  TaskHandle,
+} from "./task-handle.ts";
+export { defaultAddress, type HttpVersion } from "./transport.ts";

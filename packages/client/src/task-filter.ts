@@ -1,0 +1,55 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type TaskFilterSchema, TaskQueueKind, TaskState } from "@tq/proto";
+import { kindNumber, type TaskKind } from "./new-task.ts";
+import type { TaskStateName } from "./task-description.ts";
+
+/** Which tasks. All that is set must hold; of a list, one of its values. An empty filter is every task of the namespace. */
+export interface TaskFilter {
+  readonly taskQueue?: string;
+  /** Needs `taskQueue`. Default: both kinds of that name. */
+  readonly kind?: TaskKind;
+  readonly states?: readonly TaskStateName[];
+  readonly types?: readonly string[];
+  readonly idPrefix?: string;
+  /** The worker that holds it. */
+  readonly workerId?: string;
+  /** Build id of the worker that holds it. */
+  readonly buildId?: string;
+  readonly priorities?: readonly number[];
+  readonly fairnessKeys?: readonly string[];
+  readonly serialKeys?: readonly string[];
+  readonly addedAfter?: Date;
+  readonly addedBefore?: Date;
+  readonly closedAfter?: Date;
+  readonly closedBefore?: Date;
+  /** Type of the last failure. */
+  readonly failureType?: string;
+  /** A piece of the last failure's message, in whatever case. */
+  readonly failureText?: string;
+}
+
+/** The contract's message of a filter. One that is empty says so, as the calls that change tasks want it. */
+export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof TaskFilterSchema> {
+  const { taskQueue, kind, states, addedAfter, addedBefore, closedAfter, closedBefore } = filter;
+  return {
+    ...(taskQueue !== undefined && {
+      taskQueue: { name: taskQueue, kind: kind === undefined ? TaskQueueKind.UNSPECIFIED : kindNumber(kind) },
+    }),
+    states: (states ?? []).map((state) => TaskState[state]),
+    types: [...(filter.types ?? [])],
+    idPrefix: filter.idPrefix ?? "",
+    workerId: filter.workerId ?? "",
+    buildId: filter.buildId ?? "",
+    priorities: [...(filter.priorities ?? [])],
+    fairnessKeys: [...(filter.fairnessKeys ?? [])],
+    serialKeys: [...(filter.serialKeys ?? [])],
+    ...(addedAfter !== undefined && { addedAfter: timestampFromDate(addedAfter) }),
+    ...(addedBefore !== undefined && { addedBefore: timestampFromDate(addedBefore) }),
+    ...(closedAfter !== undefined && { closedAfter: timestampFromDate(closedAfter) }),
+    ...(closedBefore !== undefined && { closedBefore: timestampFromDate(closedBefore) }),
+    failureType: filter.failureType ?? "",
+    failureText: filter.failureText ?? "",
+    everything: Object.values(filter).every((value) => value === undefined),
+  };
+}

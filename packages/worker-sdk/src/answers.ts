@@ -1,0 +1,163 @@
+// Makes answers. Whatever a handler returned or threw, there is one: nothing here throws.
+
+import { create } from "@bufbuild/protobuf";
+import { payloadBytes, type PayloadConverter, type TaskKind } from "@tq/client";
+import { type ItemError, type Payload, type TaskAnswer, TaskAnswerSchema } from "@tq/proto";
+import { encodeCommand } from "./commands.ts";
+import { ApplicationFailure, type CancelledFailure, encodeFailure, isCancellation } from "./failure.ts";
+import type { WorkflowCompletion } from "./handlers.ts";
+import type { HeldTask } from "./held-task.ts";
+
+/** The contract's bound on a result. */
+const maxResultBytes = 2 * 1024 * 1024;
+
+/** A handler returned. A result or command that cannot travel is a failure that says so. */
+export function completedAnswer(
+  held: HeldTask,
+  returned: unknown,
+  kind: TaskKind,
+  converter: PayloadConverter,
+): TaskAnswer {
+  try {
+    const { result, commands = [] } = kind === "workflow" ? completionOf(returned) : { result: returned };
+    const payload = result === undefined ? undefined : encodeResult(result, converter);
+    return create(TaskAnswerSchema, {
+      token: held.task.token,
+      answer: {
+        case: "completed",
+        value: {
+          commands: commands.map((command) => encodeCommand(command, converter)),
+          ...(payload !== undefined && { result: payload }),
+        },
+      },
+    });
+  } catch (error) {
+    return failedAnswer(held, error, converter);
+  }
+}
+
+/**
+ * A handler threw. If it did so because its signal was aborted, that is no failure of its own: the task is canceled if
+ * that was what was asked for, and given back if the worker is shutting down.
+ */
+export function thrownAnswer(held: HeldTask, thrown: unknown, converter: PayloadConverter): TaskAnswer {
+  if (isCancellation(thrown, held.signal)) {
+    const { reason, message } = held.signal.reason as CancelledFailure;
+    if (held.isCancelRequested)
+      return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "canceled", value: {} } });
+    if (reason === "WORKER_SHUTDOWN") return releasedAnswer(held.task.token, message);
+  }
+  return failedAnswer(held, thrown, converter);
+}
+
+/** An attempt failed. */
+export function failedAnswer(held: HeldTask, thrown: unknown, converter: PayloadConverter): TaskAnswer {
+  const failure = encodeFailure(thrown, converter);
+  return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "failed", value: { failure } } });
+}
+
+/** The worker gives a delivery back. */
+export function releasedAnswer(token: Uint8Array, reason: string): TaskAnswer {
+  return create(TaskAnswerSchema, { token, answer: { case: "released", value: { reason: reason.slice(0, 300) } } });
+}
+
+/**
+ * The server refused an answer, and the lease stays: what to answer instead. Work that was done but cannot be told is a
+ * failure; a failure that cannot be told is told without its particulars; after that the task is given back.
+ */
+export function answerAfterRefusal(
+  held: HeldTask,
+  refused: TaskAnswer,
+  error: Pick<ItemError, "reason" | "field" | "message">,
+  kind: TaskKind,
+): TaskAnswer | undefined {
+  const what = [error.reason, error.field, error.message].filter((part) => part !== "").join(": ");
+  switch (refused.answer.case) {
+    case "completed":
+    case "canceled":
+      return failedWith(held, `The server refused the answer: ${what}`, kind === "activity");
+    case "failed":
+      // The plain failure below was refused in its turn.
+      if (refused.answer.value.failure?.type === "AnswerRefused")
+        return releasedAnswer(held.task.token, `answer refused: ${what}`);
+      return failedWith(
+        held,
+        `The server refused the failure: ${what}`,
+        refused.answer.value.failure?.nonRetryable === true,
+      );
+    case "released":
+    case undefined:
+      return undefined;
+  }
+}
+
+/** About how many bytes an answer takes on the wire. */
+export function answerBytes({ answer }: TaskAnswer): number {
+  switch (answer.case) {
+    case "completed": {
+      let bytes = 100 + payloadSize(answer.value.result);
+      // Mostly the commands' payloads; the rest of a command is small and bounded.
+      for (const { command } of answer.value.commands) {
+        bytes += 400;
+        const input =
+          command.case === "startTimer"
+            ? command.value.input
+            : command.case === "cancelTask"
+              ? []
+              : command.value?.task?.input;
+        for (const payload of input ?? []) bytes += payloadSize(payload);
+      }
+      return bytes;
+    }
+    case "failed":
+      return 1_000 + (answer.value.failure?.details ?? []).reduce((bytes, detail) => bytes + payloadSize(detail), 0);
+    case "canceled":
+    case "released":
+    case undefined:
+      return 200;
+  }
+}
+
+function payloadSize(payload: Payload | undefined): number {
+  return payload === undefined ? 0 : payloadBytes(payload);
+}
+
+/** Never tried again for an activity, whose work would be done twice for the same end; an engine's code may be mended meanwhile. */
+function failedWith(held: HeldTask, message: string, nonRetryable: boolean): TaskAnswer {
+  const failure = { type: "AnswerRefused", message: message.slice(0, 2_000), nonRetryable };
+  return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "failed", value: { failure } } });
+}
+
+function completionOf(returned: unknown): WorkflowCompletion {
+  if (returned === undefined || returned === null) return {};
+  if (typeof returned !== "object") {
+    throw ApplicationFailure.nonRetryable(
+      `A workflow handler returns { commands, result } or nothing, not ${typeof returned}`,
+      "InvalidCompletion",
+    );
+  }
+  return returned;
+}
+
+function encodeResult(result: unknown, converter: PayloadConverter): Payload {
+  let payload: Payload;
+  try {
+    payload = converter.toPayload(result);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ApplicationFailure({
+      message: `The handler returned something that cannot be serialised: ${why}`,
+      type: "UnserializableResult",
+      nonRetryable: true,
+      cause,
+    });
+  }
+  const bytes = payloadBytes(payload);
+  if (bytes > maxResultBytes) {
+    throw ApplicationFailure.nonRetryable(
+      `The handler returned ${bytes} bytes; a result has at most ${maxResultBytes}. Store it elsewhere and return where.`,
+      "ResultTooLarge",
+    );
+  }
+  return payload;
+}

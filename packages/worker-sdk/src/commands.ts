@@ -1,0 +1,122 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type ActivityArgs,
+  type ActivityName,
+  type ActivityOptions,
+  createIdSource,
+  type Duration,
+  durationMessage,
+  encodeInput,
+  encodeNewTask,
+  type IdSource,
+  type NewTask,
+  type PayloadConverter,
+  systemClock,
+} from "@tq/client";
+import { type Command, CommandSchema, TaskQueueKind } from "@tq/proto";
+
+/** Something that a workflow task's answer asks for. Made by {@link commands}; carried out in the answer's transaction. */
+export type WorkflowCommand =
+  /** Adds a task; `id` is its id. */
+  | { readonly command: "addTask"; readonly id: string; readonly task: NewTask }
+  /** Adds an activity task; `id` is its id. */
+  | { readonly command: "scheduleActivity"; readonly id: string; readonly task: NewTask }
+  /** Adds a delayed workflow task; `id` is its id. */
+  | { readonly command: "startTimer"; readonly id: string; readonly timer: WorkflowTimer }
+  /** Cancels the task with this id, whatever it is. */
+  | { readonly command: "cancelTask"; readonly id: string; readonly reason: string };
+
+/** A timer: a workflow task that is added with a delay. */
+export interface WorkflowTimer {
+  /** Id of the workflow task that the timer is, to cancel it by. Default: a new UUIDv7. */
+  readonly id?: string;
+  /** The workflow queue that it fires on. */
+  readonly taskQueue: string;
+  /** Type of the workflow task. */
+  readonly type: string;
+  /** How long from the answer's commit. */
+  readonly delay: Duration;
+  readonly args?: readonly unknown[];
+  readonly serialKey?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** 1 (first) to 5. Default 3. */
+  readonly priority?: number;
+}
+
+/** Schedules activities by name, their arguments checked by the compiler. `A` is as in `client.activity`. */
+export interface ActivityScheduler<A extends object> {
+  schedule<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): WorkflowCommand;
+  /** The same activities with some options replaced, such as the id of the next task. */
+  with(options: Partial<ActivityOptions>): ActivityScheduler<A>;
+}
+
+const newId: IdSource = createIdSource(systemClock);
+
+/**
+ * Makes commands. Each has the `id` of the task that it is about, made here unless given, so that an engine can write it
+ * into its history before it answers.
+ */
+export const commands = Object.freeze({
+  /** Adds a task to any queue, of either kind. */
+  addTask(task: NewTask): WorkflowCommand {
+    const id = task.id ?? newId();
+    return { command: "addTask", id, task: { ...task, id } };
+  },
+
+  /** Adds an activity task. Give it an `onClose` to hear how it ends. */
+  scheduleActivity(task: Omit<NewTask, "kind">): WorkflowCommand {
+    const id = task.id ?? newId();
+    return { command: "scheduleActivity", id, task: { ...task, id, kind: "activity" } };
+  },
+
+  /** Typed {@link commands.scheduleActivity}: `commands.activity<typeof activities>({ taskQueue, onClose }).schedule("hash", path)`. */
+  activity<A extends object>(options: ActivityOptions): ActivityScheduler<A> {
+    return {
+      schedule: (name, ...args) => commands.scheduleActivity({ ...options, type: name, args }),
+      with: (more) => commands.activity<A>({ ...options, ...more }),
+    };
+  },
+
+  /** Adds a workflow task that becomes ready after a delay. */
+  startTimer(timer: WorkflowTimer): WorkflowCommand {
+    const id = timer.id ?? newId();
+    return { command: "startTimer", id, timer: { ...timer, id } };
+  },
+
+  /** Cancels a task, or a timer that has not fired. One that is unknown or closed is no error. */
+  cancelTask(id: string, options: { readonly reason?: string } = {}): WorkflowCommand {
+    return { command: "cancelTask", id, reason: options.reason ?? "" };
+  },
+});
+
+/** The contract's message of a command. @throws TqError `invalid_argument` if something in it cannot travel. */
+export function encodeCommand(command: WorkflowCommand, converter: PayloadConverter): Command {
+  switch (command.command) {
+    case "addTask": {
+      const task = encodeNewTask(command.task, converter, newId);
+      return create(CommandSchema, { command: { case: "addTask", value: { task } } });
+    }
+    case "scheduleActivity": {
+      const task = encodeNewTask(command.task, converter, newId);
+      return create(CommandSchema, { command: { case: "scheduleActivityTask", value: { task } } });
+    }
+    case "startTimer": {
+      const { taskQueue, type, delay, args = [], serialKey = "", headers = {}, priority = 0 } = command.timer;
+      const value = {
+        id: command.id,
+        taskQueue: { name: taskQueue, kind: TaskQueueKind.WORKFLOW },
+        type,
+        delay: durationMessage(delay, "delay"),
+        serialKey,
+        input: encodeInput(args, converter),
+        headers,
+        priority,
+      };
+      return create(CommandSchema, { command: { case: "startTimer", value } });
+    }
+    case "cancelTask":
+      return create(CommandSchema, {
+        command: { case: "cancelTask", value: { id: command.id, reason: command.reason } },
+      });
+  }
+}

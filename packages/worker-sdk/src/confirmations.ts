@@ -1,0 +1,36 @@
+/**
+ * Polls whose answers have arrived, until the server has been told so: it takes tasks back that are not mentioned within
+ * a few seconds (`confirm_within`). Every call carries all that wait here; they leave once such a call was answered.
+ */
+export class Confirmations {
+  /** When each poll's answer arrived, in milliseconds; in order of arrival. */
+  readonly #arrivals = new Map<string, number>();
+  readonly #onFirst: (() => void)[] = [];
+
+  /** An answer with tasks has arrived. */
+  add(pollId: string, nowMs: number): void {
+    this.#arrivals.set(pollId, nowMs);
+    if (this.#arrivals.size === 1) for (const listener of this.#onFirst) listener();
+  }
+
+  /** Called each time there is something to confirm after there was nothing. */
+  onFirst(listener: () => void): void {
+    this.#onFirst.push(listener);
+  }
+
+  /** The ids for a call to carry. */
+  ids(): string[] {
+    return [...this.#arrivals.keys()];
+  }
+
+  /** A call that carried these was answered. */
+  confirmed(ids: readonly string[]): void {
+    for (const id of ids) this.#arrivals.delete(id);
+  }
+
+  /** When the oldest that waits arrived. */
+  get oldestMs(): number | undefined {
+    for (const arrivedMs of this.#arrivals.values()) return arrivedMs;
+    return undefined;
+  }
+}

@@ -1,0 +1,213 @@
+import type { Client, TaskKind } from "@tq/client";
+import { kindName } from "@tq/client";
+import { AnswerResult, type AnswerStatus, type DispatchedTask, type TaskAnswer } from "@tq/proto";
+import {
+  answerAfterRefusal,
+  answerBytes,
+  completedAnswer,
+  failedAnswer,
+  releasedAnswer,
+  thrownAnswer,
+} from "./answers.ts";
+import { Context, runWithContext } from "./context.ts";
+import { ApplicationFailure, type CancellationReason } from "./failure.ts";
+import type { ActivityHandler, AnyWorkflowHandler, WorkflowTask } from "./handlers.ts";
+import { HeldTask } from "./held-task.ts";
+import type { HeldTasks } from "./held-tasks.ts";
+import { type Logger, withFields } from "./logger.ts";
+import type { OutgoingAnswer, Outbox } from "./outbox.ts";
+import type { Slots } from "./slots.ts";
+import { taskInfo } from "./task-info.ts";
+
+/** What the executor needs. */
+export interface ExecutorOptions {
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly held: HeldTasks;
+  readonly outbox: Outbox;
+  readonly activities: ReadonlyMap<string, ActivityHandler>;
+  readonly workflows: ReadonlyMap<string, AnyWorkflowHandler>;
+  /** A handler says that it is alive. */
+  readonly onHeartbeat: (held: HeldTask, details: unknown) => void;
+}
+
+/** Runs handlers, and makes answers of what they do. Nothing that a handler does gets past it. */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #running = new Set<HeldTask>();
+  readonly #onIdle: (() => void)[] = [];
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Handlers that run. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Begins a delivery, which fills a slot that the caller has reserved. */
+  begin(task: DispatchedTask, slots: Slots): void {
+    const { client, held: heldTasks } = this.#options;
+    const held = new HeldTask(task, slots, client.config.clock.now());
+    heldTasks.add(held);
+    this.#running.add(held);
+    void this.#run(held);
+  }
+
+  /** Gives a delivery back that was not begun. */
+  refuse(task: DispatchedTask, reason: string): void {
+    this.#send(releasedAnswer(task.token, reason), undefined);
+  }
+
+  /** Tells all handlers to stop. */
+  abortAll(reason: CancellationReason, message: string): void {
+    for (const held of this.#running) held.abort(reason, message);
+  }
+
+  /** Gives back what still runs, and waits for it no longer. */
+  releaseAll(reason: string): void {
+    for (const held of this.#running) {
+      if (held.state === "running") this.#answer(held, releasedAnswer(held.task.token, reason));
+      this.#running.delete(held);
+    }
+    this.#checkIdle();
+  }
+
+  /** Resolves once no handler runs. */
+  async idle(): Promise<void> {
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** How the server took an answer. */
+  answered(outgoing: OutgoingAnswer, status: AnswerStatus): void {
+    const { held } = outgoing;
+    if (held === undefined) return;
+    const { client, held: heldTasks } = this.#options;
+    switch (status.result) {
+      case AnswerResult.UNSPECIFIED:
+      case AnswerResult.ACCEPTED:
+      case AnswerResult.ALREADY_ANSWERED:
+        heldTasks.delete(held);
+        held.answered();
+        return;
+      case AnswerResult.LEASE_LOST:
+        heldTasks.delete(held);
+        held.lost(client.config.clock.now());
+        this.#logDropped(held);
+        return;
+      case AnswerResult.REFUSED: {
+        const { reason = "", field = "", message = "no reason was given" } = status.error ?? {};
+        const why = { reason, field, message };
+        const instead = answerAfterRefusal(held, outgoing.answer, why, kindOf(held));
+        this.#log(held).error({ ...why, answer: outgoing.answer.answer.case }, "The server refused an answer");
+        if (instead !== undefined) {
+          this.#send(instead, held);
+          return;
+        }
+        // Nothing is left to say. Its lease runs out, and the server takes it back.
+        heldTasks.delete(held);
+        held.answered();
+      }
+    }
+  }
+
+  async #run(held: HeldTask): Promise<void> {
+    let answer: TaskAnswer;
+    try {
+      answer = await this.#callHandler(held);
+    } catch (error) {
+      answer = failedAnswer(held, error, this.#options.client.config.payloadConverter);
+    }
+    held.handlerEnded();
+    switch (held.state) {
+      case "running":
+        this.#answer(held, answer);
+        break;
+      case "lost":
+        this.#logDropped(held);
+        break;
+      case "answering":
+      case "answered":
+        // It was given back while it ran, at the end of a shutdown.
+        break;
+    }
+    this.#running.delete(held);
+    this.#checkIdle();
+  }
+
+  async #callHandler(held: HeldTask): Promise<TaskAnswer> {
+    const { client, onHeartbeat } = this.#options;
+    const { payloadConverter: converter, namespace, clock } = client.config;
+    const { task } = held;
+    const kind = kindOf(held);
+    const run = this.#handlerOf(kind, task.type);
+    if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
+
+    let context: Context;
+    let args: unknown[];
+    try {
+      const info = taskInfo(task, namespace, converter);
+      args = task.input.map((payload) => converter.fromPayload(payload));
+      const heartbeat = (details: unknown) => onHeartbeat(held, details);
+      context = new Context({ info, cancellationSignal: held.signal, log: this.#log(held), clock, heartbeat });
+    } catch (cause) {
+      const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
+      const failure = new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: true, cause });
+      return failedAnswer(held, failure, converter);
+    }
+    let returned: unknown;
+    try {
+      returned = await runWithContext(context, () => run(args, context));
+    } catch (thrown) {
+      return thrownAnswer(held, thrown, converter);
+    }
+    return completedAnswer(held, returned, kind, converter);
+  }
+
+  #handlerOf(kind: TaskKind, type: string): ((args: unknown[], context: Context) => unknown) | undefined {
+    const { activities, workflows } = this.#options;
+    if (kind === "activity") {
+      const activity = activities.get(type);
+      return activity && ((args) => activity(...args));
+    }
+    const workflow = workflows.get(type);
+    return workflow && ((args, context) => workflow(workflowTask(args, context), context));
+  }
+
+  #answer(held: HeldTask, answer: TaskAnswer): void {
+    held.answering();
+    this.#send(answer, held);
+  }
+
+  #send(answer: TaskAnswer, held: HeldTask | undefined): void {
+    this.#options.outbox.add({ answer, bytes: answerBytes(answer), held });
+  }
+
+  #logDropped(held: HeldTask): void {
+    this.#log(held).warn(
+      {},
+      "An answer was dropped: the lease was lost, and the task is another worker's now, or closed",
+    );
+  }
+
+  #log(held: HeldTask): Logger {
+    const { id, type, attempt, taskQueue } = held.task;
+    return withFields(this.#options.logger, { taskId: id, type, attempt, taskQueue: taskQueue?.name });
+  }
+
+  #checkIdle(): void {
+    if (this.#running.size === 0) for (const listener of this.#onIdle.splice(0)) listener();
+  }
+}
+
+function kindOf(held: HeldTask): TaskKind {
+  return kindName(held.task.taskQueue?.kind);
+}
+
+/** The task as a workflow handler gets it. */
+function workflowTask(args: unknown[], { info }: Context): WorkflowTask {
+  const { taskId, run, type, taskQueue, attempt, serialKey, headers, closedTask } = info;
+  return { id: taskId, run, type, taskQueue, attempt, serialKey, headers, args, closedTask };
+}

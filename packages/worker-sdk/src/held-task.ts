@@ -1,0 +1,131 @@
+import type { DispatchedTask } from "@tq/proto";
+import { type CancellationReason, CancelledFailure } from "./failure.ts";
+import type { Slots } from "./slots.ts";
+
+/**
+ * Where a delivery is in its life with the worker:
+ *
+ * - `running`: its handler runs, and its lease is kept alive.
+ * - `answering`: its answer is on its way, and its lease is kept alive until the answer is accepted.
+ * - `lost`: its lease is gone. If the handler still runs, what it answers is dropped.
+ * - `answered`: the server has its answer. Nothing more is owed.
+ */
+export type HeldState = "running" | "answering" | "lost" | "answered";
+
+/** One delivery of a task that the worker holds, and the slot that it fills. */
+export class HeldTask {
+  readonly task: DispatchedTask;
+  /** The token as a key. */
+  readonly key: string;
+  readonly receivedAtMs: number;
+  readonly #slots: Slots;
+  readonly #cancellation = new AbortController();
+  #state: HeldState = "running";
+  #isRunning = true;
+  #hasSlot = true;
+  #cancelRequested = false;
+
+  constructor(task: DispatchedTask, slots: Slots, receivedAtMs: number) {
+    this.task = task;
+    this.key = tokenKey(task.token);
+    this.receivedAtMs = receivedAtMs;
+    this.#slots = slots;
+  }
+
+  get state(): HeldState {
+    return this.#state;
+  }
+
+  /** True until the handler has ended, whatever has become of the delivery. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /** The slots that it fills one of. */
+  get slots(): Slots {
+    return this.#slots;
+  }
+
+  get signal(): AbortSignal {
+    return this.#cancellation.signal;
+  }
+
+  /** True once somebody asked for the task to be canceled. */
+  get isCancelRequested(): boolean {
+    return this.#cancelRequested;
+  }
+
+  /** Somebody asked for it to be canceled. May be told any number of times. */
+  cancelRequested(reason: string): void {
+    this.#cancelRequested = true;
+    this.abort(
+      "CANCEL_REQUESTED",
+      reason === "" ? "The task is to be canceled" : `The task is to be canceled: ${reason}`,
+    );
+  }
+
+  /** Tells the handler to stop, unless it was told before. */
+  abort(reason: CancellationReason, message: string): void {
+    if (this.#isRunning && !this.#cancellation.signal.aborted) {
+      this.#cancellation.abort(new CancelledFailure(reason, message));
+    }
+  }
+
+  /** running → answering: an answer was made, by the handler's end or because the worker gives the task back. */
+  answering(): void {
+    this.#assert("running");
+    this.#state = "answering";
+  }
+
+  /** answering → answered: the server has taken the answer. */
+  answered(): void {
+    this.#assert("answering");
+    this.#state = "answered";
+    this.#releaseSlot();
+  }
+
+  /** running or answering → lost: the server says that the lease is gone. */
+  lost(nowMs: number): void {
+    this.#assert("running", "answering");
+    this.#state = "lost";
+    const timeout = this.task.startToCloseTimeout;
+    const timeoutMs =
+      timeout === undefined ? Number.POSITIVE_INFINITY : Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+    if (nowMs - this.receivedAtMs >= timeoutMs)
+      this.abort("TIMED_OUT", "The attempt took longer than its start-to-close timeout");
+    else this.abort("LEASE_LOST", "The lease is gone: the task was given back, or to another worker");
+    if (!this.#isRunning) this.#releaseSlot();
+  }
+
+  /** The handler has ended. */
+  handlerEnded(): void {
+    this.#isRunning = false;
+    if (this.#state === "lost") this.#releaseSlot();
+  }
+
+  /** Hands the slot to whoever asks, once; false if it is no longer this task's to give. */
+  takeSlot(): boolean {
+    const had = this.#hasSlot;
+    this.#hasSlot = false;
+    return had;
+  }
+
+  /** Gets a slot back that was taken with {@link takeSlot}. */
+  returnSlot(): void {
+    if (this.#state === "answering") this.#hasSlot = true;
+    else this.#slots.release();
+  }
+
+  #releaseSlot(): void {
+    if (this.takeSlot()) this.#slots.release();
+  }
+
+  #assert(...states: HeldState[]): void {
+    if (!states.includes(this.#state)) throw new Error(`a held task is ${this.#state}, not ${states.join(" or ")}`);
+  }
+}
+
+/** A token as a key of a map. */
+export function tokenKey(token: Uint8Array): string {
+  return Buffer.from(token.buffer, token.byteOffset, token.byteLength).toString("latin1");
+}

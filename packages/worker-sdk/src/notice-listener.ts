@@ -1,0 +1,142 @@
+// Hears at once when a task is to be canceled, or its lease is gone, also while no slot is free and so no poll waits.
+//
+// It is a call to RenewLeases that the server holds open until there is news about the leases it names. A task that came
+// after the call was sent is not in it, so the call is replaced by a new one; but not sooner than a moment after, and at
+// most so often: most tasks are over by then, and then there was no need. The first call that names a task says that
+// nothing was seen yet, and so is answered at once; what is missed between two calls is told by the next one, since it
+// says what was seen last. Where tasks come all the time this amounts to asking four times a second.
+
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timer, toTqError } from "@tq/client";
+import type { RenewLeasesResponse } from "@tq/proto";
+import type { HeldTask } from "./held-task.ts";
+import type { LeaseCallOptions } from "./lease-keeper.ts";
+
+/** A new task is listened for after this time at most, which bounds how late a cancel is heard. */
+const listenAfterMs = 250;
+/** How long the server is asked to hold a call. */
+const holdMs = 20_000;
+/** What an answer may take beyond that. */
+const graceMs = 10_000;
+/** The least time from call to call if the server answers at once although there is no news. */
+const restMs = 1_000;
+
+interface HeldCall {
+  readonly ending: AbortController;
+  readonly tasks: ReadonlySet<HeldTask>;
+  /** What was seen last, of all of these tasks; empty if there is one that the server has said nothing about yet. */
+  readonly noticesSeen: string;
+}
+
+/** See the top of the file. */
+export class NoticeListener {
+  readonly #options: LeaseCallOptions;
+  readonly #ending = new AbortController();
+  #noticesSeen = "";
+  /** Tasks of the last call that was answered: `#noticesSeen` is about them. */
+  #told: ReadonlySet<HeldTask> = new Set();
+  #call: HeldCall | undefined;
+  #timer: Timer | undefined;
+  #calledAtMs = Number.NEGATIVE_INFINITY;
+  #isBackingOff = false;
+  #failures = 0;
+
+  constructor(options: LeaseCallOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#options.held.onAdded(() => this.#lookIn(listenAfterMs));
+  }
+
+  /** Listens no more. */
+  stop(): void {
+    this.#ending.abort();
+    this.#call?.ending.abort();
+    if (this.#timer !== undefined) this.#options.client.config.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Looks in a while whether a call is needed, unless it is going to anyway. */
+  #lookIn(delayMs: number): void {
+    if (this.#timer !== undefined || this.#isBackingOff || this.#ending.signal.aborted) return;
+    const { clock } = this.#options.client.config;
+    const soonestMs = this.#calledAtMs + listenAfterMs - clock.now();
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#look();
+      },
+      Math.max(delayMs, soonestMs, 0),
+    );
+  }
+
+  #look(): void {
+    const tasks = new Set<HeldTask>();
+    let isCovered = this.#call !== undefined;
+    for (const held of this.#options.held) {
+      if (held.state !== "running") continue;
+      tasks.add(held);
+      if (this.#call?.tasks.has(held) === false) isCovered = false;
+    }
+    if (tasks.size === 0) this.#options.link.dropped("RenewLeases (held open)");
+    else if (!isCovered) void this.#listen(tasks);
+  }
+
+  /** One call, from its beginning to its answer or its replacement. Never rejects. */
+  async #listen(tasks: ReadonlySet<HeldTask>): Promise<void> {
+    const { client, link } = this.#options;
+    const isTold = [...tasks].every((held) => this.#told.has(held));
+    const call: HeldCall = { ending: new AbortController(), tasks, noticesSeen: isTold ? this.#noticesSeen : "" };
+    const replaced = this.#call;
+    this.#call = call;
+    this.#calledAtMs = client.config.clock.now();
+    try {
+      const answer = this.#ask(call);
+      replaced?.ending.abort();
+      const response = await answer;
+      if (this.#call !== call) return;
+      link.succeeded("RenewLeases (held open)");
+      this.#call = undefined;
+      this.#failures = 0;
+      this.#heard(call, response);
+    } catch (unknown) {
+      if (this.#call !== call || this.#ending.signal.aborted) return;
+      this.#call = undefined;
+      // So that the next call is answered at once, and shows whether the server is back.
+      this.#told = new Set();
+      const error = toTqError(unknown);
+      link.failed("RenewLeases (held open)", error);
+      this.#isBackingOff = true;
+      await link.waitToRetry(++this.#failures, error, this.#ending.signal);
+      this.#isBackingOff = false;
+      this.#lookIn(0);
+    }
+  }
+
+  #ask(call: HeldCall): Promise<RenewLeasesResponse> {
+    const { client, registrations, status } = this.#options;
+    const { worker } = registrations.reference();
+    const request = {
+      namespace: client.config.namespace,
+      worker,
+      tokens: Array.from(call.tasks, ({ task }) => task.token),
+      status: status(),
+      hold: durationFromMs(holdMs),
+      noticesSeen: call.noticesSeen,
+    };
+    return client.services.workers.renewLeases(request, { signal: call.ending.signal, timeoutMs: holdMs + graceMs });
+  }
+
+  #heard(call: HeldCall, response: RenewLeasesResponse): void {
+    const { held, client, onDrainRequested } = this.#options;
+    const news = held.heard(response);
+    // A token may have been answered while the call was on its way; it is told as lost, and that is no news.
+    const isNew = news > 0 || response.lostTokens.length > 0 || response.noticesSeen !== call.noticesSeen;
+    const wasHeld = client.config.clock.now() - this.#calledAtMs >= restMs;
+    this.#noticesSeen = response.noticesSeen;
+    this.#told = call.tasks;
+    onDrainRequested(response.drainRequested);
+    this.#lookIn(isNew || wasHeld ? 0 : restMs);
+  }
+}

@@ -1,0 +1,248 @@
+// Asks for tasks: exactly as many as there are free slots, and only while there are any.
+//
+// One poll is under way at a time. A slot that becomes free meanwhile waits for it to end: a poll that is held open means
+// that there is nothing to have, and the first task that comes ends it. A poll takes along the answers of its own slots
+// that wait to be sent, and offers those slots too, for the server takes the answers before it looks for tasks: so a busy
+// worker needs one call for both, and the server still never has more tasks leased to it than it has slots.
+//
+// A poll keeps its id until it is answered, whatever happens to the connection; so no task is lost on the way.
+
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { type Client, sleep, toTqError, TqError } from "@tq/client";
+import type { DispatchedTask, PollTasksResponse, TaskQueueKind } from "@tq/proto";
+import type { Confirmations } from "./confirmations.ts";
+import type { HeldTask } from "./held-task.ts";
+import type { HeldTasks } from "./held-tasks.ts";
+import type { OutgoingAnswer, Outbox } from "./outbox.ts";
+import type { Registrations } from "./registrations.ts";
+import { isLasting, type ServerLink } from "./server-link.ts";
+import type { Slots } from "./slots.ts";
+
+/** What a poller needs. */
+export interface PollerOptions {
+  readonly client: Client;
+  /** Queues that share the slots. */
+  readonly taskQueues: readonly { readonly name: string; readonly kind: TaskQueueKind }[];
+  readonly slots: Slots;
+  readonly leaseMs: number;
+  readonly registrations: Registrations;
+  readonly confirmations: Confirmations;
+  readonly held: HeldTasks;
+  readonly outbox: Outbox;
+  readonly link: ServerLink;
+  /** A delivery to begin, in a slot of `slots`. */
+  readonly begin: (task: DispatchedTask, slots: Slots) => void;
+  /** A delivery to give back at once. */
+  readonly refuse: (task: DispatchedTask, reason: string) => void;
+  /** An operator wants this worker to take nothing new, or no longer. */
+  readonly onDrainRequested: (isRequested: boolean) => void;
+  /** The server refuses to be polled like this. */
+  readonly onFatal: (error: TqError) => void;
+}
+
+/** What a poll takes along: answers, and the deliveries among them whose slots it offers. */
+interface Cargo {
+  readonly answers: readonly OutgoingAnswer[];
+  readonly lent: readonly HeldTask[];
+}
+
+/** The contract's bound on a poll. */
+const maxTasksPerPoll = 1_000;
+/** As long as the server holds a poll. */
+const waitMs = 60_000;
+/** As long as a poll waits that broke and is repeated. */
+const repeatedWaitMs = 1_000;
+/** What an answer may take beyond that. */
+const graceMs = 10_000;
+/** The least time from poll to poll if a poll that was to wait came back at once and empty-handed. */
+const restMs = 100;
+/** Tasks that the worker does not mention within this time come back; every call mentions them, and one is due each second. */
+const confirmWithinMs = 5_000;
+
+/** See the top of the file. */
+export class Poller {
+  readonly #options: PollerOptions;
+  readonly #ending = new AbortController();
+  readonly #onEnded: (() => void)[] = [];
+  #isStopping = false;
+  #isDraining = false;
+  #carriesAnswers = true;
+  /** Slots that the poll under way offers. */
+  #offered = 0;
+  #isPolling = false;
+  #isScheduled = false;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  /** Slots that are reserved for the poll under way, and not by a task. */
+  get offered(): number {
+    return this.#offered;
+  }
+
+  start(): void {
+    const { outbox, slots } = this.#options;
+    outbox.addCarrier(() => this.#poll());
+    slots.onFree(() => this.#schedule());
+    this.#poll();
+  }
+
+  /** Stops polling. Resolves once the poll under way has ended, which {@link abort} makes it do at once. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#isPolling) await new Promise<void>((resolve) => this.#onEnded.push(resolve));
+  }
+
+  /** Breaks off the poll under way. Tasks that were on their way come back to the server unconfirmed. */
+  abort(): void {
+    this.#ending.abort();
+  }
+
+  /** Polls no more while draining; the poll under way goes on. */
+  drain(isDraining: boolean): void {
+    this.#isDraining = isDraining;
+    this.#schedule();
+  }
+
+  /** Polls once the present turn of the event loop is over, so that slots which become free together are offered together. */
+  #schedule(): void {
+    if (this.#isPolling || this.#isStopping || this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#poll();
+    });
+  }
+
+  #poll(): void {
+    if (this.#isPolling || this.#isStopping || this.#isDraining) return;
+    const { outbox, slots } = this.#options;
+    const answers = this.#carriesAnswers ? outbox.take(slots) : [];
+    const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
+    let free = lent.length;
+    while (free < maxTasksPerPoll && slots.tryReserve()) free++;
+    if (free === 0) {
+      outbox.putBack(answers);
+      return;
+    }
+    this.#isPolling = true;
+    this.#offered = free;
+    void this.#run({ answers, lent }).then(() => {
+      this.#isPolling = false;
+      for (const listener of this.#onEnded.splice(0)) listener();
+      this.#schedule();
+    });
+  }
+
+  /** One poll, from its first try to its answer. Never rejects; afterwards no slot is offered. */
+  async #run(cargo: Cargo): Promise<void> {
+    const { slots } = this.#options;
+    const { clock } = this.#options.client.config;
+    const askedAtMs = clock.now();
+    const response = await this.#ask(cargo.answers).catch((error: unknown) => toTqError(error));
+    if (response instanceof TqError) {
+      this.#failed(cargo, response);
+    } else {
+      this.#settle(cargo, response);
+      this.#begin(response.tasks);
+    }
+    for (; this.#offered > 0; this.#offered--) slots.release();
+    const isEmpty = response instanceof TqError || (response.tasks.length === 0 && cargo.answers.length === 0);
+    if (isEmpty && clock.now() - askedAtMs < restMs && !this.#isStopping) {
+      await sleep(clock, restMs, this.#ending.signal).catch(() => {});
+    }
+  }
+
+  #failed(cargo: Cargo, error: TqError): void {
+    this.#unload(cargo);
+    if (!isLasting(error) || this.#ending.signal.aborted) return;
+    if (cargo.answers.length > 0) {
+      // Perhaps it was an answer that the server did not like. They go by themselves from now on.
+      this.#carriesAnswers = false;
+    } else {
+      this.#isStopping = true;
+      this.#options.onFatal(error);
+    }
+  }
+
+  /** The answers were not taken: they wait again, and their slots are not free after all. */
+  #unload({ answers, lent }: Cargo): void {
+    for (const held of lent) {
+      this.#offered--;
+      held.returnSlot();
+    }
+    this.#options.outbox.putBack(answers);
+  }
+
+  async #ask(answers: readonly OutgoingAnswer[]): Promise<PollTasksResponse> {
+    const { client, taskQueues, leaseMs, registrations, confirmations, link, onDrainRequested } = this.#options;
+    const { config, services } = client;
+    let reference = registrations.reference();
+    const receivedPollIds = confirmations.ids();
+    const pollId = config.newId();
+    const request = {
+      namespace: config.namespace,
+      pollId,
+      worker: reference.worker,
+      taskQueues: [...taskQueues],
+      maxTasks: this.#offered,
+      lease: durationFromMs(leaseMs),
+      confirmWithin: durationFromMs(Math.min(confirmWithinMs, leaseMs)),
+      wait: durationFromMs(waitMs),
+      receivedPollIds,
+      answers: answers.map(({ answer }) => answer),
+      requestId: answers.length > 0 ? config.newId() : "",
+    };
+    let tries = 0;
+    const response = await link.insist("PollTasks", {
+      attempt: () => {
+        if (tries++ > 0) {
+          // The server may have been restarted, and knows nothing of the worker.
+          reference = registrations.fullReference();
+          request.worker = reference.worker;
+          // To be answered soon, so that the worker knows where it stands. (With answers it is anyway.)
+          if (answers.length === 0) request.wait = durationFromMs(repeatedWaitMs);
+        }
+        return services.workers.pollTasks(request, { signal: this.#ending.signal, timeoutMs: waitMs + graceMs });
+      },
+      // Once a poll was answered such errors come from a proxy, or a server being replaced, and the worker stays.
+      givesUpOn: (error) =>
+        error.reason === "POLL_SUPERSEDED" ||
+        (isLasting(error) && (answers.length > 0 || !link.hasAnswered("PollTasks"))),
+      signal: this.#ending.signal,
+    });
+    reference.answered(response.registrationsWanted);
+    confirmations.confirmed(receivedPollIds);
+    if (response.tasks.length > 0) confirmations.add(pollId, config.clock.now());
+    onDrainRequested(response.drainRequested);
+    return response;
+  }
+
+  #settle(cargo: Cargo, response: PollTasksResponse): void {
+    const { answers } = cargo;
+    if (response.answerStatuses.length === answers.length) {
+      this.#options.outbox.settle(answers, response.answerStatuses);
+      return;
+    }
+    // A server that does not take answers with a poll.
+    this.#carriesAnswers = false;
+    this.#unload(cargo);
+  }
+
+  /** Begins as many as there are slots for, and gives back the others. */
+  #begin(tasks: readonly DispatchedTask[]): void {
+    const { held, slots, begin, refuse } = this.#options;
+    for (const task of tasks) {
+      if (held.has(task.token)) continue;
+      if (this.#isStopping) {
+        refuse(task, "the worker is shutting down");
+      } else if (this.#offered === 0) {
+        refuse(task, "the worker was sent more tasks than it has slots");
+      } else {
+        this.#offered--;
+        begin(task, slots);
+      }
+    }
+  }
+}
