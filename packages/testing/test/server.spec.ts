@@ -36,7 +36,7 @@ afterEach(async () => server.stop());
 const queue = { name: "q", kind: TaskQueueKind.ACTIVITY };
 const flows = { name: "flows", kind: TaskQueueKind.WORKFLOW };
 
-function task(id: string, more: MessageInitShape<typeof NewTaskSchema> = {}): NewTask {
+function task(id: string, more: Exclude<MessageInitShape<typeof NewTaskSchema>, NewTask> = {}): NewTask {
   return create(NewTaskSchema, { id, taskQueue: queue, type: "t", ...more });
 }
 
@@ -44,10 +44,11 @@ async function add(...list: readonly NewTask[]): Promise<void> {
   await tasks.addTasks({ tasks: [...list] });
 }
 
+type PollInit = Exclude<MessageInitShape<typeof PollTasksRequestSchema>, PollTasksRequest>;
+
 /** A poll that waits a minute, unless told otherwise. */
-async function poll(more: MessageInitShape<typeof PollTasksRequestSchema> = {}): Promise<readonly DispatchedTask[]> {
-  const request = { worker: { workerId: "w" }, taskQueues: [queue], maxTasks: 10, ...more };
-  return (await workers.pollTasks(request as PollTasksRequest)).tasks;
+async function poll(more: PollInit = {}): Promise<readonly DispatchedTask[]> {
+  return (await workers.pollTasks({ worker: { workerId: "w" }, taskQueues: [queue], maxTasks: 10, ...more })).tasks;
 }
 
 const now = { wait: { seconds: 0n } };
@@ -193,6 +194,16 @@ describe("leases", () => {
     await server.restart();
     connect();
     expect((await poll({ pollId: "p1" })).map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  test("a repeated poll is answered after a restart though the server knows only the hash of its registrations", async () => {
+    await add(task("a"));
+    const registered = { workerId: "w", registrationsHash: "h", registrations: { activityTypes: ["t"] } };
+    const [got] = await poll({ pollId: "p", worker: registered });
+    await server.restart();
+    connect();
+    const again = await poll({ pollId: "p", worker: { workerId: "w", registrationsHash: "h" } });
+    expect(again.map(({ token }) => token)).toEqual([got!.token]);
   });
 
   test("a poll with the id of one that waits ends the first", async () => {

@@ -67,15 +67,15 @@ export class WaitingPolls {
 
   /** Waits for tasks. Undefined: another poll took its place. */
   async wait(call: PollCall, worker: LiveWorker): Promise<readonly DispatchedTask[] | undefined> {
-    const registrations = this.#surroundings.workers.registrationsOf(worker);
-    if (registrations === undefined || worker.shuttingDown) return [];
     const key = pollKey(call.worker.namespace, call.worker.workerId, call.pollId);
     if (call.pollId !== "") {
       this.#byKey.get(key)?.end(undefined);
+      // Before anything else is asked of the worker: what it was given is its own, whatever it has registered.
       const again = await this.#givenBefore(call, key);
       if (again.length > 0) return again;
     }
-    if (call.signal.aborted || this.#ended) return [];
+    const registrations = this.#surroundings.workers.registrationsOf(worker);
+    if (registrations === undefined || worker.shuttingDown || call.signal.aborted || this.#ended) return [];
     return this.#begin(call, worker, key, registrations);
   }
 
