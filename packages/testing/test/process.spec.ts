@@ -32,7 +32,9 @@ describe("a server in a process of its own", { timeout: 30_000 }, () => {
       createGrpcWebTransport({ baseUrl: url, httpVersion: "2" }),
     ];
     for (const [i, transport] of transports.entries()) {
-      const { tasks } = await createClient(TaskService, transport).addTasks({ tasks: [{ id: `t${i}`, taskQueue, type: "t" }] });
+      const { tasks } = await createClient(TaskService, transport).addTasks({
+        tasks: [{ id: `t${i}`, taskQueue, type: "t" }],
+      });
       expect(tasks.map(({ id }) => id)).toEqual([`t${i}`]);
       const { status } = await createClient(Health, transport).check({});
       expect(status).toBe(HealthCheckResponse_ServingStatus.SERVING);
@@ -43,7 +45,10 @@ describe("a server in a process of its own", { timeout: 30_000 }, () => {
     const server = await started();
     const transport = createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" });
     const tasks = createClient(TaskService, transport);
-    const waiting = createClient(WorkerService, transport).pollTasks({ worker: { workerId: "w" }, taskQueues: [{ ...taskQueue, name: "other" }] });
+    const waiting = createClient(WorkerService, transport).pollTasks({
+      worker: { workerId: "w" },
+      taskQueues: [{ ...taskQueue, name: "other" }],
+    });
     const waitingTasks = tasks.getTasks({ ids: ["t0-0"], wait: { seconds: 60n } });
     // Adds go on while the server stops: each is either acknowledged, and then there after a restart, or refused.
     const acknowledged: string[] = [];
@@ -108,7 +113,11 @@ describe("a server in a process of its own", { timeout: 30_000 }, () => {
     await new Promise((resolve) => void setImmediate(resolve));
     socket.destroy();
     await tasks.addTasks({ tasks: [{ id: "a", taskQueue, type: "t" }] });
-    const { tasks: got } = await workers.pollTasks({ worker: { workerId: "w" }, taskQueues: [taskQueue], wait: { seconds: 10n } });
+    const { tasks: got } = await workers.pollTasks({
+      worker: { workerId: "w" },
+      taskQueues: [taskQueue],
+      wait: { seconds: 10n },
+    });
     expect(got.map(({ id, attempt }) => [id, attempt])).toEqual([["a", 1]]);
   });
 });
