@@ -74,7 +74,7 @@ export function withErrorsAndDeadlines(
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       try {
-        return await transport.unary(method, signal, timeoutMs ?? callTimeoutMs, header, input, contextValues);
+        return await transport.unary(method, signal, wholeMs(timeoutMs ?? callTimeoutMs), header, input, contextValues);
       } catch (error) {
         throw toTqError(error, { address, call: method.name });
       }
@@ -82,7 +82,7 @@ export function withErrorsAndDeadlines(
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const site = { address, call: method.name };
       try {
-        const response = await transport.stream(method, signal, timeoutMs, header, input, contextValues);
+        const response = await transport.stream(method, signal, wholeMs(timeoutMs), header, input, contextValues);
         return { ...response, message: withTqErrors(response.message, (error) => toTqError(error, site)) };
       } catch (error) {
         throw toTqError(error, site);
@@ -97,4 +97,9 @@ async function* withTqErrors<T>(messages: AsyncIterable<T>, toError: (error: unk
   } catch (error) {
     throw toError(error);
   }
+}
+
+/** Timeouts travel in whole milliseconds; a server refuses anything else. */
+function wholeMs<Timeout extends number | undefined>(timeoutMs: Timeout): Timeout | number {
+  return timeoutMs === undefined ? timeoutMs : Math.ceil(timeoutMs);
 }

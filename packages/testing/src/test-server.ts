@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { createServer, type Logger, type Server } from "@tq/matching";
 import { ManualClock } from "./manual-clock.ts";
 
@@ -39,15 +39,16 @@ export class TestServer {
     return server;
   }
 
-  /** For clients and workers. Made anew after a restart. */
-  get transport(): Transport {
-    if (this.#server === undefined) throw new Error("the test server does not run");
-    return createRouterTransport(this.#server.routes);
-  }
+  /** For clients and workers, over restarts; while the server is stopped, calls fail as they would over a network. */
+  readonly transport: Transport = {
+    unary: async (...args) => this.#reach().unary(...args),
+    stream: async (...args) => this.#reach().stream(...args),
+  };
 
   /** Stops it in good order and starts it again over the same data. */
   async restart(): Promise<void> {
     await this.#server?.stop();
+    this.#server = undefined;
     await this.#start();
   }
 
@@ -56,6 +57,11 @@ export class TestServer {
     await this.#server?.stop();
     this.#server = undefined;
     rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+
+  #reach(): Transport {
+    if (this.#server === undefined) throw new ConnectError("the test server does not run", Code.Unavailable);
+    return createRouterTransport(this.#server.routes);
   }
 
   async #start(): Promise<void> {

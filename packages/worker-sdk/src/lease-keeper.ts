@@ -62,7 +62,7 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#intervalMs = Math.min(longestIntervalMs, options.leaseMs / 3);
+    this.#intervalMs = Math.floor(Math.min(longestIntervalMs, options.leaseMs / 3));
   }
 
   start(): void {
