@@ -32,7 +32,7 @@ async function through<Value>(promise: Promise<Value>): Promise<Value> {
 }
 
 async function start(options: Omit<WorkerOptions, "transport" | "clock">): Promise<Worker> {
-  const worker = await Worker.create({ transport: server.transport, clock: server.clock, ...options } as WorkerOptions);
+  const worker = await Worker.create({ transport: server.transport, clock: server.clock, ...options });
   running.push({ worker, done: worker.run() });
   return worker;
 }

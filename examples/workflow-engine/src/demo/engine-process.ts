@@ -1,0 +1,30 @@
+import { Client } from "@tq/client";
+import { Engine } from "../engine.ts";
+import { runRole } from "./process.ts";
+import { engineQueue, leaseMs, workflows } from "./workflows.ts";
+
+const [, , address = "", file = ""] = process.argv;
+const client = Client.create({ address });
+let engine: Engine | undefined;
+
+await runRole({
+  async start(tell) {
+    engine = new Engine({
+      client,
+      taskQueue: engineQueue,
+      file,
+      workflows,
+      lease: leaseMs,
+      onEnd: (workflow) => tell({ kind: "ended", workflow }),
+    });
+    await engine.start();
+    void engine.ended().catch((error: unknown) => {
+      console.error(error instanceof Error ? error.message : error);
+      process.exit(1);
+    });
+  },
+  async stop() {
+    await engine?.stop();
+    await client.close();
+  },
+});
