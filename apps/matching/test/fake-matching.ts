@@ -193,7 +193,7 @@ export function fakeWorker(
     registrationsHash: "",
     registrations: everything,
     status: undefined,
-    openPolls: 1,
+    openCalls: 1,
     shuttingDown: false,
     queues: new Map(),
     freeSlots: 1,

@@ -10,7 +10,7 @@ export class Deadlines<Item> {
   readonly #buckets = new Map<number, Map<Item, number>>();
   readonly #bucketOf = new Map<Item, number>();
   /** Bucket numbers, lowest first; may name buckets that are gone. */
-  readonly #order: number[] = [];
+  #order: number[] = [];
 
   get size(): number {
     return this.#bucketOf.size;
@@ -25,7 +25,7 @@ export class Deadlines<Item> {
     if (bucket === undefined) {
       bucket = new Map();
       this.#buckets.set(number, bucket);
-      pushLow(this.#order, number);
+      this.#list(number);
     }
     bucket.set(item, at);
     this.#bucketOf.set(item, number);
@@ -60,6 +60,12 @@ export class Deadlines<Item> {
   next(): number | undefined {
     const number = this.#first();
     return number === undefined ? undefined : (number + 1) * deadlineBucketMs;
+  }
+
+  /** Lists a new bucket. Numbers of buckets that came and went behind an early one would pile up: then it lists anew. */
+  #list(number: number): void {
+    if (this.#order.length < 2 * this.#buckets.size + 64) pushLow(this.#order, number);
+    else this.#order = [...this.#buckets.keys()].sort((a, b) => a - b);
   }
 
   #first(): number | undefined {

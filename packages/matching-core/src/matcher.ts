@@ -49,6 +49,15 @@ export interface ClaimOutcome {
   readonly until?: number;
 }
 
+/** Names a set of types. Types have no control characters, so "every type" cannot be mistaken for a type. */
+function keyOf(types: TypeSet): string {
+  return types === null ? "\u0001" : types.join("\u0000");
+}
+
+/** How many polls of a group are offered what one claim finds. More would only be looked at: those that get something
+ * make room for the next ones, and the claim is repeated until the queue is dry or nobody waits. */
+const offeredAtOnce = 256;
+
 interface Group<Poll> {
   readonly queueKey: string;
   readonly queue: TaskQueue;
@@ -89,7 +98,7 @@ export class Matcher<Poll extends WaitingPoll> {
       const queueKey = taskQueueKey(queue);
       let ofQueue = this.#groups.get(queueKey);
       if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map<string, Group<Poll>>()));
-      const typesKey = types === null ? "*" : types.join("\u0000");
+      const typesKey = keyOf(types);
       let group = ofQueue.get(typesKey);
       if (group === undefined) {
         group = { queueKey, queue, types, polls: new Set() };
@@ -107,7 +116,7 @@ export class Matcher<Poll extends WaitingPoll> {
     for (const { queue, types } of poll.queues) {
       const queueKey = taskQueueKey(queue);
       const ofQueue = this.#groups.get(queueKey);
-      const typesKey = types === null ? "*" : types.join("\u0000");
+      const typesKey = keyOf(types);
       const group = ofQueue?.get(typesKey);
       if (ofQueue === undefined || group === undefined) continue;
       group.polls.delete(poll);
@@ -145,7 +154,7 @@ export class Matcher<Poll extends WaitingPoll> {
     const groups = [...this.#hot];
     // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
     for (const group of groups) {
-      for (const poll of group.polls) {
+      for (const poll of firstOf(group.polls, offeredAtOnce)) {
         if (indexes.has(poll)) continue;
         indexes.set(poll, polls.length);
         polls.push(poll);
@@ -156,7 +165,9 @@ export class Matcher<Poll extends WaitingPoll> {
     const claims = [...groups.slice(start), ...groups.slice(0, start)].map((group) => ({
       queue: group.queue,
       types: group.types,
-      offers: [...group.polls].map((poll) => indexes.get(poll) ?? 0).sort((a, b) => a - b),
+      offers: [...firstOf(group.polls, offeredAtOnce)]
+        .map((poll) => indexes.get(poll) ?? 0)
+        .sort((a, b) => a - b),
     }));
     return { polls, claims };
   }
@@ -165,7 +176,7 @@ export class Matcher<Poll extends WaitingPoll> {
   settle(plan: ClaimPlan<Poll>, outcomes: readonly ClaimOutcome[]): void {
     plan.claims.forEach((claim, i) => {
       const outcome = outcomes[i];
-      const typesKey = claim.types === null ? "*" : claim.types.join("\u0000");
+      const typesKey = keyOf(claim.types);
       const group = this.#groups.get(taskQueueKey(claim.queue))?.get(typesKey);
       if (outcome === undefined || group === undefined || !outcome.dry) return;
       this.#hot.delete(group);
@@ -193,5 +204,14 @@ export class Matcher<Poll extends WaitingPoll> {
     const wakes = this.#wakes.next();
     if (ends === undefined) return wakes;
     return wakes === undefined ? ends : Math.min(ends, wakes);
+  }
+}
+
+/** The first so many of a set, in the order in which they came. */
+function* firstOf<Item>(items: ReadonlySet<Item>, count: number): Iterable<Item> {
+  let left = count;
+  for (const item of items) {
+    if (left-- <= 0) return;
+    yield item;
   }
 }

@@ -71,8 +71,8 @@ export function decideRetry(
 
 /** The wait after the n-th failed attempt (n from 1), jitter taken off, in whole milliseconds. */
 export function backoffMs(policy: RetryPolicy, failedAttempts: number, random: number): number {
-  const grown = policy.initialIntervalMs * policy.backoffCoefficient ** (failedAttempts - 1);
-  // The power overflows to Infinity after some thousand attempts; the minimum takes care of that too.
-  const capped = Math.min(grown, policy.maximumIntervalMs);
+  // The power overflows to Infinity after some thousand attempts, and 0 times that is no number.
+  const factor = Math.min(policy.backoffCoefficient ** (failedAttempts - 1), Number.MAX_VALUE);
+  const capped = Math.min(policy.initialIntervalMs * factor, policy.maximumIntervalMs);
   return Math.round(capped * (1 - policy.jitter * random));
 }

@@ -32,6 +32,7 @@ export interface WorkerCall {
   readonly workerId: string;
   readonly identity: string;
   readonly buildId: string;
+  /** Empty together with no `registrations`: nothing new is said about them. */
   readonly registrationsHash: string;
   readonly registrations?: Registrations;
   readonly status?: WorkerStatus;
@@ -49,7 +50,7 @@ export interface LiveWorker {
   /** Undefined while the server knows only the hash. */
   registrations: Registrations | undefined;
   status: WorkerStatus | undefined;
-  openPolls: number;
+  openCalls: number;
   /** It said that it is going: it gets nothing new. */
   shuttingDown: boolean;
   readonly queues: Map<string, TaskQueue>;
@@ -93,7 +94,7 @@ export class Workers {
         registrationsHash: "",
         registrations: undefined,
         status: undefined,
-        openPolls: 0,
+        openCalls: 0,
         shuttingDown: false,
         queues: new Map(),
       };
@@ -105,7 +106,7 @@ export class Workers {
     if (call.registrations !== undefined) {
       worker.registrations = call.registrations;
       worker.registrationsHash = call.registrationsHash;
-    } else if (call.registrationsHash !== worker.registrationsHash) {
+    } else if (call.registrationsHash !== "" && call.registrationsHash !== worker.registrationsHash) {
       worker.registrations = undefined;
       worker.registrationsHash = call.registrationsHash;
     }
@@ -116,7 +117,7 @@ export class Workers {
   /** A known worker called, with nothing new to say of itself. */
   calledAgain(worker: LiveWorker, now: number): void {
     worker.lastSeen = now;
-    if (worker.openPolls === 0) this.#idle.set(worker, now + liveWorkerMs);
+    if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
   }
 
   /** Queues of a namespace that live workers have polled. */
@@ -133,9 +134,9 @@ export class Workers {
     return worker.registrations ?? (worker.registrationsHash === "" ? everything : undefined);
   }
 
-  /** A poll of this worker begins to wait. */
-  pollOpened(worker: LiveWorker, queues: readonly TaskQueue[]): void {
-    worker.openPolls += 1;
+  /** A call of this worker is held open: while it is, the worker lives. A poll names the queues that it waits for. */
+  callOpened(worker: LiveWorker, queues: readonly TaskQueue[] = []): void {
+    worker.openCalls += 1;
     this.#idle.delete(worker);
     for (const queue of queues) {
       const key = taskQueueKey(queue);
@@ -147,11 +148,11 @@ export class Workers {
     }
   }
 
-  /** A poll of this worker waits no more. */
-  pollClosed(worker: LiveWorker, now: number): void {
-    worker.openPolls -= 1;
+  /** A call of this worker is held open no more. */
+  callClosed(worker: LiveWorker, now: number): void {
+    worker.openCalls -= 1;
     worker.lastSeen = now;
-    if (worker.openPolls === 0) this.#idle.set(worker, now + liveWorkerMs);
+    if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
   }
 
   /** Forgets the workers that have not called for too long, and answers them. */

@@ -1,5 +1,5 @@
 import type { StoreReader, TaskRecord } from "@tq/storage";
-import type { Clock, ServerTime } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { Closings, Watch } from "./closings.ts";
 import type { WaitCall } from "./matching.ts";
 
@@ -13,21 +13,23 @@ export async function waitForTasks(
   reader: StoreReader,
   closings: Closings,
   clock: Clock,
-  time: ServerTime,
   stopping: () => boolean,
 ): Promise<readonly (TaskRecord | undefined)[]> {
   const { namespace, ids, waitMs } = call;
   if (waitMs === 0) return reader.getTasks(namespace, ids);
   // Watched before it is read, so that nothing closes unseen in between.
   const watch = closings.watch(namespace, ids);
+  let isTimeOver = false;
   const wake = (): void => watch.wake();
-  const until = time.now() + waitMs;
-  const cancelTimer = clock.after(waitMs, wake);
+  // The timer decides, and not a look at the clock: a timer may fire a fraction of a millisecond early.
+  const cancelTimer = clock.after(waitMs, () => {
+    isTimeOver = true;
+    wake();
+  });
   call.signal.addEventListener("abort", wake);
   try {
     const before = await reader.getTasks(namespace, ids);
-    while (!isOver(call, before, watch) && time.now() < until && !call.signal.aborted && !stopping())
-      await watch.next();
+    while (!isOver(call, before, watch) && !isTimeOver && !call.signal.aborted && !stopping()) await watch.next();
     if (watch.outcomes.size === 0) return before;
     const after = await reader.getTasks(namespace, ids);
     return after.map((task, i) => task ?? removedAsItClosed(before[i], watch));

@@ -2,7 +2,7 @@ import { Deadlines, type LeaseRef } from "@tq/matching-core";
 
 /** What one poll was given, until its worker has mentioned it. */
 interface Delivery {
-  readonly key: string;
+  readonly key: string | undefined;
   readonly leases: Map<number, LeaseRef>;
 }
 
@@ -15,11 +15,13 @@ export class Confirmations {
   readonly #bySeq = new Map<number, Delivery>();
   readonly #deadlines = new Deadlines<Delivery>();
 
-  /** A poll was answered with these. */
-  expect(pollKey: string, leases: readonly LeaseRef[], until: number): void {
-    this.confirmPoll(pollKey);
+  /** A poll was answered with these. `pollKey`: undefined for a poll without an id. */
+  expect(pollKey: string | undefined, leases: readonly LeaseRef[], until: number): void {
     const delivery: Delivery = { key: pollKey, leases: new Map(leases.map((lease) => [lease.seq, lease])) };
-    this.#byPoll.set(pollKey, delivery);
+    if (pollKey !== undefined) {
+      this.confirmPoll(pollKey);
+      this.#byPoll.set(pollKey, delivery);
+    }
     for (const { seq } of leases) this.#bySeq.set(seq, delivery);
     this.#deadlines.set(delivery, until);
   }
@@ -33,9 +35,10 @@ export class Confirmations {
   /** The worker mentioned these. */
   confirm(leases: Iterable<LeaseRef>): void {
     if (this.#bySeq.size === 0) return;
-    for (const { seq } of leases) {
+    for (const { seq, leaseNo } of leases) {
       const delivery = this.#bySeq.get(seq);
-      if (delivery === undefined) continue;
+      // A token of an earlier delivery says nothing about this one.
+      if (delivery?.leases.get(seq)?.leaseNo !== leaseNo) continue;
       this.#bySeq.delete(seq);
       delivery.leases.delete(seq);
       if (delivery.leases.size === 0) this.#forget(delivery);
@@ -58,7 +61,8 @@ export class Confirmations {
   }
 
   #forget(delivery: Delivery): void {
-    if (this.#byPoll.get(delivery.key) === delivery) this.#byPoll.delete(delivery.key);
+    const { key } = delivery;
+    if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
     for (const seq of delivery.leases.keys()) if (this.#bySeq.get(seq) === delivery) this.#bySeq.delete(seq);
   }

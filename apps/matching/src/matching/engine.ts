@@ -13,7 +13,8 @@ import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
 import { ShuttingDown, type Matching, type QueueActivity, type ServiceHealth } from "./matching.ts";
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
-import { renewAndHold } from "./renewals.ts";
+import { renewAndHold, type RenewOnce } from "./renewals.ts";
+import { Returns } from "./returns.ts";
 import { pollKey, WaitingPolls } from "./waiting-polls.ts";
 
 /** How many tasks one commit promotes, expires or removes, so that none takes long. */
@@ -41,6 +42,7 @@ export class Engine implements Matching {
   readonly #confirmations = new Confirmations();
   readonly #closings = new Closings();
   readonly #rates = new Rates();
+  readonly #returns = new Returns();
   readonly #news: News;
   readonly #polls: WaitingPolls;
   readonly #alarm: Alarm;
@@ -117,14 +119,10 @@ export class Engine implements Matching {
     const group = this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
-    // Before the poll in the same commit, so that a slot is free before it is filled.
-    const answering = call.answers === undefined ? undefined : group.submit(call.answers);
-    const polling = this.#polls.wait(call, worker);
-    const [answered, tasks] = await Promise.all([answering, polling]);
-    if (answered !== undefined && "refused" in answered) {
-      this.#giveBack(tasks ?? []);
-      return { kind: "refused", refused: answered.refused };
-    }
+    // On disk before the poll begins, so that a slot is free before it is filled.
+    const answered = call.answers === undefined ? undefined : await group.submit(call.answers);
+    if (answered !== undefined && "refused" in answered) return { kind: "refused", refused: answered.refused };
+    const tasks = await this.#polls.wait(call, worker);
     if (tasks === undefined) return { kind: "superseded" };
     return {
       kind: "answered",
@@ -138,19 +136,20 @@ export class Engine implements Matching {
   renew: Matching["renew"] = async (call) => {
     const { namespace, workerId } = call.worker;
     const { clock } = this.#options;
+    this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
     const leases = call.leases.map((lease) => ({ lease }));
     this.#mentioned(namespace, workerId, call.receivedPollIds, leases);
-    const renewed = await renewAndHold(
-      call,
-      workerKey(namespace, workerId),
-      this.#news,
-      clock,
-      this.#time,
-      async (heartbeats) => this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats }),
-    );
-    const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
-    return { ...renewed, drainRequested: false, registrationsWanted };
+    const renewOnce: RenewOnce = async (heartbeats) =>
+      this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
+    this.#workers.callOpened(worker);
+    try {
+      const renewed = await renewAndHold(call, workerKey(namespace, workerId), this.#news, clock, this.#time, renewOnce);
+      const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
+      return { ...renewed, drainRequested: false, registrationsWanted };
+    } finally {
+      this.#workers.callClosed(worker, this.now());
+    }
   };
 
   shutdownWorker(namespace: string, workerId: string): void {
@@ -163,7 +162,7 @@ export class Engine implements Matching {
   getTasks: Matching["getTasks"] = async (call) => {
     const { store, clock } = this.#options;
     this.#group();
-    return waitForTasks(call, store, this.#closings, clock, this.#time, () => this.#draining);
+    return waitForTasks(call, store, this.#closings, clock, () => this.#draining);
   };
 
   get reader(): Store {
@@ -215,11 +214,10 @@ export class Engine implements Matching {
 
   /** These reached nobody: they go back at once. */
   #giveBack(tasks: readonly DispatchedTask[]): void {
-    if (tasks.length === 0 || this.#running === undefined) return;
     const leases = tasks.map(({ lease }) => lease);
     this.#confirmations.confirm(leases);
-    // If it cannot be written now, their leases end by themselves; the trouble shows in the health of the commits.
-    this.#running.group.submit({ verb: "return", leases, why: "undelivered" }).catch(() => undefined);
+    this.#returns.add(leases, "undelivered");
+    this.#running?.group.wake();
   }
 
   #pollArrived(): void {
@@ -236,16 +234,19 @@ export class Engine implements Matching {
       timedOperations: (now) => this.#timedOperations(now),
       plan: (touched, now) => polls.plan(touched, now),
       committed: (committed, timed) => this.#committed(committed, timed),
+      failed: (timed) => {
+        this.#returns.putBack(timed);
+        this.#endOverdue();
+      },
+      claimsFailed: () => polls.claimsFailed(),
       shardLost: (error) => this.#options.onFatal(error),
     };
   }
 
   #timedOperations(now: number): readonly Operation[] {
     const { promote, expire, sweep } = this.#nextDue;
-    const operations: Operation[] = [];
-    // Should the commit fail, their leases still end by themselves.
-    const overdue = this.#confirmations.takeOverdue(now);
-    if (overdue.length > 0) operations.push({ verb: "return", leases: overdue, why: "unconfirmed" });
+    this.#returns.add(this.#confirmations.takeOverdue(now), "unconfirmed");
+    const operations: Operation[] = [...this.#returns.take()];
     if (expire !== undefined && expire <= now) operations.push({ verb: "expire", limit: timedLimit });
     if (promote !== undefined && promote <= now) operations.push({ verb: "promote", limit: timedLimit });
     if (sweep !== undefined && Math.max(sweep, this.#sweepNotBefore) <= now)
@@ -258,7 +259,10 @@ export class Engine implements Matching {
     this.#polls.committed(committed);
     for (const [key, tasks] of committed.added) this.#rates.added(key, tasks, now);
     this.#closings.publish(committed.closed);
-    for (const { namespace, workerId } of committed.notices) this.#news.publish(workerKey(namespace, workerId));
+    for (const { namespace, workerId } of committed.notices) {
+      // One that is gone reads what there is when it comes back.
+      if (this.#workers.get(namespace, workerId) !== undefined) this.#news.publish(workerKey(namespace, workerId));
+    }
     this.#nextDue = committed.nextDue;
     const swept = timed.find((result) => result.verb === "sweep");
     if (swept !== undefined) this.#sweepNotBefore = now + (swept.removed >= timedLimit ? 0 : sweepEveryMs);
@@ -277,7 +281,9 @@ export class Engine implements Matching {
   #storeDue(): number {
     const { promote = Infinity, expire = Infinity, sweep = Infinity } = this.#nextDue;
     const confirm = this.#confirmations.nextWake() ?? Infinity;
-    return Math.min(promote, expire, Math.max(sweep, this.#sweepNotBefore), confirm);
+    const returns = this.#returns.isEmpty ? Infinity : 0;
+    const due = Math.min(promote, expire, Math.max(sweep, this.#sweepNotBefore), confirm, returns);
+    return Math.max(due, this.#running?.group.retryAt ?? 0);
   }
 
   #setAlarm(): void {
@@ -287,9 +293,8 @@ export class Engine implements Matching {
 
   #ring(): void {
     const now = this.now();
-    // A commit ends what is overdue when it is done.
     if (this.#storeDue() <= now || this.#polls.wantsClaimBy(now)) this.#running?.group.wake();
-    else this.#endOverdue();
+    this.#endOverdue();
   }
 
   async #submit<O extends Operation>(operation: O): Promise<ResultOf<O>> {

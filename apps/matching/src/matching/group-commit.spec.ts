@@ -37,6 +37,8 @@ function participant(more: Partial<CommitParticipant> = {}): CommitParticipant {
     timedOperations: () => [],
     plan: () => ({ offers: [], claims: [] }),
     committed: () => undefined,
+    failed: () => undefined,
+    claimsFailed: () => undefined,
     wantsClaim: false,
     shardLost: () => undefined,
     ...more,
@@ -104,6 +106,46 @@ describe("group commit", () => {
     full = false;
     await expect(group.submit(promote)).resolves.toMatchObject({ verb: "promote" });
     expect(group.lastError).toBe("");
+  });
+
+  test("a timed operation that throws fails alone, and is given back", async () => {
+    const sweep: Operation = { verb: "sweep", limit: 0 };
+    const { store } = fakeStore(({ operations }) => {
+      if (operations.includes(sweep)) throw new Error("a defect");
+    });
+    const failed = vi.fn<(timed: readonly Operation[]) => void>();
+    const group = make(store, participant({ timedOperations: () => [sweep], failed }));
+    await expect(group.submit(promote)).resolves.toMatchObject({ verb: "promote" });
+    expect(failed).toHaveBeenCalledWith([sweep]);
+    expect(group.lastError).toBe("a defect");
+  });
+
+  test("claims that throw fail no operation", async () => {
+    const claimsFailed = vi.fn<() => void>();
+    const plan = (): never => {
+      throw new Error("a defect");
+    };
+    const group = make(fakeStore().store, participant({ plan, claimsFailed }));
+    await expect(group.submit(promote)).resolves.toMatchObject({ verb: "promote" });
+    expect(claimsFailed).toHaveBeenCalledOnce();
+  });
+
+  test("after a refusal it tries by itself only when a second has passed, and then once", async () => {
+    const timers: (() => void)[] = [];
+    const manual: Clock = { ...clock, after: (_, callback) => (timers.push(callback), () => timers.splice(timers.indexOf(callback), 1)) };
+    const { commits, store } = fakeStore(() => {
+      throw new StoreError("unavailable", "the disk is full");
+    });
+    const group = new GroupCommit(store, { shard: 0, epoch: 1 }, manual, new ServerTime(manual), participant());
+    await expect(group.submit(promote)).rejects.toThrow();
+    await expect(group.submit(promote)).rejects.toThrow();
+    expect(timers).toHaveLength(1);
+    group.wake();
+    await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    expect(commits).toHaveLength(2);
+    timers.pop()!();
+    await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    expect(commits).toHaveLength(3);
   });
 
   test("the loss of the shard is reported", async () => {

@@ -8,12 +8,13 @@ import {
   type Committed,
   type Operation,
   type OperationResult,
+  type PlanClaims,
   type ResultOf,
   type ShardLease,
   type Store,
 } from "@tq/storage";
 import type { TaskQueue } from "@tq/matching-core";
-import type { Clock, ServerTime } from "../clock.ts";
+import type { Cancel, Clock, ServerTime } from "../clock.ts";
 
 /** The most operations that go into one commit, so that none takes long: about 10 ms of work at 100 tasks each. */
 const maxOperations = 64;
@@ -34,11 +35,17 @@ export interface CommitParticipant {
   plan(touched: ReadonlyMap<string, TaskQueue>, now: number): ClaimOrder;
   /** It is on disk. `timed` are the results of the timed operations. */
   committed(committed: Committed, timed: readonly OperationResult[]): void;
+  /** These timed operations did not happen. Called after every commit that failed, with what of it was lost. */
+  failed(timed: readonly Operation[]): void;
+  /** What was planned cannot be claimed, though the store works: a defect. It is not to be planned again at once. */
+  claimsFailed(): void;
   /** Whether there is something to claim, so that another commit should follow though no operation waits. */
   readonly wantsClaim: boolean;
   /** Another owner has the shard: nothing can be done any more. */
   shardLost(error: StoreError): void;
 }
+
+const nothing: ClaimOrder = { offers: [], claims: [] };
 
 /** Runs commits, one at a time. */
 export class GroupCommit {
@@ -51,8 +58,11 @@ export class GroupCommit {
   #scheduled = false;
   #running: Promise<void> | undefined;
   #stopped = false;
-  /** When the last commit ended, and what went wrong with it. */
+  /** Set while nothing but a new operation makes it try: the store has just refused. */
+  #retry: { readonly at: number; readonly cancel: Cancel } | undefined;
+  /** When something was last committed. */
   lastProgressAt: number;
+  /** What went wrong with the last commit; empty if nothing did. */
   lastError = "";
 
   constructor(store: Store, lease: ShardLease, clock: Clock, time: ServerTime, participant: CommitParticipant) {
@@ -62,6 +72,11 @@ export class GroupCommit {
     this.#time = time;
     this.#participant = participant;
     this.lastProgressAt = time.now();
+  }
+
+  /** Before this moment it tries by itself nothing more; undefined: it works. */
+  get retryAt(): number | undefined {
+    return this.#retry?.at;
   }
 
   /** Carries out an operation in the next commit. Rejects with StoreError if the store could not do it. */
@@ -77,6 +92,7 @@ export class GroupCommit {
   /** Runs a commit soon, whether or not an operation waits. */
   wake(): void {
     if (this.#scheduled || this.#running !== undefined || this.#stopped) return;
+    if (this.#retry !== undefined && this.#pending.length === 0) return;
     this.#scheduled = true;
     this.#clock.soon(() => {
       this.#scheduled = false;
@@ -84,68 +100,99 @@ export class GroupCommit {
     });
   }
 
-  /** Carries out what has been submitted, and then nothing more. */
+  /** Carries out what has been submitted, and what is due; then nothing more. */
   async stop(): Promise<void> {
-    while (this.#pending.length > 0 || this.#running !== undefined) {
+    do {
+      await this.#running;
       this.#start();
       await this.#running;
-    }
+    } while (this.#pending.length > 0);
     this.#stopped = true;
+    this.#worksAgain();
   }
 
   #start(): void {
     if (this.#running !== undefined || this.#stopped) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#pending.length > 0 || (this.#participant.wantsClaim && this.lastError === "")) this.wake();
+      if (this.#pending.length > 0 || this.#participant.wantsClaim) this.wake();
     });
   }
 
   async #run(): Promise<void> {
     const group = this.#pending.splice(0, maxOperations);
     const timed = this.#participant.timedOperations(this.#time.now());
-    try {
-      await this.#commit(group, timed);
-    } catch (error) {
-      await this.#failed(error, group, timed.length);
-    }
+    const error = await this.#commit(group, timed, true);
+    if (error === undefined) return;
+    // The store's own trouble meets all alike. A defect is met by one, which must not fail the others.
+    if (error instanceof StoreError) this.#storeFailed(error, group, timed);
+    else await this.#oneByOne(group, timed);
   }
 
-  async #commit(group: readonly Pending[], timed: readonly Operation[]): Promise<void> {
+  /** One transaction. Answers what went wrong; then nothing of it happened. */
+  async #commit(group: readonly Pending[], timed: readonly Operation[], withClaims: boolean): Promise<unknown> {
     const now = this.#time.now();
-    const committed = await this.#store.commit({
-      lease: this.#lease,
-      now,
-      operations: [...timed, ...group.map(({ operation }) => operation)],
-      plan: (touched) => this.#participant.plan(touched, now),
-    });
+    const operations = [...timed, ...group.map(({ operation }) => operation)];
+    const plan: PlanClaims = (touched) => (withClaims ? this.#participant.plan(touched, now) : nothing);
+    let committed: Committed;
+    try {
+      committed = await this.#store.commit({ lease: this.#lease, now, operations, plan });
+    } catch (error) {
+      this.lastError = error instanceof Error ? error.message : String(error);
+      return error;
+    }
     this.lastProgressAt = committed.now;
     this.lastError = "";
+    this.#worksAgain();
     this.#participant.committed(committed, committed.results.slice(0, timed.length));
     group.forEach(({ resolve, reject }, i) => {
       const result = committed.results[timed.length + i];
       if (result === undefined) reject(new Error("the store answered too few operations"));
       else resolve(result);
     });
+    return undefined;
   }
 
-  /** Nothing of the commit happened. What one operation did wrong must not fail the others. */
-  async #failed(error: unknown, group: readonly Pending[], timed: number): Promise<void> {
-    this.lastError = error instanceof Error ? error.message : String(error);
-    if (error instanceof StoreError && error.code === "shard-lost") this.#participant.shardLost(error);
-    // The store's own trouble meets all alike; a defect is met by one, so each is tried by itself.
-    if (error instanceof StoreError || group.length + timed <= 1) {
-      for (const { reject } of group) reject(error);
-      this.#clock.after(retryAfterFailureMs, () => this.wake());
-      return;
-    }
+  #storeFailed(error: StoreError, group: readonly Pending[], timed: readonly Operation[]): void {
+    this.#tryAgainLater();
+    for (const { reject } of group) reject(error);
+    this.#participant.failed(timed);
+    if (error.code === "shard-lost") this.#participant.shardLost(error);
+  }
+
+  /** Something in this commit throws: each part of it is tried by itself, and only that one fails. */
+  async #oneByOne(group: readonly Pending[], timed: readonly Operation[]): Promise<void> {
+    const failures: string[] = [];
     for (const one of group) {
-      try {
-        await this.#commit([one], []);
-      } catch (itsError) {
-        one.reject(itsError);
-      }
+      const error = await this.#commit([one], [], false);
+      if (error === undefined) continue;
+      one.reject(error);
+      failures.push(this.lastError);
     }
-    this.#clock.after(retryAfterFailureMs, () => this.wake());
+    for (const operation of timed) {
+      if ((await this.#commit([], [operation], false)) === undefined) continue;
+      this.#participant.failed([operation]);
+      failures.push(this.lastError);
+    }
+    if ((await this.#commit([], [], true)) !== undefined) {
+      this.#participant.claimsFailed();
+      failures.push(this.lastError);
+    }
+    this.lastError = failures.at(-1) ?? "";
+    if (failures.length > 0) this.#tryAgainLater();
+  }
+
+  #tryAgainLater(): void {
+    this.#retry?.cancel();
+    const cancel = this.#clock.after(retryAfterFailureMs, () => {
+      this.#retry = undefined;
+      this.wake();
+    });
+    this.#retry = { at: this.#time.now() + retryAfterFailureMs, cancel };
+  }
+
+  #worksAgain(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
   }
 }

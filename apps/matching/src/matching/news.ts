@@ -9,8 +9,11 @@ type Told = (thereIsNews: boolean) => void;
 /** Which news each worker has been told of, and who waits for more. */
 export class News {
   readonly #instanceId: string;
+  /** By worker: the number of its last news. One counter for all, so that a number never comes twice. */
   readonly #revisions = new Map<string, number>();
   readonly #held = new Map<string, Set<Told>>();
+  #last = 0;
+  #ended = false;
 
   /** @param instanceId of this run of the server: what an earlier run told a worker counts as unknown */
   constructor(instanceId: string) {
@@ -19,17 +22,24 @@ export class News {
 
   /** Names the news that there is for a worker up to now. */
   cursor(workerKey: string): string {
-    return `${this.#instanceId}/${this.#revisions.get(workerKey) ?? 0}`;
+    let revision = this.#revisions.get(workerKey);
+    // One that is new, or was forgotten and comes back: whatever it has seen, this is another number.
+    if (revision === undefined) this.#revisions.set(workerKey, (revision = ++this.#last));
+    return `${this.#instanceId}/${revision}`;
   }
 
-  /** There is news for a worker: whoever waits for it is called. */
+  /** There is news for a worker: whoever waits for it is called. Forget the worker when it is gone. */
   publish(workerKey: string): void {
-    this.#revisions.set(workerKey, (this.#revisions.get(workerKey) ?? 0) + 1);
+    this.#revisions.set(workerKey, ++this.#last);
     this.#tell(workerKey, true);
   }
 
   /** Calls back once, with the next news or the end. Answers how to stop waiting. */
   hold(workerKey: string, callback: Told): () => void {
+    if (this.#ended) {
+      callback(false);
+      return () => undefined;
+    }
     let held = this.#held.get(workerKey);
     if (held === undefined) this.#held.set(workerKey, (held = new Set()));
     held.add(callback);
@@ -41,12 +51,13 @@ export class News {
 
   /** No more news will come: the server is stopping. */
   end(): void {
+    this.#ended = true;
     for (const workerKey of this.#held.keys()) this.#tell(workerKey, false);
   }
 
   /** The worker is gone. */
   forget(workerKey: string): void {
-    if (!this.#held.has(workerKey)) this.#revisions.delete(workerKey);
+    this.#revisions.delete(workerKey);
   }
 
   #tell(workerKey: string, thereIsNews: boolean): void {

@@ -10,6 +10,9 @@ export interface Renewed {
   readonly noticesSeen: string;
 }
 
+/** Carries out one renewal. */
+export type RenewOnce = (heartbeats: RenewCall["heartbeats"]) => Promise<RenewResult>;
+
 /**
  * Renews leases, and holds the call open until there is news that its worker has not seen.
  *
@@ -21,7 +24,7 @@ export async function renewAndHold(
   news: News,
   clock: Clock,
   time: ServerTime,
-  renewOnce: (heartbeats: RenewCall["heartbeats"]) => Promise<RenewResult>,
+  renewOnce: RenewOnce,
 ): Promise<Renewed> {
   const until = time.now() + call.holdMs;
   // Read before the renewal: news that comes during it is then told once more, never missed.
@@ -46,16 +49,16 @@ async function newsBefore(
 ): Promise<boolean> {
   const waitMs = until - time.now();
   if (waitMs <= 0 || signal.aborted) return false;
-  return new Promise((resolve) => {
-    const end = (came: boolean): void => {
-      stop();
-      cancelTimer();
-      signal.removeEventListener("abort", gone);
-      resolve(came);
-    };
-    const gone = (): void => end(false);
-    const stop = news.hold(workerKey, end);
-    const cancelTimer = clock.after(waitMs, gone);
-    signal.addEventListener("abort", gone);
-  });
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const gone = (): void => resolve(false);
+  const stop = news.hold(workerKey, resolve);
+  const cancelTimer = clock.after(waitMs, gone);
+  signal.addEventListener("abort", gone);
+  try {
+    return await promise;
+  } finally {
+    stop();
+    cancelTimer();
+    signal.removeEventListener("abort", gone);
+  }
 }

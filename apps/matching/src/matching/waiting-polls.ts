@@ -3,6 +3,7 @@
  * time is over, its caller is gone, its worker or the server stops), or another poll with its id takes its place.
  */
 import {
+  Deadlines,
   Matcher,
   taskQueueKey,
   type ClaimPlan,
@@ -17,6 +18,8 @@ import type { Confirmations } from "./confirmations.ts";
 import type { PollCall } from "./matching.ts";
 import type { Rates } from "./rates.ts";
 
+/** How long an answer may be on its way to a connection that is found broken: longer than any call is held. */
+const repeatsKeptMs = 120_000;
 /** Room in an answer for what is not tasks. */
 const replyOverheadBytes = 64 * 1024;
 
@@ -36,19 +39,27 @@ export interface PollSurroundings {
   readonly arrived: () => void;
 }
 
-interface Poll extends WaitingPoll {
+/** A poll that has an id, and can be superseded. */
+interface Supersedable {
+  readonly supersede: () => void;
+}
+
+interface Poll extends WaitingPoll, Supersedable {
   readonly call: PollCall;
   readonly worker: LiveWorker;
-  readonly key: string;
-  end(tasks: readonly DispatchedTask[] | undefined): void;
+  readonly key: string | undefined;
+  readonly end: (tasks: readonly DispatchedTask[] | undefined) => void;
 }
 
 /** Collects waiting polls, plans what to claim for them, and answers them. */
 export class WaitingPolls {
   readonly #surroundings: PollSurroundings;
   readonly #matcher = new Matcher<Poll>();
-  /** Those that have an id, by worker and id. */
-  readonly #byKey = new Map<string, Poll>();
+  /** Those that have an id, by worker and id: waiting, or still asking what they were given before. */
+  readonly #byKey = new Map<string, Supersedable>();
+  /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
+  readonly #repeats = new Map<string, number>();
+  readonly #repeatsKept = new Deadlines<string>();
   #plan: ClaimPlan<Poll> = { polls: [], claims: [] };
   #ended = false;
 
@@ -67,12 +78,11 @@ export class WaitingPolls {
 
   /** Waits for tasks. Undefined: another poll took its place. */
   async wait(call: PollCall, worker: LiveWorker): Promise<readonly DispatchedTask[] | undefined> {
-    const key = pollKey(call.worker.namespace, call.worker.workerId, call.pollId);
-    if (call.pollId !== "") {
-      this.#byKey.get(key)?.end(undefined);
+    const key = call.pollId === "" ? undefined : pollKey(call.worker.namespace, call.worker.workerId, call.pollId);
+    if (key !== undefined) {
       // Before anything else is asked of the worker: what it was given is its own, whatever it has registered.
       const again = await this.#givenBefore(call, key);
-      if (again.length > 0) return again;
+      if (again === undefined || again.length > 0) return again;
     }
     const registrations = this.#surroundings.workers.registrationsOf(worker);
     if (registrations === undefined || worker.shuttingDown || call.signal.aborted || this.#ended) return [];
@@ -99,6 +109,16 @@ export class WaitingPolls {
   /** Answers empty what has waited long enough. */
   endOverdue(now: number): void {
     for (const poll of this.#matcher.takeEnded(now)) poll.end([]);
+    for (const key of this.#repeatsKept.takeDue(now)) this.#repeats.delete(key);
+  }
+
+  /** What was planned could not be claimed: those polls wait, and are planned for again when their queues are touched. */
+  claimsFailed(): void {
+    this.#matcher.settle(
+      this.#plan,
+      this.#plan.claims.map(() => ({ dry: true })),
+    );
+    this.#plan = { polls: [], claims: [] };
   }
 
   /** Answers a worker's polls empty: it is going. */
@@ -136,7 +156,7 @@ export class WaitingPolls {
   async #begin(
     call: PollCall,
     worker: LiveWorker,
-    key: string,
+    key: string | undefined,
     registrations: NonNullable<ReturnType<Workers["registrationsOf"]>>,
   ): Promise<readonly DispatchedTask[] | undefined> {
     const { time, workers, maxReplyBytes, arrived } = this.#surroundings;
@@ -146,9 +166,9 @@ export class WaitingPolls {
         if (!waits) return;
         waits = false;
         this.#matcher.delete(poll);
-        if (this.#byKey.get(key) === poll) this.#byKey.delete(key);
+        if (key !== undefined && this.#byKey.get(key) === poll) this.#byKey.delete(key);
         call.signal.removeEventListener("abort", gone);
-        workers.pollClosed(worker, time.now());
+        workers.callClosed(worker, time.now());
         resolve(tasks);
       };
       const gone = (): void => end([]);
@@ -157,6 +177,7 @@ export class WaitingPolls {
         worker,
         key,
         end,
+        supersede: () => end(undefined),
         offer: {
           workerId: call.worker.workerId,
           pollId: call.pollId,
@@ -168,8 +189,8 @@ export class WaitingPolls {
         until: time.now() + call.waitMs,
       };
       call.signal.addEventListener("abort", gone);
-      if (call.pollId !== "") this.#byKey.set(key, poll);
-      workers.pollOpened(worker, call.queues);
+      if (key !== undefined) this.#byKey.set(key, poll);
+      workers.callOpened(worker, call.queues);
       this.#matcher.add(poll);
       // Others wait for the same, so there is nothing: no commit is needed to know it.
       if (call.waitMs === 0 && !this.wantsClaim) end([]);
@@ -177,15 +198,31 @@ export class WaitingPolls {
     });
   }
 
-  /** The tasks that this poll was given when it was made before, and that are still leased to it. */
-  async #givenBefore(call: PollCall, key: string): Promise<readonly DispatchedTask[]> {
-    const { countLeased, repoll, maxReplyBytes } = this.#surroundings;
-    if ((await countLeased(call)) === 0) return [];
-    const { namespace, workerId } = call.worker;
-    const maxBytes = maxReplyBytes - replyOverheadBytes;
-    const tasks = await repoll({ verb: "repoll", namespace, workerId, pollId: call.pollId, maxBytes });
-    this.#onTheirWay(call, key, tasks);
-    return tasks;
+  /**
+   * The tasks that this poll was given when it was made before, and that are still leased to it. Takes the place of any
+   * poll with its id; undefined if another one took its own place meanwhile.
+   */
+  async #givenBefore(call: PollCall, key: string): Promise<readonly DispatchedTask[] | undefined> {
+    const { countLeased, repoll, maxReplyBytes, time } = this.#surroundings;
+    this.#byKey.get(key)?.supersede();
+    let isSuperseded = false;
+    const asking: Supersedable = { supersede: () => (isSuperseded = true) };
+    this.#byKey.set(key, asking);
+    try {
+      if ((await countLeased(call)) === 0) return isSuperseded ? undefined : [];
+      // From now on an earlier answer of this poll that turns out not to have arrived gives nothing back.
+      this.#repeats.set(key, (this.#repeats.get(key) ?? 0) + 1);
+      this.#repeatsKept.set(key, time.now() + repeatsKeptMs);
+      const { namespace, workerId } = call.worker;
+      const maxBytes = maxReplyBytes - replyOverheadBytes;
+      const tasks = await repoll({ verb: "repoll", namespace, workerId, pollId: call.pollId, maxBytes });
+      // The one that took its place has asked for them, too.
+      if (isSuperseded) return undefined;
+      this.#onTheirWay(call, key, tasks);
+      return tasks;
+    } finally {
+      if (this.#byKey.get(key) === asking) this.#byKey.delete(key);
+    }
   }
 
   #granted(poll: Poll, tasks: readonly DispatchedTask[], now: number): void {
@@ -200,14 +237,17 @@ export class WaitingPolls {
     poll.end(tasks);
   }
 
-  #onTheirWay(call: PollCall, key: string, tasks: readonly DispatchedTask[]): void {
+  #onTheirWay(call: PollCall, key: string | undefined, tasks: readonly DispatchedTask[]): void {
     if (tasks.length === 0) return;
     const { time, confirmations, giveBack } = this.#surroundings;
     if (call.confirmWithinMs !== undefined) {
       const leases = tasks.map(({ lease }) => lease);
       confirmations.expect(key, leases, time.now() + call.confirmWithinMs);
     }
-    call.delivery.onUndelivered(() => giveBack(tasks));
+    const repeats = key === undefined ? undefined : this.#repeats.get(key);
+    call.delivery.onUndelivered(() => {
+      if (key === undefined || this.#repeats.get(key) === repeats) giveBack(tasks);
+    });
   }
 }
 

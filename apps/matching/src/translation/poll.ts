@@ -25,7 +25,7 @@ export interface CallSurroundings {
   readonly signal: AbortSignal;
   readonly delivery: Delivery;
   readonly makeId: () => string;
-  /** How long a call that asks for so many ms may be held; the rest is undefined where it asks for nothing. */
+  /** How long a call may be held that asks for so many ms; undefined where it does not say. */
   readonly holdFor: (askedMs: number | undefined) => number;
 }
 
@@ -42,7 +42,7 @@ const longestWaitWithAnswersMs = 1_000;
 export function readPoll(request: PollTasksRequest, around: CallSurroundings): ReadPoll {
   const { namespace } = around;
   const violations = new Violations();
-  const worker = readWorkerCall(request.worker, namespace, undefined, violations);
+  const worker = readWorkerCall(request.worker, namespace, undefined, "everything", violations);
   allowName(request.pollId, bounds.pollIdBytes, "poll_id", violations);
   const queues = readQueues(request, namespace, violations);
   const leaseMs = readDurationMs(request.lease, leaseRange, "lease", violations) ?? defaultLeaseMs;
@@ -83,7 +83,7 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
 /** A renewal, checked. */
 export function readRenewal(request: RenewLeasesRequest, around: CallSurroundings): RenewCall {
   const violations = new Violations();
-  const worker = readWorkerCall(request.worker, around.namespace, request.status, violations);
+  const worker = readWorkerCall(request.worker, around.namespace, request.status, "unchanged", violations);
   const leases: LeaseRef[] = [];
   if (limitItems(request.tokens.length, bounds.tokensPerRenewal, "tokens", violations)) {
     for (const [i, token] of request.tokens.entries()) {

@@ -12,11 +12,17 @@ import type { Writable } from "./writable.ts";
  */
 const unhashed = "unhashed";
 
-/** Who calls, and what it has registered. */
+/**
+ * Who calls, and what it has registered.
+ *
+ * @param silence what a call means that says nothing of registrations: a poll, that its worker takes every type; any
+ *   other call, that there is nothing new
+ */
 export function readWorkerCall(
   ref: WorkerRef | undefined,
   namespace: string,
   status: WorkerStatusMessage | undefined,
+  silence: "everything" | "unchanged",
   violations: Violations,
 ): WorkerCall {
   if (ref === undefined) violations.add("INVALID_FIELD", "worker", "is required");
@@ -33,7 +39,7 @@ export function readWorkerCall(
   if (ref?.registrations !== undefined) {
     call.registrations = readRegistrations(ref.registrations, violations);
     if (registrationsHash === "") call.registrationsHash = unhashed;
-  } else if (registrationsHash === "") {
+  } else if (registrationsHash === "" && silence === "everything") {
     call.registrations = everything;
   }
   if (status !== undefined) {

@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import { Matcher, type ClaimPlan, type TypeSet, type WaitingPoll } from "./matcher.ts";
+import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
+
+const queue = (name: string): TaskQueue => ({ namespace: "default", name, kind: "activity" });
+const q1 = queue("q1");
+const q2 = queue("q2");
+
+function poll(
+  queues: readonly TaskQueue[],
+  more: { types?: TypeSet; until?: number; slots?: number } = {},
+): WaitingPoll {
+  const { types = null, until = 60_000, slots = 1 } = more;
+  return {
+    offer: { workerId: "w", pollId: "", leaseMs: 1_000, slots, maxBytes: 1_000 },
+    queues: queues.map((one) => ({ queue: one, types })),
+    until,
+  };
+}
+
+function matcherWith(...polls: readonly WaitingPoll[]): Matcher<WaitingPoll> {
+  const matcher = new Matcher<WaitingPoll>();
+  for (const one of polls) matcher.add(one);
+  return matcher;
+}
+
+/** Says that every claim of the plan found nothing more. */
+function allDry(matcher: Matcher<WaitingPoll>, plan: ClaimPlan, until?: number): void {
+  matcher.settle(
+    plan,
+    plan.claims.map(() => ({ dry: true, ...(until !== undefined && { until }) })),
+  );
+}
+
+const claimed = (plan: ClaimPlan) => plan.claims.map((claim) => [claim.queue.name, claim.offers]);
+
+describe("matcher", () => {
+  it("claims once for all polls of a queue with the same types", () => {
+    const polls = [poll([q1], { types: ["x"] }), poll([q1], { types: ["x"] }), poll([q1], { types: ["x", "y"] })];
+    const plan = matcherWith(...polls).plan(0);
+    expect(plan.polls).toEqual(polls);
+    expect(plan.claims).toEqual([
+      { queue: q1, types: ["x"], offers: [0, 1] },
+      { queue: q1, types: ["x", "y"], offers: [2] },
+    ]);
+  });
+
+  it("takes every type and some types for two things", () => {
+    const plan = matcherWith(poll([q1]), poll([q1], { types: [] }), poll([q1], { types: ["*"] })).plan(0);
+    expect(plan.claims.map((claim) => claim.types)).toContainEqual(null);
+  });
+
+  it("lists a poll's offer once, however many queues share its slots", () => {
+    const plan = matcherWith(poll([q1, q2])).plan(0);
+    expect(plan.polls).toHaveLength(1);
+    expect(claimed(plan)).toEqual([
+      ["q1", [0]],
+      ["q2", [0]],
+    ]);
+  });
+
+  it("gives offers in ascending order, whoever came first to which queue", () => {
+    const matcher = matcherWith(poll([q1]), poll([q2]), poll([q2, q1]), poll([q1, q2]));
+    for (let round = 0; round < 4; round++) {
+      for (const { offers } of matcher.plan(0).claims) expect(offers).toEqual(offers.toSorted((a, b) => a - b));
+    }
+  });
+
+  it("begins each round with another queue", () => {
+    const matcher = matcherWith(poll([q1, q2]));
+    const firsts = Array.from({ length: 4 }, () => matcher.plan(0).claims[0]?.queue.name);
+    expect(firsts).toEqual(["q1", "q2", "q1", "q2"]);
+  });
+
+  it("works no more for a group that found nothing, until its queue is touched", () => {
+    const matcher = matcherWith(poll([q1]), poll([q2]));
+    allDry(matcher, matcher.plan(0));
+    expect(matcher.hot).toBe(false);
+    expect(matcher.plan(0).claims).toEqual([]);
+    matcher.touch([taskQueueKey(q2), taskQueueKey(queue("nobody waits"))]);
+    expect(matcher.hot).toBe(true);
+    expect(claimed(matcher.plan(0))).toEqual([["q2", [0]]]);
+  });
+
+  it("touches every group of a queue", () => {
+    const matcher = matcherWith(poll([q1], { types: ["x"] }), poll([q1], { types: ["y"] }));
+    allDry(matcher, matcher.plan(0));
+    matcher.touch([taskQueueKey(q1)]);
+    expect(matcher.plan(0).claims).toHaveLength(2);
+  });
+
+  it("goes on with a group whose claim was cut short", () => {
+    const matcher = matcherWith(poll([q1]), poll([q1]));
+    matcher.settle(matcher.plan(0), [{ dry: false }]);
+    expect(matcher.plan(0).claims).toHaveLength(1);
+  });
+
+  it("a poll that joins a dry group waits with it; one with other types is looked at", () => {
+    const matcher = matcherWith(poll([q1]));
+    allDry(matcher, matcher.plan(0));
+    matcher.add(poll([q1]));
+    expect(matcher.hot).toBe(false);
+    matcher.add(poll([q1], { types: ["x"] }));
+    expect(matcher.plan(0).claims.map((claim) => claim.types)).toEqual([["x"]]);
+  });
+
+  it("wakes a dry group when the store said so", () => {
+    const matcher = matcherWith(poll([q1]));
+    allDry(matcher, matcher.plan(0), 5_000);
+    expect(matcher.nextWake()).toBeGreaterThanOrEqual(5_000);
+    expect(matcher.nextWake()).toBeLessThanOrEqual(5_100);
+    expect(matcher.plan(4_999).claims).toEqual([]);
+    expect(matcher.plan(5_000).claims).toHaveLength(1);
+  });
+
+  it("forgets a poll that is answered or gone, and its group with the last", () => {
+    const [a, b] = [poll([q1, q2]), poll([q1])];
+    const matcher = matcherWith(a, b);
+    expect(matcher.delete(a)).toBe(true);
+    expect(matcher.delete(a)).toBe(false);
+    expect(matcher.size).toBe(1);
+    expect(claimed(matcher.plan(0))).toEqual([["q1", [0]]]);
+    matcher.delete(b);
+    expect([matcher.hot, matcher.nextWake(), matcher.size]).toEqual([false, undefined, 0]);
+  });
+
+  it("a poll that is deleted between plan and outcome harms nobody", () => {
+    const [a, b] = [poll([q1]), poll([q2])];
+    const matcher = matcherWith(a, b);
+    const plan = matcher.plan(0);
+    matcher.delete(a);
+    allDry(matcher, plan);
+    expect(matcher.hot).toBe(false);
+    matcher.add(a);
+    expect(claimed(matcher.plan(0))).toEqual([["q1", [0]]]);
+  });
+
+  it("a poll of the same queue twice is one poll", () => {
+    const twice = poll([q1, q1]);
+    const matcher = matcherWith(twice);
+    expect(claimed(matcher.plan(0))).toEqual([["q1", [0]]]);
+    matcher.delete(twice);
+    expect([matcher.size, matcher.plan(0).claims]).toEqual([0, []]);
+  });
+
+  it("takes out the polls whose time is over", () => {
+    const [a, b] = [poll([q1], { until: 1_000 }), poll([q1], { until: 2_000 })];
+    const matcher = matcherWith(a, b);
+    expect(matcher.nextWake()).toBeLessThanOrEqual(1_100);
+    expect(matcher.takeEnded(999)).toEqual([]);
+    expect(matcher.takeEnded(1_000)).toEqual([a]);
+    expect(matcher.plan(1_000).polls).toEqual([b]);
+  });
+
+  it("takes out all of them when the server drains", () => {
+    const polls = [poll([q1]), poll([q2])];
+    const matcher = matcherWith(...polls);
+    expect(matcher.takeAll()).toEqual(polls);
+    expect([matcher.size, matcher.hot, matcher.nextWake()]).toEqual([0, false, undefined]);
+  });
+
+  it("an idle queue leaves nothing behind", () => {
+    const matcher = new Matcher<WaitingPoll>();
+    for (let i = 0; i < 100; i++) {
+      const one = poll([queue(`${i}`)]);
+      matcher.add(one);
+      allDry(matcher, matcher.plan(0), 1e6);
+      matcher.delete(one);
+    }
+    expect([matcher.size, matcher.hot, matcher.nextWake()]).toEqual([0, false, undefined]);
+  });
+});
