@@ -149,7 +149,7 @@ describe("RespondTasks", () => {
           },
         },
         { token, answer: { case: "canceled", value: { details: result } } },
-        { token, answer: { case: "released", value: { reason: "shutdown", toFallback: true } } },
+        { token, answer: { case: "released", value: { reason: "shutdown" } } },
       ],
     });
     const lease = { seq: 5, leaseNo: 9 };
@@ -162,7 +162,7 @@ describe("RespondTasks", () => {
         { lease, kind: "completed", commands: [] },
         { lease, kind: "failed", failure: { type: "T", message: "m", nonRetryable: true, nextRetryDelayMs: 2_000 } },
         { lease, kind: "canceled", failure: { type: "Canceled" } },
-        { lease, kind: "released", reason: "shutdown", toFallback: true },
+        { lease, kind: "released", reason: "shutdown", toFallback: false },
       ],
     });
   });

@@ -61,6 +61,16 @@ describe("readAddTasks", () => {
     expect(task?.retryPolicy.maximumAttempts).toBe(0);
   });
 
+  it.each([
+    ["timeouts.schedule_to_start", { timeouts: { scheduleToStart: { seconds: 1n } } }],
+    ["timeouts.schedule_to_close", { timeouts: { scheduleToClose: { seconds: 1n } } }],
+    ["fallback", { fallback: { taskQueue: { name: "f" } } }],
+  ])("refuses %s, which is not built, rather than take the task without it", (field, more) => {
+    expect(() => read({ ...valid, ...more })).toThrow(
+      expect.objectContaining({ reason: "NOT_BUILT", fields: [expect.objectContaining({ field: `tasks[0].${field}` })] }),
+    );
+  });
+
   it("carries every field into the record", () => {
     const [task] = read({
       ...valid,
@@ -73,15 +83,9 @@ describe("readAddTasks", () => {
       fairnessWeight: 0.5,
       serialKey: "order-1",
       startDelay: { seconds: 1n, nanos: 500_000_001 },
-      timeouts: {
-        scheduleToStart: seconds(1),
-        startToClose: seconds(0),
-        scheduleToClose: seconds(3),
-        heartbeat: seconds(4),
-      },
+      timeouts: { startToClose: seconds(0), heartbeat: seconds(4) },
       retryPolicy: { initialInterval: seconds(0), maximumAttempts: 0, jitter: 0, nonRetryableFailureTypes: ["No"] },
       headers: { trace: "1" },
-      fallback: { taskQueue: { name: "f" }, type: "t2", replaceInput: true },
       onClose: {
         taskQueue: { name: "w" },
         type: "closed",
@@ -99,7 +103,7 @@ describe("readAddTasks", () => {
       fairnessWeight: 0.5,
       serialKey: "order-1",
       startDelayMs: 1_501,
-      timeouts: { scheduleToStartMs: 1_000, scheduleToCloseMs: 3_000, heartbeatMs: 4_000 },
+      timeouts: { heartbeatMs: 4_000 },
       retryPolicy: {
         initialIntervalMs: 0,
         backoffCoefficient: 2,
@@ -108,7 +112,6 @@ describe("readAddTasks", () => {
         nonRetryableFailureTypes: ["No"],
       },
       headers: { trace: "1" },
-      fallback: { queueName: "f", type: "t2", input: new Uint8Array(0) },
       onClose: { queueName: "w", type: "closed", serialKey: "s", priority: 2, headers: { h: "1" } },
       idPolicy: "allow-if-dead",
       retentionMs: 0,

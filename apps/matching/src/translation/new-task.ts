@@ -48,7 +48,11 @@ export function readNewTask(message: NewTaskMessage, kindRule: KindRule, reader:
   }
   const headers = readHeaders(message.headers, headerLimit, "headers", violations);
   if (headers !== undefined) task.headers = headers;
-  if (message.fallback !== undefined) task.fallback = readFallback(message.fallback, queue, violations);
+  if (message.fallback !== undefined) {
+    const before = violations.count;
+    task.fallback = readFallback(message.fallback, queue, violations);
+    if (violations.count === before) violations.add("NOT_BUILT", "fallback", "is not built yet; leave it unset");
+  }
   if (message.onClose !== undefined) task.onClose = readOnClose(message.onClose, namespace, violations);
   const retentionMs = readDurationMs(message.retention, upToTenYears, "retention", violations);
   if (retentionMs !== undefined) task.retentionMs = retentionMs;

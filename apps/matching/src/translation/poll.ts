@@ -56,6 +56,8 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
       "task_queue_rate_per_second",
       "must be a number over 0; leave it unset for no limit",
     );
+  } else if (rate !== undefined) {
+    violations.add("NOT_BUILT", "task_queue_rate_per_second", "is not built yet; leave it unset");
   }
   const { operation, refused } = readAnswers(request, namespace, { violations, makeId: around.makeId });
   const maximum = readCount(request.maxTasks, maxTasks, "max_tasks", violations);

@@ -36,9 +36,14 @@ export function readTimeouts(
     violations,
   );
   const heartbeat = readDurationMs(message.heartbeat, upToTenYears, "timeouts.heartbeat", violations);
-  if (scheduleToStart !== undefined && scheduleToStart !== 0) record.scheduleToStartMs = scheduleToStart;
   if (startToClose !== 0) record.startToCloseMs = startToClose;
-  if (scheduleToClose !== undefined && scheduleToClose !== 0) record.scheduleToCloseMs = scheduleToClose;
+  // Refused, not ignored: a task that counts on a deadline must not be taken without it.
+  if (scheduleToStart !== undefined && scheduleToStart !== 0) {
+    violations.add("NOT_BUILT", "timeouts.schedule_to_start", "is not built yet; leave it unset");
+  }
+  if (scheduleToClose !== undefined && scheduleToClose !== 0) {
+    violations.add("NOT_BUILT", "timeouts.schedule_to_close", "is not built yet; leave it unset");
+  }
   if (heartbeat !== undefined && heartbeat !== 0) record.heartbeatMs = heartbeat;
   return record;
 }

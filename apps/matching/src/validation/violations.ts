@@ -52,6 +52,7 @@ export class Violations {
     const first = this.#found[0];
     if (first === undefined) return;
     throw new CallRefused(first.reason, {
+      subject: first.field,
       fields: this.#found,
       ...(this.#total > this.#found.length ? { metadata: { violations: String(this.#total) } } : {}),
     });
