@@ -165,9 +165,7 @@ export class Matcher<Poll extends WaitingPoll> {
     const claims = [...groups.slice(start), ...groups.slice(0, start)].map((group) => ({
       queue: group.queue,
       types: group.types,
-      offers: [...firstOf(group.polls, offeredAtOnce)]
-        .map((poll) => indexes.get(poll) ?? 0)
-        .sort((a, b) => a - b),
+      offers: [...firstOf(group.polls, offeredAtOnce)].map((poll) => indexes.get(poll) ?? 0).sort((a, b) => a - b),
     }));
     return { polls, claims };
   }

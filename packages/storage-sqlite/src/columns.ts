@@ -29,7 +29,13 @@ interface OptionsJson {
   toClose?: number;
   beat?: number;
   fallback?: { queueName: string; type?: string };
-  close?: { queueName: string; type: string; serialKey?: string; priority?: Priority; headers?: Readonly<Record<string, string>> };
+  close?: {
+    queueName: string;
+    type: string;
+    serialKey?: string;
+    priority?: Priority;
+    headers?: Readonly<Record<string, string>>;
+  };
   keep?: number;
 }
 
@@ -174,7 +180,10 @@ type HistoryJson = (FailureJson & { attempt: number; workerId: string; startedAt
 /** The history column: the failed attempts that are kept, oldest first. */
 export function writeHistory(history: readonly FailedAttemptRecord[]): Buffer {
   const json: HistoryJson = history.map(({ failure, ...rest }) => ({ ...rest, ...failureJson(failure) }));
-  return frame(json, history.map((attempt) => attempt.failure.encoded));
+  return frame(
+    json,
+    history.map((attempt) => attempt.failure.encoded),
+  );
 }
 
 /** Reads the history column. */

@@ -23,11 +23,14 @@ export function frame(value: unknown, blobs: readonly (Encoded | undefined)[]): 
 }
 
 /** Undoes {@link frame}. The shape of the JSON is the caller's to know: only this engine writes these columns. */
-export function unframe<Value>(framed: Buffer): { readonly value: Value; readonly blobs: readonly (Encoded | undefined)[] } {
+export function unframe<Value>(framed: Buffer): {
+  readonly value: Value;
+  readonly blobs: readonly (Encoded | undefined)[];
+} {
   const jsonLength = framed.readUInt32BE(0);
   const value = JSON.parse(framed.toString("utf8", 4, 4 + jsonLength)) as Value;
   const blobs: (Encoded | undefined)[] = [];
-  for (let at = 4 + jsonLength; at < framed.length; ) {
+  for (let at = 4 + jsonLength; at < framed.length;) {
     const length = framed.readUInt32BE(at);
     at += 4;
     if (length === absent) {

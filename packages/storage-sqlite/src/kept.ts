@@ -37,7 +37,11 @@ export class Kept {
   }
 
   /** The answer that was given to a request id; undefined if there is none, or it is too old to count. */
-  request(namespaceId: number, id: string, now: number): { readonly verb: string; readonly answer: string } | undefined {
+  request(
+    namespaceId: number,
+    id: string,
+    now: number,
+  ): { readonly verb: string; readonly answer: string } | undefined {
     const kept = this.#sql.request.get(namespaceId, id);
     return kept !== undefined && kept.until > now ? kept : undefined;
   }

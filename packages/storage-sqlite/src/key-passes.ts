@@ -2,6 +2,8 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import type { QueueState } from "./queues.ts";
 
+/** How often rows that the virtual time has passed are looked for. */
+const pruneEveryMs = 10_000;
 /** How many passes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
 
@@ -19,16 +21,23 @@ interface KeyPass {
 export class KeyPasses {
   readonly #cache = new Map<string, KeyPass>();
   readonly #dirty = new Set<KeyPass>();
-  /** Where the pruning stands, while there may be rows that the virtual time has passed. */
-  #prune: { queue: number; priority: number; key: string } | undefined;
+  /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
+  #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
   readonly #sql;
 
   constructor(db: Database.Database) {
     this.#sql = {
-      get: db.prepare<[number, number, string], number>("select pass from key_pass where queue = ? and priority = ? and key = ?").pluck(),
+      get: db
+        .prepare<[number, number, string], number>(
+          "select pass from key_pass where queue = ? and priority = ? and key = ?",
+        )
+        .pluck(),
       set: db.prepare("insert or replace into key_pass values(?, ?, ?, ?)"),
       delete: db.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
-      after: db.prepare<[number, number, string, number], { queue: number; priority: Priority; key: string; pass: number }>(
+      after: db.prepare<
+        [number, number, string, number],
+        { queue: number; priority: Priority; key: string; pass: number }
+      >(
         `select queue, priority, key, pass from key_pass where (queue, priority, key) > (?, ?, ?)
          order by queue, priority, key limit ?`,
       ),
@@ -36,10 +45,10 @@ export class KeyPasses {
   }
 
   /** Forgets what is in memory. */
-  reset(): void {
+  reset(now: number): void {
     this.#cache.clear();
     this.#dirty.clear();
-    this.#prune = { queue: 0, priority: 0, key: "" };
+    this.#prune = { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
   }
 
   get(queue: QueueState, priority: Priority, key: string): number {
@@ -53,11 +62,11 @@ export class KeyPasses {
   }
 
   /** Writes what the transaction changed. */
-  flush(): void {
+  flush(now: number): void {
     for (const { queue, priority, key, pass } of this.#dirty) {
       if (pass > (queue.virtualTimes[priority] ?? 0)) {
         this.#sql.set.run(queue.id, priority, key, pass);
-        this.#prune ??= { queue: 0, priority: 0, key: "" };
+        this.#prune ??= { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
       } else {
         this.#sql.delete.run(queue.id, priority, key);
       }
@@ -66,14 +75,14 @@ export class KeyPasses {
     if (this.#cache.size > maxCached) this.#cache.clear();
   }
 
-  /** Whether rows may be behind their virtual time. */
-  get prunable(): boolean {
-    return this.#prune !== undefined;
+  /** When to prune next. */
+  get nextPrune(): number | undefined {
+    return this.#prune?.at;
   }
 
-  /** Looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went. */
-  prune(limit: number, queueById: (id: number) => QueueState): number {
-    if (this.#prune === undefined) return 0;
+  /** If it is time: looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went. */
+  prune(now: number, limit: number, queueById: (id: number) => QueueState): number {
+    if (this.#prune === undefined || this.#prune.at > now) return 0;
     const { queue, priority, key } = this.#prune;
     const rows = this.#sql.after.all(queue, priority, key, limit);
     let removed = 0;
@@ -84,7 +93,7 @@ export class KeyPasses {
     }
     const last = rows.at(-1);
     // A full page: go on behind it. Else begin again with the next write.
-    this.#prune = rows.length === limit && last !== undefined ? last : undefined;
+    this.#prune = rows.length === limit && last !== undefined ? { ...last, at: now } : undefined;
     return removed;
   }
 

@@ -4,9 +4,6 @@
 import {
   afterFailure,
   afterReturn,
-  defaultPriority,
-  defaultRetryPolicy,
-  defaultWeight,
   failedAttemptsKept,
   freeReturns,
   isDead,
@@ -17,14 +14,13 @@ import {
 } from "@tq/matching-core";
 import type { ClosedTaskRecord, FailedAttemptRecord, FailureRecord, NewTask, OutcomeRecord } from "@tq/storage";
 import { readHistory, readOptions, writeHistory, type TaskOptions } from "./columns.ts";
+import { closedTaskRecord, onCloseTask } from "./on-close.ts";
 import type { Placeable } from "./order/order.ts";
 import type { QueueState } from "./queues.ts";
 import type { Started } from "./started.ts";
 import type { Placed, TaskRow } from "./tasks.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Start-to-close of a workflow task that the server itself adds: the default of its kind. */
-const workflowStartToCloseMs = 10_000;
 const noInput = new Uint8Array();
 
 /** Where a ready task stands. */
@@ -73,7 +69,7 @@ export function promoteTask(tx: Transaction, row: TaskRow): void {
   const task = { ...placeable(row), since: now };
   if (row.serial_key !== null && row.serial_place !== null) {
     // A back-off kept its turn: it is still the first in line.
-    parts.queues.bumpAge(queue, now, 1);
+    parts.ages.bump(queue, now, 1);
     parts.tasks.setPlaced(row.seq, placeNow(tx, queue, task));
     return;
   }
@@ -89,10 +85,14 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
   const queue = parts.queues.byId(task.queueId);
   const options = optionsOf(row, queue);
   const attempts = row.attempts + 1;
-  const attempted = { attemptsUsed: row.attempts, cancelRequested: task.cancel !== undefined, retryPolicy: options.retryPolicy };
+  const attempted = {
+    attemptsUsed: row.attempts,
+    cancelRequested: task.cancel !== undefined,
+    retryPolicy: options.retryPolicy,
+  };
   const after = afterFailure(attempted, failure, now, parts.random());
   const history = withAttempt(row, task, failure, now);
-  const answered = byWorker ? task.leaseNo : null;
+  const answered = byWorker ? task.leaseNo : row.answered;
   if (after.next !== "scheduled") {
     const state = after.next === "closed" ? after.state : "failed";
     closeStarted(tx, task, state, { failure }, { attempts, answered, history });
@@ -101,7 +101,7 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
   const heartbeat = parts.started.heartbeatDetails(task) ?? row.heartbeat;
   const waits = after.at > now;
   endStarted(tx, task, queue);
-  parts.tasks.setRetried(row.seq, { attempts, answered: answered ?? row.answered ?? 0, history, heartbeat, dueAt: after.at });
+  parts.tasks.setRetried(row.seq, { attempts, answered, history, heartbeat, dueAt: after.at });
   parts.queues.bump(queue, row.type, row.priority, "scheduled", 1);
   if (waits) parts.timers.set(after.at, "ready", row.seq);
   else promoteTask(tx, row);
@@ -123,12 +123,13 @@ export function returnTask(tx: Transaction, task: Started, why: "released" | "un
     return;
   }
   const queue = parts.queues.byId(task.queueId);
+  const heartbeat = parts.started.heartbeatDetails(task) ?? row.heartbeat;
   endStarted(tx, task, queue);
   parts.order.putBack(queue, { ...placeable(row), since: task.since }, task);
   parts.queues.bump(queue, row.type, row.priority, "ready", 1);
-  parts.queues.bumpAge(queue, task.since, 1);
-  parts.tasks.setReturned(row.seq, returns, why === "released" ? task.leaseNo : row.answered);
-  parts.tasks.setPlaced(row.seq, task);
+  parts.ages.bump(queue, task.since, 1);
+  const answered = why === "released" ? task.leaseNo : row.answered;
+  parts.tasks.setReturned(row.seq, task, { returns, answered, heartbeat });
   tx.touch(queue);
 }
 
@@ -143,8 +144,8 @@ export function closeStarted(
   const { parts } = tx;
   const row = task.row ?? parts.tasks.row(task.seq);
   const queue = parts.queues.byId(task.queueId);
-  // The last attempt's details count only where the task did not complete: then nobody goes on from them.
-  const details = state === "completed" || task.heartbeatAt === task.startedAt ? undefined : parts.started.heartbeatDetails(task);
+  // How far it came says nothing about a task that completed.
+  const details = state === "completed" ? undefined : (parts.started.heartbeatDetails(task) ?? row.heartbeat);
   endStarted(tx, task, queue);
   closeRow(tx, row, queue, { state, closedAt: tx.now, ...why, ...(details && { heartbeatDetails: details }) }, use);
 }
@@ -158,7 +159,7 @@ export function closeWaiting(tx: Transaction, row: TaskRow, state: ClosedState, 
     parts.queues.bump(queue, row.type, row.priority, "scheduled", -1);
   } else if (row.pass !== null && row.place !== null) {
     const since = parts.order.remove(queue, placeable(row), { pass: row.pass, place: row.place });
-    parts.queues.bumpAge(queue, since, -1);
+    parts.ages.bump(queue, since, -1);
     parts.queues.bump(queue, row.type, row.priority, "ready", -1);
   } else {
     parts.queues.bump(queue, row.type, row.priority, "waiting", -1);
@@ -172,6 +173,16 @@ export function closeWaiting(tx: Transaction, row: TaskRow, state: ClosedState, 
   );
 }
 
+/** Removes a closed task that was kept. */
+export function removeClosed(tx: Transaction, row: TaskRow): void {
+  const { parts } = tx;
+  const queue = parts.queues.byId(row.queue);
+  if (row.kept_until !== null) parts.kept.dropTask(row.seq, row.kept_until);
+  if (row.state !== null && isDead(row.state)) parts.queues.bump(queue, row.type, row.priority, "dead", -1);
+  parts.queues.bumpClosed(queue, -1);
+  parts.tasks.delete(row.seq);
+}
+
 /** What a task says beyond its columns. */
 export function optionsOf(row: TaskRow, queue: QueueState): TaskOptions {
   return readOptions(row.options, queue.queue.kind, row.start_to_close_ms);
@@ -180,7 +191,7 @@ export function optionsOf(row: TaskRow, queue: QueueState): TaskOptions {
 /** The task has become ready: it is placed, or stands in line for its serial key. */
 function makeReady(tx: Transaction, queue: QueueState, task: Placeable, serialKey: string | undefined): Standing {
   const { parts } = tx;
-  parts.queues.bumpAge(queue, task.since, 1);
+  parts.ages.bump(queue, task.since, 1);
   if (serialKey === undefined) return { placed: placeNow(tx, queue, task), serialPlace: undefined };
   const serialPlace = parts.numbers.next();
   const alone = parts.serial.join(queue, serialKey, { place: serialPlace, seq: task.seq, since: task.since });
@@ -219,6 +230,7 @@ function closeRow(
   } else {
     parts.tasks.setClosed(row.seq, outcome, { ...use, keptUntil: now + keepMs });
     parts.kept.keepTask(row.seq, now + keepMs);
+    parts.queues.bumpClosed(queue, 1);
     if (isDead(outcome.state)) parts.queues.bump(queue, row.type, row.priority, "dead", 1);
   }
   if (options.onClose !== undefined) addOnClose(tx, row, queue, options.onClose, outcome, use.attempts);
@@ -232,7 +244,7 @@ function leaveLine(tx: Transaction, row: TaskRow, queue: QueueState, serialKey: 
   const since = parts.serial.leave(queue, serialKey, serialPlace);
   if (!wasFirst) {
     // It was waiting in line, so it was ready, and in no other place.
-    parts.queues.bumpAge(queue, since, -1);
+    parts.ages.bump(queue, since, -1);
     return;
   }
   const next = parts.serial.first(queue, serialKey);
@@ -251,35 +263,14 @@ function addOnClose(
   outcome: OutcomeRecord,
   attempts: number,
 ): void {
-  const { namespace, name, kind } = queue.queue;
-  const id = onCloseTaskId(row.id, row.run);
-  // The same id is open or kept only if this task was removed and its id used anew: then the number tells them apart.
-  const taken = tx.parts.tasks.holder(queue.namespaceId, id) !== undefined;
-  const task: NewTask = {
-    id: taken ? `${id}/${row.seq}` : id,
-    queue: { namespace, name: onClose.queueName, kind: "workflow" },
-    type: onClose.type,
-    input: noInput,
-    priority: onClose.priority ?? defaultPriority,
-    fairnessKey: "",
-    fairnessWeight: defaultWeight,
-    ...(onClose.serialKey !== undefined && { serialKey: onClose.serialKey }),
-    startDelayMs: 0,
-    timeouts: { startToCloseMs: workflowStartToCloseMs },
-    retryPolicy: defaultRetryPolicy("workflow"),
-    ...(onClose.headers && { headers: onClose.headers }),
-    idPolicy: "reject",
-  };
-  addTask(tx, task, 1, {
-    id: row.id,
-    run: row.run,
-    type: row.type,
-    queueName: name,
-    queueKind: kind,
-    attempts,
-    outcome,
-    ...(onClose.context && { context: onClose.context }),
-  });
+  const own = onCloseTaskId(row.id, row.run);
+  let id = own;
+  // It is taken where this task was removed and its id used anew, or by somebody's choice: then a number tells them apart.
+  for (let n = row.seq; tx.parts.tasks.holder(queue.namespaceId, id) !== undefined; n = tx.parts.numbers.next()) {
+    id = `${own}/${n}`;
+  }
+  const closed = closedTaskRecord(row, queue.queue, { outcome, attempts, context: onClose.context });
+  addTask(tx, onCloseTask(id, queue.queue.namespace, onClose), 1, closed);
 }
 
 function placeable(row: TaskRow): Omit<Placeable, "since"> {

@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "@tq/storage";
@@ -15,7 +15,8 @@ export interface FileLock {
  * @throws StoreError "locked" if another server has it
  */
 export function lockFile(path: string): FileLock {
-  const db = openLock(path);
+  const lockPath = lockPathOf(path);
+  const db = openLock(lockPath, path);
   try {
     db.pragma("busy_timeout = 0");
     // Nothing is ever written: the lock is all that is wanted.
@@ -24,19 +25,51 @@ export function lockFile(path: string): FileLock {
   } catch (error) {
     db.close();
     if (error instanceof Database.SqliteError && error.code === "SQLITE_BUSY") {
-      throw new StoreError("locked", `another tq server has ${path} open. Stop it first, or name another data folder.`, { cause: error });
+      throw new StoreError(
+        "locked",
+        `another tq server has ${path} open. Stop it first, or name another data folder.`,
+        { cause: error },
+      );
     }
-    throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new StoreError(
+      "unusable",
+      `cannot lock ${lockPath}: ${cause}. If no tq server runs there, remove that file.`,
+      {
+        cause: error,
+      },
+    );
   }
   return { release: () => void db.close() };
 }
 
-function openLock(path: string): Database.Database {
+/** One lock for one file, by whatever path it is reached. */
+function lockPathOf(path: string): string {
   try {
-    // One lock for one file, by whatever path it is reached.
-    return new Database(join(realpathSync(dirname(path)), `${basename(path)}.lock`));
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new StoreError("unusable", `cannot write beside ${path}: ${cause}. Its folder must exist and be writable.`, { cause: error });
+    return `${realpathSync(path)}.lock`;
+  } catch {
+    // There is no such file yet.
   }
+  try {
+    return join(realpathSync(dirname(path)), `${basename(path)}.lock`);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function openLock(lockPath: string, path: string): Database.Database {
+  try {
+    // SQLite opens a file that it may not write for reading, and what it then calls an exclusive lock excludes nobody.
+    if (existsSync(lockPath)) accessSync(lockPath, constants.W_OK);
+    return new Database(lockPath);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): StoreError {
+  const cause = error instanceof Error ? error.message : String(error);
+  return new StoreError("unusable", `cannot write beside ${path}: ${cause}. Its folder must exist and be writable.`, {
+    cause: error,
+  });
 }

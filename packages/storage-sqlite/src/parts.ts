@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { Ages } from "./ages.ts";
 import { KeyPasses } from "./key-passes.ts";
 import { Kept } from "./kept.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -21,6 +22,7 @@ export function openParts(db: Database.Database, random: () => number): Parts {
     namespaces,
     numbers: new Numbers(),
     queues: new Queues(db, namespaces),
+    ages: new Ages(db),
     order: new Order(new Front(db), new Lanes(db), passes),
     passes,
     serial: new SerialLines(db),

@@ -1,6 +1,5 @@
 import type Database from "better-sqlite3";
-import { priorities, taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
-import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
 import type { Namespaces } from "./namespaces.ts";
 
 /** The states that are counted. `waiting` is ready, but behind another task of its serial key, so not placed. */
@@ -8,10 +7,8 @@ export const countedStates = ["scheduled", "ready", "waiting", "started", "dead"
 export type CountedState = (typeof countedStates)[number];
 
 /** Tasks of one type and priority, by state. */
-type Counts = Record<CountedState, number>;
+export type Counts = Record<CountedState, number>;
 
-/** Width of a bucket of ready times: what describe says about the oldest is exact to this. */
-const ageBucketMs = 100;
 /** How many queues are held in memory; others are read again when they are next used. */
 const maxCached = 10_000;
 
@@ -23,18 +20,32 @@ export interface QueueState {
   readonly namespaceId: number;
   /** By priority; index 0 is not used. The pass of the last dispatched task of that priority. */
   readonly virtualTimes: number[];
-  virtualTimesChanged: boolean;
+  /** Closed tasks that are kept: as long as there are any, somebody may ask for them, and so for their queue. */
+  closed: number;
+  /** Whether the transaction changed any of the above. */
+  rowChanged: boolean;
   /** By type, then by priority; index 0 is not used. */
   readonly counts: Map<string, (Counts | undefined)[]>;
 }
 
-function noCounts(): Counts {
+/** All at 0. */
+export function noCounts(): Counts {
   return { scheduled: 0, ready: 0, waiting: 0, started: 0, dead: 0 };
 }
 
 function isZero(counts: Counts): boolean {
   return countedStates.every((state) => counts[state] === 0);
 }
+
+/** Whether it holds no task at all. */
+function isEmpty(queue: QueueState): boolean {
+  return queue.counts.size === 0 && queue.closed === 0;
+}
+
+const columns = "id, namespace, name, kind, virtual_times, closed";
+/** In SQL, where `queue` is the row. */
+const emptyWithoutConfig =
+  "config is null and closed = 0 and not exists(select 1 from count c where c.queue = queue.id)";
 
 /**
  * The queues, with their counters. Counters are changed in memory while a transaction runs and written, each once, at
@@ -46,7 +57,6 @@ export class Queues {
   readonly #byId = new Map<number, QueueState>();
   /** Counter rows to write: queue, type, priority. */
   readonly #dirty = new Map<QueueState, Map<string, Set<Priority>>>();
-  readonly #ages = new Map<number, Map<number, number>>();
   /** Queues that have become empty, and since when: their rows go once they have been so for a while. */
   readonly #emptied = new Map<number, number>();
   readonly #sql;
@@ -55,43 +65,34 @@ export class Queues {
     this.#namespaces = namespaces;
     this.#sql = {
       byName: db.prepare<[number, string, string], QueueRow>(
-        "select id, namespace, name, kind, virtual_times from queue where namespace = ? and name = ? and kind = ?",
+        `select ${columns} from queue where namespace = ? and name = ? and kind = ?`,
       ),
-      byId: db.prepare<[number], QueueRow>("select id, namespace, name, kind, virtual_times from queue where id = ?"),
+      byId: db.prepare<[number], QueueRow>(`select ${columns} from queue where id = ?`),
       list: db.prepare<[number, string, string, number], QueueRow>(
-        `select id, namespace, name, kind, virtual_times from queue
+        `select ${columns} from queue
          where namespace = ? and (name, kind) > (?, ?) order by name, kind limit ?`,
       ),
-      insert: db.prepare("insert into queue(id, namespace, name, kind, virtual_times) values(?, ?, ?, ?, ?)"),
-      virtualTimes: db.prepare("update queue set virtual_times = ? where id = ?"),
+      insert: db.prepare(
+        "insert into queue(id, namespace, name, kind, virtual_times, closed) values(?, ?, ?, ?, ?, 0)",
+      ),
+      update: db.prepare("update queue set virtual_times = ?, closed = ? where id = ?"),
       counts: db.prepare<[number], Counts & { type: string; priority: Priority }>(
         "select type, priority, scheduled, ready, waiting, started, dead from count where queue = ?",
       ),
       setCount: db.prepare("insert or replace into count values(?, ?, ?, ?, ?, ?, ?, ?)"),
       deleteCount: db.prepare("delete from count where queue = ? and priority = ? and type = ?"),
-      addAge: db.prepare("insert into age values(?, ?, ?) on conflict do update set n = n + excluded.n"),
-      deleteAge: db.prepare("delete from age where queue = ? and bucket = ? and n = 0"),
-      oldest: db.prepare<[number], { bucket: number }>("select bucket from age where queue = ? order by bucket limit 1"),
-      empty: db.prepare<[], { id: number }>(
-        "select id from queue q where config is null and not exists(select 1 from count c where c.queue = q.id)",
-      ),
+      empty: db.prepare<[], { id: number }>(`select id from queue where ${emptyWithoutConfig}`),
       deleteKeyPasses: db.prepare("delete from key_pass where queue = ?"),
-      deleteIfEmpty: db.prepare(
-        "delete from queue where id = ? and config is null and not exists(select 1 from count c where c.queue = queue.id)",
-      ),
+      deleteIfEmpty: db.prepare(`delete from queue where id = ? and ${emptyWithoutConfig}`),
     };
   }
 
-  /** Forgets what is in memory. */
-  reset(): void {
+  /** Forgets what is in memory, and looks for the queues that are empty now. */
+  reset(now: number): void {
     this.#byKey.clear();
     this.#byId.clear();
     this.#dirty.clear();
-    this.#ages.clear();
-  }
-
-  /** Notes the queues that were empty when the store was opened. */
-  noteEmptyAtStart(now: number): void {
+    this.#emptied.clear();
     for (const { id } of this.#sql.empty.all()) this.#emptied.set(id, now);
   }
 
@@ -114,7 +115,7 @@ export class Queues {
     const id = newId();
     const virtual_times = JSON.stringify([0, 0, 0, 0, 0, 0]);
     this.#sql.insert.run(id, namespaceId, queue.name, queue.kind, virtual_times);
-    return this.#load({ id, namespace: namespaceId, name: queue.name, kind: queue.kind, virtual_times });
+    return this.#load({ id, namespace: namespaceId, name: queue.name, kind: queue.kind, virtual_times, closed: 0 });
   }
 
   /** A queue whose id stands in a row. */
@@ -143,8 +144,7 @@ export class Queues {
       for (const row of rows) {
         if (!row.name.startsWith(filter.namePrefix)) return found;
         const state = this.#byId.get(row.id) ?? this.#load(row);
-        const holdsNothing = state.counts.size === 0;
-        if ((filter.kind === undefined || row.kind === filter.kind) && !holdsNothing) found.push(state);
+        if ((filter.kind === undefined || row.kind === filter.kind) && !isEmpty(state)) found.push(state);
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < limit) break;
@@ -164,38 +164,29 @@ export class Queues {
     if (ofType === undefined) queue.counts.set(type, (ofType = []));
     const counts = (ofType[priority] ??= noCounts());
     counts[state] += by;
-    let dirty = this.#dirty.get(queue);
-    if (dirty === undefined) this.#dirty.set(queue, (dirty = new Map()));
+    const dirty = this.#dirtyTypes(queue);
     const ofDirty = dirty.get(type);
     if (ofDirty === undefined) dirty.set(type, new Set([priority]));
     else ofDirty.add(priority);
   }
 
-  /** A task became ready, or stopped being so. */
-  bumpAge(queue: QueueState, since: number, by: 1 | -1): void {
-    let ofQueue = this.#ages.get(queue.id);
-    if (ofQueue === undefined) this.#ages.set(queue.id, (ofQueue = new Map()));
-    const bucket = Math.floor(since / ageBucketMs);
-    ofQueue.set(bucket, (ofQueue.get(bucket) ?? 0) + by);
+  /** A task closed and is kept, or one that was goes. */
+  bumpClosed(queue: QueueState, by: 1 | -1): void {
+    queue.closed += by;
+    queue.rowChanged = true;
+    this.#dirtyTypes(queue);
   }
 
   /** Writes what the transaction changed. */
   flush(now: number): void {
     for (const [queue, types] of this.#dirty) {
       for (const [type, changed] of types) this.#flushType(queue, type, changed);
-      if (queue.counts.size === 0) this.#emptied.set(queue.id, now);
-      else this.#emptied.delete(queue.id);
-      this.#flushVirtualTimes(queue);
+      // Put in anew, so that they stay in order of time.
+      this.#emptied.delete(queue.id);
+      if (isEmpty(queue)) this.#emptied.set(queue.id, now);
+      this.#flushRow(queue);
     }
     this.#dirty.clear();
-    for (const [queue, buckets] of this.#ages) {
-      for (const [bucket, by] of buckets) {
-        if (by === 0) continue;
-        this.#sql.addAge.run(queue, bucket, by);
-        if (by < 0) this.#sql.deleteAge.run(queue, bucket);
-      }
-    }
-    this.#ages.clear();
   }
 
   /** Lets go of queues that have not been loaded lately. Between transactions only: states are compared by identity. */
@@ -222,7 +213,7 @@ export class Queues {
       removed += 1;
       const cached = this.#byId.get(id);
       // Something of this very transaction is in it.
-      if (cached !== undefined && cached.counts.size > 0) continue;
+      if (cached !== undefined && !isEmpty(cached)) continue;
       if (this.#sql.deleteIfEmpty.run(id).changes === 0) continue;
       this.#sql.deleteKeyPasses.run(id);
       if (cached === undefined) continue;
@@ -230,31 +221,6 @@ export class Queues {
       this.#byKey.delete(cached.key);
     }
     return removed;
-  }
-
-  /** Describes a queue from its counters. */
-  describe(queue: QueueState): TaskQueueRecord {
-    const counts = noCounts();
-    const byPriority = new Map<Priority, Counts>();
-    const byType = new Map<string, Counts>();
-    for (const [type, ofType] of queue.counts) {
-      for (const priority of priorities) {
-        const one = ofType[priority];
-        if (one === undefined) continue;
-        const sums = [counts, entry(byPriority, priority), entry(byType, type)];
-        for (const state of countedStates) for (const sum of sums) sum[state] += one[state];
-      }
-    }
-    const oldest = this.#sql.oldest.get(queue.id);
-    return {
-      queue: queue.queue,
-      counts: published(counts),
-      byPriority: mapValues(byPriority, published),
-      byType: mapValues(byType, published),
-      waitForSerialKey: counts.waiting,
-      placedByType: mapValues(byType, (ofType) => ofType.ready),
-      ...(oldest && { oldestReadyAt: oldest.bucket * ageBucketMs }),
-    };
   }
 
   #flushType(queue: QueueState, type: string, changed: ReadonlySet<Priority>): void {
@@ -274,10 +240,16 @@ export class Queues {
     if (ofType.every((counts) => counts === undefined)) queue.counts.delete(type);
   }
 
-  #flushVirtualTimes(queue: QueueState): void {
-    if (!queue.virtualTimesChanged) return;
-    this.#sql.virtualTimes.run(JSON.stringify(queue.virtualTimes), queue.id);
-    queue.virtualTimesChanged = false;
+  #flushRow(queue: QueueState): void {
+    if (!queue.rowChanged) return;
+    this.#sql.update.run(JSON.stringify(queue.virtualTimes), queue.closed, queue.id);
+    queue.rowChanged = false;
+  }
+
+  #dirtyTypes(queue: QueueState): Map<string, Set<Priority>> {
+    let dirty = this.#dirty.get(queue);
+    if (dirty === undefined) this.#dirty.set(queue, (dirty = new Map<string, Set<Priority>>()));
+    return dirty;
   }
 
   #load(row: QueueRow): QueueState {
@@ -288,7 +260,8 @@ export class Queues {
       queue,
       namespaceId: row.namespace,
       virtualTimes: JSON.parse(row.virtual_times) as number[],
-      virtualTimesChanged: false,
+      closed: row.closed,
+      rowChanged: false,
       counts: new Map(),
     };
     for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
@@ -308,20 +281,5 @@ interface QueueRow {
   readonly name: string;
   readonly kind: TaskQueueKind;
   readonly virtual_times: string;
-}
-
-/** What the contract counts: those that wait for their serial key are ready. */
-function published(counts: Counts): TaskCounts {
-  const { scheduled, ready, waiting, started, dead } = counts;
-  return { scheduled, ready: ready + waiting, started, dead };
-}
-
-function entry<Key>(map: Map<Key, Counts>, key: Key): Counts {
-  let counts = map.get(key);
-  if (counts === undefined) map.set(key, (counts = noCounts()));
-  return counts;
-}
-
-function mapValues<Key, From, To>(map: ReadonlyMap<Key, From>, to: (value: From) => To): Map<Key, To> {
-  return new Map([...map].map(([key, value]) => [key, to(value)]));
+  readonly closed: number;
 }

@@ -1,6 +1,7 @@
 import type { TaskQueue, TaskQueueKind, TaskState } from "@tq/matching-core";
 import type { Page, TaskFilter, TaskQueueRecord, TaskRecord } from "@tq/storage";
 import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns.ts";
+import { describe, describeEmpty } from "./queue-record.ts";
 import type { FullTaskRow } from "./tasks.ts";
 import type { Parts } from "./transaction.ts";
 
@@ -33,17 +34,20 @@ export class Reader {
     if (namespaceId === undefined) return { items: [] };
     const items: TaskRecord[] = [];
     let after = page.after === undefined ? 0 : Number(page.after);
-    for (let examined = 0; examined < page.examine; ) {
-      const rows = this.#parts.tasks.scan(after, namespaceId, Math.min(scanChunk, page.examine - examined));
+    for (let examined = 0; examined < page.examine;) {
+      const wanted = Math.min(scanChunk, page.examine - examined);
+      const rows = this.#parts.tasks.scan(after, wanted);
       for (const row of rows) {
         after = row.seq;
+        // Those of other namespaces count as looked at: reading is what a list costs.
+        if (row.namespace !== namespaceId) continue;
         const record = this.#record(row);
         if (!matches(record, filter)) continue;
         items.push(record);
         if (items.length === page.size) return { items, next: String(after) };
       }
       examined += rows.length;
-      if (rows.length < scanChunk && examined < page.examine) return { items };
+      if (rows.length < wanted) return { items };
     }
     return { items, next: String(after) };
   }
@@ -53,25 +57,18 @@ export class Reader {
     filter: { readonly namePrefix: string; readonly kind?: TaskQueueKind },
     page: { readonly size: number; readonly after?: string },
   ): Page<TaskQueueRecord> {
-    const { queues } = this.#parts;
+    const { ages, queues } = this.#parts;
     const found = queues.list(namespace, filter, page.size + 1, page.after);
-    const items = found.slice(0, page.size).map((state) => queues.describe(state));
+    const items = found.slice(0, page.size).map((state) => describe(state, ages.oldest(state)));
     const last = items.at(-1)?.queue;
     const more = found.length > page.size && last !== undefined;
     return { items, ...(more && { next: JSON.stringify([last.name, last.kind]) }) };
   }
 
   describeTaskQueue(queue: TaskQueue): TaskQueueRecord {
-    const state = this.#parts.queues.find(queue);
-    if (state !== undefined) return this.#parts.queues.describe(state);
-    return {
-      queue,
-      counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
-      byPriority: new Map(),
-      byType: new Map(),
-      waitForSerialKey: 0,
-      placedByType: new Map(),
-    };
+    const { ages, queues } = this.#parts;
+    const state = queues.find(queue);
+    return state === undefined ? describeEmpty(queue) : describe(state, ages.oldest(state));
   }
 
   countLeased(namespace: string, workerId: string, pollId: string): number {

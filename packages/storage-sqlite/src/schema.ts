@@ -20,6 +20,7 @@ const tables = `
   create table queue(
     id integer primary key, namespace integer not null, name text not null, kind text not null,
     virtual_times text not null,     -- JSON, one per priority
+    closed integer not null,         -- closed tasks of it that are kept: as long as there are any, its row stays
     config text                      -- JSON; null: nothing was set
   );
   create unique index queue_name on queue(namespace, name, kind);
@@ -106,25 +107,16 @@ const tables = `
 
 /** Prepares the connection, and creates the tables in a new file. Throws StoreError "unusable" for a file that is not ours. */
 export function prepareSchema(db: Database.Database, path: string, now: number): void {
-  // WAL: one fsync a commit, and readers beside the writer. Set before anything else is read.
+  // Looked at before anything is set: another program's file stays as it is.
+  const found = whatIsThere(db, path);
+  // WAL: one fsync a commit, and readers beside the writer.
   db.pragma("journal_mode = WAL");
   // An acknowledgement follows its fsync: NORMAL would sync only at checkpoints.
   db.pragma("synchronous = FULL");
   // 64 MiB of pages: the upper levels of every index, and the tail of the hot ones.
   db.pragma("cache_size = -65536");
   db.pragma("temp_store = MEMORY");
-  const id = db.pragma("application_id", { simple: true });
-  const version = db.pragma("user_version", { simple: true });
-  if (id === applicationId && version === schemaVersion) return;
-  if (id === applicationId) {
-    throw new StoreError(
-      "unusable",
-      `${path} has the tables of version ${String(version)}; this server reads version ${schemaVersion}. ` +
-        "Use the tq version that wrote it, or another data folder.",
-    );
-  }
-  const empty = db.prepare("select count(*) from sqlite_master").pluck().get() === 0;
-  if (!empty) throw new StoreError("unusable", `${path} is a SQLite database of another program. Name another data folder.`);
+  if (found === "ours") return;
   db.transaction(() => {
     db.exec(tables);
     db.prepare("insert into shard values(0, 0, ?, 0)").run(now);
@@ -132,4 +124,20 @@ export function prepareSchema(db: Database.Database, path: string, now: number):
     db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${schemaVersion}`);
   })();
+}
+
+/** Whether the file has our tables, or nothing yet. */
+function whatIsThere(db: Database.Database, path: string): "ours" | "nothing" {
+  const id = db.pragma("application_id", { simple: true });
+  const version = db.pragma("user_version", { simple: true });
+  if (id === applicationId) {
+    if (version === schemaVersion) return "ours";
+    throw new StoreError(
+      "unusable",
+      `${path} has the tables of version ${String(version)}; this server reads version ${schemaVersion}. ` +
+        "Use the tq version that wrote it, or another data folder.",
+    );
+  }
+  if (db.prepare("select count(*) from sqlite_master").pluck().get() === 0) return "nothing";
+  throw new StoreError("unusable", `${path} is a SQLite database of another program. Name another data folder.`);
 }

@@ -23,7 +23,9 @@ export class SerialLines {
       ),
       join: db.prepare("insert into serial values(?, ?, ?, ?, ?)"),
       leave: db
-        .prepare<[number, string, number], number>("delete from serial where queue = ? and key = ? and place = ? returning since")
+        .prepare<[number, string, number], number>(
+          "delete from serial where queue = ? and key = ? and place = ? returning since",
+        )
         .pluck(),
     };
   }

@@ -1,5 +1,13 @@
 import Database from "better-sqlite3";
-import { StoreError, type Commit, type Committed, type NextDue, type Opened, type Operation, type OperationResult } from "@tq/storage";
+import {
+  StoreError,
+  type Commit,
+  type Committed,
+  type NextDue,
+  type Opened,
+  type Operation,
+  type OperationResult,
+} from "@tq/storage";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
 import { openParts } from "./parts.ts";
@@ -14,9 +22,6 @@ import { giveBack, renew, repoll } from "./verbs/leases.ts";
 import { createNamespace } from "./verbs/namespaces.ts";
 import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
 import type { Store } from "@tq/storage";
-
-/** How often rows of fairness keys that the virtual time has passed are looked for. */
-const pruneEveryMs = 10_000;
 
 /** Where the store lies, and what it needs from outside. */
 export interface SqliteStoreOptions {
@@ -38,7 +43,8 @@ interface Open {
   readonly stamp: Database.Statement;
   readonly epochNow: Database.Statement<[], number>;
   now: number;
-  prunedAt: number;
+  /** A transaction failed, and what is in memory may differ from the file. */
+  stale: boolean;
 }
 
 /**
@@ -60,19 +66,23 @@ export class SqliteStore implements Store {
   async open(at: number): Promise<Opened> {
     const { path, random } = this.#options;
     const lock = lockFile(path);
+    let db: Database.Database | undefined;
     try {
-      const db = openFile(path);
+      db = openFile(path);
       prepareSchema(db, path, at);
-      const row = db.prepare<[], { epoch: number; now: number; numbers: number }>("select epoch, now, numbers from shard").get();
-      if (row === undefined) throw new StoreError("unusable", `${path} has no shard row; it is damaged. Restore a backup.`);
+      const row = db
+        .prepare<[], { epoch: number; now: number; numbers: number }>("select epoch, now, numbers from shard")
+        .get();
+      if (row === undefined)
+        throw new StoreError("unusable", `${path} has no shard row; it is damaged. Restore a backup.`);
       const now = Math.max(at, row.now);
       const epoch = row.epoch + 1;
       db.prepare("update shard set epoch = ?, now = ?").run(epoch, now);
       const parts = openParts(db, random);
       parts.numbers.reset(row.numbers);
       parts.namespaces.reset();
-      parts.passes.reset();
-      parts.queues.noteEmptyAtStart(now);
+      parts.passes.reset(now);
+      parts.queues.reset(now);
       parts.started.reload(heartbeatMsOf, now);
       this.#open = {
         db,
@@ -86,21 +96,31 @@ export class SqliteStore implements Store {
         stamp: db.prepare("update shard set now = ?, numbers = ? where epoch = ?"),
         epochNow: db.prepare<[], number>("select epoch from shard").pluck(),
         now,
-        prunedAt: now,
+        stale: false,
       };
       return { lease: { shard: 0, epoch }, now, nextDue: this.#nextDue(this.#open) };
     } catch (error) {
+      db?.close();
       lock.release();
-      throw translate(error, path);
+      const translated = translate(error, path);
+      // Tables that are not what they should be: the file is ours by its mark, and still of no use.
+      if (translated instanceof Database.SqliteError) {
+        throw new StoreError("unusable", `${path} is damaged: ${translated.message}. Restore a backup.`, {
+          cause: error,
+        });
+      }
+      throw translated;
     }
   }
 
   async commit(commit: Commit): Promise<Committed> {
     const open = this.#opened();
-    if (commit.lease.shard !== 0) throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
+    if (commit.lease.shard !== 0)
+      throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
     const now = Math.max(commit.now, open.now);
     const tx = new Transaction(open.parts, now);
     try {
+      if (open.stale) this.#undo(open);
       open.begin.run();
       if (open.epochNow.get() !== commit.lease.epoch) {
         throw new StoreError("shard-lost", "another server has taken this store over; this one must stop");
@@ -109,11 +129,13 @@ export class SqliteStore implements Store {
       const results = commit.operations.map((operation) => carryOut(tx, operation));
       const { outcomes, granted } = claimAll(tx, commit.plan(tx.touched));
       open.parts.queues.flush(now);
-      open.parts.passes.flush();
+      open.parts.ages.flush();
+      open.parts.passes.flush(now);
       // A transaction that changed nothing (an idle renewal) is not worth an fsync.
       if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
       open.commit.run();
       open.now = now;
+      open.parts.started.committed();
       open.parts.queues.evict();
       open.parts.order.lanes.evict();
       return {
@@ -127,7 +149,12 @@ export class SqliteStore implements Store {
         nextDue: this.#nextDue(open),
       };
     } catch (error) {
-      this.#undo(open);
+      open.stale = true;
+      try {
+        this.#undo(open);
+      } catch {
+        // The file cannot even be read: tried again before the next commit. What went wrong first says more.
+      }
       throw translate(error, this.#options.path);
     }
   }
@@ -136,38 +163,54 @@ export class SqliteStore implements Store {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
-    open.db.close();
-    open.lock.release();
+    try {
+      open.db.close();
+    } finally {
+      open.lock.release();
+    }
   }
 
-  getTasks: Store["getTasks"] = async (...args) => this.#opened().reader.getTasks(...args);
-  listTasks: Store["listTasks"] = async (...args) => this.#opened().reader.listTasks(...args);
-  listTaskQueues: Store["listTaskQueues"] = async (...args) => this.#opened().reader.listTaskQueues(...args);
-  describeTaskQueue: Store["describeTaskQueue"] = async (queue) => this.#opened().reader.describeTaskQueue(queue);
-  countLeased: Store["countLeased"] = async (...args) => this.#opened().reader.countLeased(...args);
-  listNamespaces: Store["listNamespaces"] = async () => this.#opened().parts.namespaces.all();
-  hasNamespace: Store["hasNamespace"] = async (name) => this.#opened().parts.namespaces.idOf(name) !== undefined;
+  getTasks: Store["getTasks"] = async (...args) => this.#read(({ reader }) => reader.getTasks(...args));
+  listTasks: Store["listTasks"] = async (...args) => this.#read(({ reader }) => reader.listTasks(...args));
+  listTaskQueues: Store["listTaskQueues"] = async (...args) =>
+    this.#read(({ reader }) => reader.listTaskQueues(...args));
+  describeTaskQueue: Store["describeTaskQueue"] = async (queue) =>
+    this.#read(({ reader }) => reader.describeTaskQueue(queue));
+  countLeased: Store["countLeased"] = async (...args) => this.#read(({ reader }) => reader.countLeased(...args));
+  listNamespaces: Store["listNamespaces"] = async () => this.#read(({ parts }) => parts.namespaces.all());
+  hasNamespace: Store["hasNamespace"] = async (name) =>
+    this.#read(({ parts }) => parts.namespaces.idOf(name) !== undefined);
+
+  #read<Answer>(answer: (open: Open) => Answer): Answer {
+    const open = this.#opened();
+    try {
+      if (open.stale) this.#undo(open);
+      return answer(open);
+    } catch (error) {
+      throw translate(error, this.#options.path);
+    }
+  }
 
   /** Takes back a transaction that failed, and forgets everything in memory that it may have changed. */
   #undo(open: Open): void {
     if (open.db.inTransaction) open.rollback.run();
-    const { parts } = open;
+    const { parts, now } = open;
     parts.namespaces.reset();
-    parts.queues.reset();
-    parts.passes.reset();
+    parts.queues.reset(now);
+    parts.ages.reset();
+    parts.passes.reset(now);
     parts.order.lanes.reset();
     parts.started.reload(heartbeatMsOf, undefined);
+    open.stale = false;
   }
 
   #nextDue(open: Open): NextDue {
     const { timers, started, kept, queues, passes } = open.parts;
     const promote = timers.next();
     const expire = started.nextDue();
-    const sweeps = [
-      kept.next(),
-      queues.nextRemoval(keepEmptyQueueMs),
-      passes.prunable ? open.prunedAt + pruneEveryMs : undefined,
-    ].filter((at) => at !== undefined);
+    const sweeps = [kept.next(), queues.nextRemoval(keepEmptyQueueMs), passes.nextPrune].filter(
+      (at) => at !== undefined,
+    );
     return {
       ...(promote !== undefined && { promote }),
       ...(expire !== undefined && { expire }),
@@ -185,7 +228,9 @@ function openFile(path: string): Database.Database {
   try {
     return new Database(path);
   } catch (error) {
-    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -225,7 +270,9 @@ function translate(error: unknown, path: string): unknown {
     case "SQLITE_FULL":
       return new StoreError("unavailable", `the disk of ${path} is full; free some space`, { cause: error });
     case "SQLITE_READONLY":
-      return new StoreError("unavailable", `${path} cannot be written: it, or its folder, is read-only`, { cause: error });
+      return new StoreError("unavailable", `${path} cannot be written: it, or its folder, is read-only`, {
+        cause: error,
+      });
     case "SQLITE_IOERR":
     case "SQLITE_BUSY":
       return new StoreError("unavailable", `${path} cannot be written: ${error.message}`, { cause: error });
@@ -233,7 +280,9 @@ function translate(error: unknown, path: string): unknown {
       return new StoreError("unusable", `${path} cannot be opened: ${error.message}`, { cause: error });
     case "SQLITE_NOTADB":
     case "SQLITE_CORRUPT":
-      return new StoreError("unusable", `${path} is not a SQLite database, or is damaged: ${error.message}`, { cause: error });
+      return new StoreError("unusable", `${path} is not a SQLite database, or is damaged: ${error.message}`, {
+        cause: error,
+      });
     default:
       return error;
   }

@@ -38,6 +38,10 @@ export interface Started {
   readonly heartbeatMs: number | undefined;
   cancel: CancelAsked | undefined;
   heartbeatAt: number;
+  /** Whether a heartbeat had details, which are in its row. */
+  hasDetails: boolean;
+  /** Not ended by time before then: one full lease from the server's start. 0 if it was leased since. */
+  readonly graceUntil: number;
   /** When its lease ends unless it is renewed. */
   leaseUntil: number;
   /** Its row as it was dispatched, if that was in this run of the server. Rows do not change while they are started. */
@@ -48,7 +52,13 @@ export interface Started {
 export function attemptUntil(task: Started): number {
   const byStart = task.startToCloseMs === null ? Infinity : task.startedAt + task.startToCloseMs;
   const byHeartbeat = task.heartbeatMs === undefined ? Infinity : task.heartbeatAt + task.heartbeatMs;
-  return Math.min(byStart, byHeartbeat);
+  // While the server was away, the worker could neither answer nor send a heartbeat.
+  return Math.max(task.graceUntil, Math.min(byStart, byHeartbeat));
+}
+
+/** When it is over, one way or the other, unless something is heard of it. */
+function endOf(task: Started): number {
+  return Math.min(task.leaseUntil, attemptUntil(task));
 }
 
 /** The tasks that are leased. */
@@ -56,6 +66,8 @@ export class StartedTasks {
   readonly #bySeq = new Map<number, Started>();
   readonly #byPoll = new Map<string, Set<Started>>();
   readonly #deadlines = new Deadlines<Started>();
+  /** What the present transaction took out: should it fail, they are leased as they were. */
+  readonly #ended: Started[] = [];
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -75,22 +87,32 @@ export class StartedTasks {
     };
   }
 
+  /** The transaction is on disk. */
+  committed(): void {
+    this.#ended.length = 0;
+  }
+
   /** Reads the mirror anew. `now`: give every lease a full length from then; undefined: keep the ends that are known. */
   reload(heartbeatMsOf: (options: Buffer | null) => number | undefined, now: number | undefined): void {
-    const known = new Map([...this.#bySeq].map(([seq, task]) => [seq, task.leaseUntil]));
+    const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
     for (const task of this.#bySeq.values()) this.#deadlines.delete(task);
     this.#bySeq.clear();
     this.#byPoll.clear();
+    this.#ended.length = 0;
     for (const row of this.#sql.all.all()) {
       const { cancel_reason, cancel_at, heartbeat_at, options, ...rest } = row;
       const granted = row.startedAt + row.leaseMs;
+      const before = known.get(row.leaseNo);
       this.#remember({
         ...rest,
         heartbeatMs: heartbeatMsOf(options),
         cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
-        heartbeatAt: Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
+        heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
+        hasDetails: heartbeat_at !== null,
+        graceUntil: before?.graceUntil ?? (now === undefined ? 0 : now + row.leaseMs),
         row: undefined,
-        leaseUntil: now === undefined ? (known.get(row.seq) ?? granted) : leaseUntilAfterStart(granted, row.leaseMs, now),
+        leaseUntil:
+          before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, row.leaseMs, now)),
       });
     }
   }
@@ -118,6 +140,7 @@ export class StartedTasks {
 
   delete(task: Started): void {
     this.#sql.delete.run(task.seq);
+    this.#ended.push(task);
     this.#bySeq.delete(task.seq);
     this.#deadlines.delete(task);
     if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
@@ -136,27 +159,31 @@ export class StartedTasks {
 
   heartbeat(task: Started, details: Uint8Array | undefined, now: number): void {
     task.heartbeatAt = now;
-    if (details !== undefined) this.#sql.heartbeat.run(now, details, task.seq);
+    if (details === undefined) return;
+    task.hasDetails = true;
+    this.#sql.heartbeat.run(now, details, task.seq);
   }
 
-  /** What its last heartbeat said. */
+  /** What its last heartbeat in this attempt said. */
   heartbeatDetails(task: Started): Buffer | undefined {
-    return this.#sql.heartbeatOf.get(task.seq) ?? undefined;
+    return task.hasDetails ? (this.#sql.heartbeatOf.get(task.seq) ?? undefined) : undefined;
   }
 
-  /** Up to `limit` tasks whose lease or attempt is over. Take them out, or they come again. */
+  /** Up to `limit` tasks whose lease or attempt is over, in order of that. Take them out, or they come again. */
   due(now: number, limit: number): Started[] {
     const due: Started[] = [];
     while (due.length < limit) {
-      const [task] = this.#deadlines.takeDue(now, 1);
-      if (task === undefined) break;
-      const until = Math.min(task.leaseUntil, attemptUntil(task));
-      if (until <= now) due.push(task);
-      else this.#deadlines.set(task, until);
+      const tasks = this.#deadlines.takeDue(now, limit - due.length);
+      if (tasks.length === 0) break;
+      for (const task of tasks) {
+        const until = endOf(task);
+        if (until <= now) due.push(task);
+        else this.#deadlines.set(task, until);
+      }
     }
     // Kept until the caller deletes them, should it fail.
     for (const task of due) this.#deadlines.set(task, now);
-    return due;
+    return due.sort((a, b) => endOf(a) - endOf(b) || a.seq - b.seq);
   }
 
   /** When the next one may be over. */
@@ -167,11 +194,14 @@ export class StartedTasks {
   #remember(task: Started): void {
     this.#bySeq.set(task.seq, task);
     if (task.pollId !== "") keep(this.#byPoll, pollKey(task), task);
-    this.#deadlines.set(task, Math.min(task.leaseUntil, attemptUntil(task)));
+    this.#deadlines.set(task, endOf(task));
   }
 }
 
-interface StartedRow extends Omit<Started, "cancel" | "heartbeatAt" | "leaseUntil" | "heartbeatMs" | "row"> {
+interface StartedRow extends Omit<
+  Started,
+  "cancel" | "heartbeatAt" | "hasDetails" | "graceUntil" | "leaseUntil" | "heartbeatMs" | "row"
+> {
   readonly cancel_reason: string | null;
   readonly cancel_at: number | null;
   readonly heartbeat_at: number | null;

@@ -72,9 +72,11 @@ export class TaskRows {
       ),
       full: db.prepare<[number], FullTaskRow>(`select ${columns}, outcome, input from task where seq = ?`),
       row: db.prepare<[number], TaskRow>(`select ${columns} from task where seq = ?`),
-      byId: db.prepare<[number, string], FullTaskRow>(`select ${columns}, outcome, input from task where namespace = ? and id = ?`),
-      scan: db.prepare<[number, number, number], FullTaskRow>(
-        `select ${columns}, outcome, input from task where seq > ? and namespace = ? order by seq limit ?`,
+      byId: db.prepare<[number, string], FullTaskRow>(
+        `select ${columns}, outcome, input from task where namespace = ? and id = ?`,
+      ),
+      scan: db.prepare<[number, number], FullTaskRow>(
+        `select ${columns}, outcome, input from task where seq > ? order by seq limit ?`,
       ),
       placed: db.prepare("update task set pass = ?, place = ?, due_at = null where seq = ?"),
       inLine: db.prepare("update task set serial_place = ?, due_at = null where seq = ?"),
@@ -82,7 +84,9 @@ export class TaskRows {
         `update task set attempts = ?, returns = 0, answered = ?, history = ?, heartbeat = ?, due_at = ?, pass = null, place = null
          where seq = ?`,
       ),
-      returned: db.prepare("update task set returns = ?, answered = ? where seq = ?"),
+      returned: db.prepare(
+        "update task set returns = ?, answered = ?, heartbeat = ?, pass = ?, place = ? where seq = ?",
+      ),
       closed: db.prepare(
         `update task set state = ?, closed_at = ?, kept_until = ?, attempts = ?, answered = ?, history = ?, outcome = ?,
            due_at = null, pass = null, place = null, serial_place = null where seq = ?`,
@@ -152,9 +156,9 @@ export class TaskRows {
     return this.#sql.byId.get(namespaceId, id);
   }
 
-  /** Up to `limit` rows of a namespace behind a number, in order of adding. */
-  scan(after: number, namespaceId: number, limit: number): FullTaskRow[] {
-    return this.#sql.scan.all(after, namespaceId, limit);
+  /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. */
+  scan(after: number, limit: number): FullTaskRow[] {
+    return this.#sql.scan.all(after, limit);
   }
 
   /** It is placed now, and no longer scheduled. */
@@ -172,7 +176,7 @@ export class TaskRows {
     seq: number,
     to: {
       readonly attempts: number;
-      readonly answered: number;
+      readonly answered: number | null;
       readonly history: Buffer;
       readonly heartbeat: Buffer | null;
       readonly dueAt: number;
@@ -181,9 +185,13 @@ export class TaskRows {
     this.#sql.retried.run(to.attempts, to.answered, to.history, to.heartbeat, to.dueAt, seq);
   }
 
-  /** A delivery came back unused. */
-  setReturned(seq: number, returns: number, answered: number | null): void {
-    this.#sql.returned.run(returns, answered, seq);
+  /** A delivery came back unused, to where it was. */
+  setReturned(
+    seq: number,
+    at: Placed,
+    to: { readonly returns: number; readonly answered: number | null; readonly heartbeat: Buffer | null },
+  ): void {
+    this.#sql.returned.run(to.returns, to.answered, to.heartbeat, at.pass, at.place, seq);
   }
 
   setClosed(
@@ -197,7 +205,16 @@ export class TaskRows {
     },
   ): void {
     const { state, closedAt } = outcome;
-    this.#sql.closed.run(state, closedAt, to.keptUntil, to.attempts, to.answered, to.history, writeOutcome(outcome), seq);
+    this.#sql.closed.run(
+      state,
+      closedAt,
+      to.keptUntil,
+      to.attempts,
+      to.answered,
+      to.history,
+      writeOutcome(outcome),
+      seq,
+    );
   }
 
   delete(seq: number): void {

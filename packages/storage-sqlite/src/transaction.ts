@@ -1,5 +1,6 @@
 import type { TaskQueue } from "@tq/matching-core";
 import type { ClosedNotice, WorkerNotice } from "@tq/storage";
+import type { Ages } from "./ages.ts";
 import type { KeyPasses } from "./key-passes.ts";
 import type { Kept } from "./kept.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -16,6 +17,7 @@ export interface Parts {
   readonly namespaces: Namespaces;
   readonly numbers: Numbers;
   readonly queues: Queues;
+  readonly ages: Ages;
   readonly order: Order;
   readonly passes: KeyPasses;
   readonly serial: SerialLines;

@@ -1,4 +1,4 @@
-import type { ClaimRequest, ClaimOutcome, LeaseRef, Offer, TaskQueue } from "@tq/matching-core";
+import type { ClaimRequest, LeaseRef, Offer, TaskQueue } from "@tq/matching-core";
 import type { DispatchedTask, Encoded, FailureRecord, NamespaceRecord, NewTask, OutcomeRecord } from "./records.ts";
 
 /** Remembers the answer of a call for ten minutes, in the transaction of its effect. */
@@ -26,12 +26,7 @@ export interface AddedTask {
 
 /** Why a batch, a command or a call was refused, and by which of its items. */
 export interface Refusal {
-  readonly reason:
-    | "namespace-not-found"
-    | "task-id-taken"
-    | "duplicate-id"
-    | "too-many-types"
-    | "request-id-reused";
+  readonly reason: "namespace-not-found" | "task-id-taken" | "duplicate-id" | "too-many-types" | "request-id-reused";
   /** Index of the item; 0 where the call as a whole is meant. */
   readonly index: number;
   /** The name or id that was refused. */
@@ -146,7 +141,7 @@ export type CancelResult =
   | { readonly verb: "cancel"; readonly statuses: readonly CancelStatus[] }
   | { readonly verb: "cancel"; readonly refused: Refusal };
 
-/** Makes up to `limit` tasks ready whose delay or back-off is over. */
+/** Makes up to `limit` tasks ready whose delay or back-off is over, in order of when that was. */
 export interface PromoteOperation {
   readonly verb: "promote";
   readonly limit: number;
@@ -157,7 +152,7 @@ export interface PromoteResult {
   readonly promoted: number;
 }
 
-/** Ends up to `limit` attempts whose lease or time is over. */
+/** Ends up to `limit` attempts whose lease or time is over, in order of when that was. */
 export interface ExpireOperation {
   readonly verb: "expire";
   readonly limit: number;

@@ -1,11 +1,5 @@
 import type { ClaimOutcome, TaskQueue, TaskState, TaskQueueKind } from "@tq/matching-core";
-import type {
-  ClosedNotice,
-  Operation,
-  OperationResult,
-  PlanClaims,
-  WorkerNotice,
-} from "./operations.ts";
+import type { ClosedNotice, Operation, OperationResult, PlanClaims, WorkerNotice } from "./operations.ts";
 import type { DispatchedTask, NamespaceRecord, TaskQueueRecord, TaskRecord } from "./records.ts";
 
 /**
@@ -121,7 +115,7 @@ export interface Store extends StoreReader {
   readonly description: string;
   /**
    * Takes the shard over: raises its epoch, so that an earlier owner is refused, and gives every lease found at least
-   * one full length from now. Throws {@link StoreError} "locked" if another process has the store open.
+   * one full length from now, whatever the attempt's own timeouts say: its worker could not answer meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
    */
   open(now: number): Promise<Opened>;
   /**

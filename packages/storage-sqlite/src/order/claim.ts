@@ -3,7 +3,7 @@
  * own: the heads of every type that has something placed, by (pass, place), with markers that move as their keys are
  * served.
  */
-import { priorities, stride, type Priority, type TypeSet } from "@tq/matching-core";
+import { placePass, priorities, stride, type Priority, type TypeSet } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
 import { PlaceHeap } from "./entries.ts";
 import type { FrontRow } from "./front.ts";
@@ -149,6 +149,8 @@ class Merge {
       this.#heap.pop();
       this.#advance(entry.cursor);
       entry.cursor = undefined;
+      // What nobody could take for a while goes on at the present: it is owed nothing.
+      entry.pass = placePass(this.#queue.virtualTimes[this.#priority] ?? 0, entry.pass);
       this.#moved.set(id, entry);
       this.#heap.push(entry);
       return true;
@@ -166,7 +168,14 @@ class Merge {
       return true;
     }
     const { row, cursor } = head;
-    const task = { seq: row.seq, type: cursor.type, priority: this.#priority, key, weight: row.weight, since: row.since };
+    const task = {
+      seq: row.seq,
+      type: cursor.type,
+      priority: this.#priority,
+      key,
+      weight: row.weight,
+      since: row.since,
+    };
     if (!this.#take({ ...task, pass: entry.pass, place: row.place })) return false;
     cursor.next += 1;
     this.#order.lanes.remove(this.#queue, key, this.#priority, cursor.type, row.place);
@@ -219,7 +228,7 @@ class Merge {
   #virtualTimeReached(pass: number): void {
     if (pass <= (this.#queue.virtualTimes[this.#priority] ?? 0)) return;
     this.#queue.virtualTimes[this.#priority] = pass;
-    this.#queue.virtualTimesChanged = true;
+    this.#queue.rowChanged = true;
   }
 }
 

@@ -22,11 +22,14 @@ export class Front {
       delete: db.prepare("delete from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?"),
       since: db
         .prepare<[number, number, string, number, number], number>(
-          "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?",
+          "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ? and marker = 0",
         )
         .pluck(),
       after: db
-        .prepare<[number, number, string, number, number, number], [number, number, number, string, number, number, number]>(
+        .prepare<
+          [number, number, string, number, number, number],
+          [number, number, number, string, number, number, number]
+        >(
           `select pass, place, seq, key, marker, weight, since from front
            where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) order by pass, place limit ?`,
         )
@@ -43,7 +46,7 @@ export class Front {
     return this.#sql.delete.run(queue.id, priority, type, at.pass, at.place).changes > 0;
   }
 
-  /** Since when the task at this place is ready; undefined if there is none. */
+  /** Since when the task at this place is ready; undefined if there is none, or a marker. */
   since(queue: QueueState, priority: Priority, type: string, at: Place): number | undefined {
     return this.#sql.since.get(queue.id, priority, type, at.pass, at.place);
   }
@@ -52,6 +55,14 @@ export class Front {
   after(queue: QueueState, priority: Priority, type: string, at: Place, limit: number): FrontRow[] {
     return this.#sql.after
       .all(queue.id, priority, type, at.pass, at.place, limit)
-      .map(([pass, place, seq, key, marker, weight, since]) => ({ pass, place, seq, key, marker: marker !== 0, weight, since }));
+      .map(([pass, place, seq, key, marker, weight, since]) => ({
+        pass,
+        place,
+        seq,
+        key,
+        marker: marker !== 0,
+        weight,
+        since,
+      }));
   }
 }

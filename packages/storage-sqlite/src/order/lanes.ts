@@ -28,9 +28,10 @@ export class Lanes {
 
   constructor(db: Database.Database) {
     this.#sql = {
-      of: db.prepare<[number, string, number], { type: string; marker_pass: number; marker_place: number; blocked: number }>(
-        "select type, marker_pass, marker_place, blocked from lane where queue = ? and key = ? and priority = ?",
-      ),
+      of: db.prepare<
+        [number, string, number],
+        { type: string; marker_pass: number; marker_place: number; blocked: number }
+      >("select type, marker_pass, marker_place, blocked from lane where queue = ? and key = ? and priority = ?"),
       set: db.prepare("insert or replace into lane values(?, ?, ?, ?, ?, ?, ?)"),
       delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
       push: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?)"),
@@ -38,7 +39,9 @@ export class Lanes {
         `select place, seq, weight, since from lane_row
          where queue = ? and key = ? and priority = ? and type = ? and place > ? order by place limit ?`,
       ),
-      remove: db.prepare("delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place = ?"),
+      remove: db.prepare(
+        "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place = ?",
+      ),
     };
   }
 

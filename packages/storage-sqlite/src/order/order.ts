@@ -68,10 +68,7 @@ export class Order {
   /** Takes a task out that was placed. Answers since when it was ready. */
   remove(queue: QueueState, task: Omit<Placeable, "since">, at: Place): number {
     const { type, priority, key } = task;
-    const lane = this.lanes.of(queue, key, priority).find((one) => one.type === type);
-    // A marker has the place of the lane's head at the time, so the front's row may be the marker and not the task.
-    const isMarker = lane !== undefined && !lane.blocked && lane.markerPass === at.pass && lane.markerPlace === at.place;
-    const since = isMarker ? undefined : this.front.since(queue, priority, type, at);
+    const since = this.front.since(queue, priority, type, at);
     if (since !== undefined) {
       this.front.delete(queue, priority, type, at);
       return since;
@@ -84,31 +81,25 @@ export class Order {
   }
 
   /**
-   * Closes a lane if it has become empty, with its marker; else leaves it, and moves the marker to `pass` if one is given.
-   *
-   * @returns whether the lane is still there
+   * Sees to a lane after rows of it went: closes it with its marker if it is empty. Else the marker stands at `pass`, or
+   * where it did if none is given, and always at the place of the lane's first row: no task has that place but this one,
+   * so that a task which comes back never finds a marker in its own.
    */
-  settleLane(queue: QueueState, key: string, priority: Priority, type: string, pass?: number): boolean {
+  settleLane(queue: QueueState, key: string, priority: Priority, type: string, pass?: number): void {
     const lane = this.lanes.of(queue, key, priority).find((one) => one.type === type);
-    if (lane === undefined) return false;
+    if (lane === undefined) return;
+    const { markerPass, markerPlace, blocked } = lane;
+    const newPass = pass ?? markerPass;
     const [head] = this.lanes.rows(queue, key, priority, type, 0, 1);
-    if (head !== undefined && pass === undefined) return true;
-    if (!lane.blocked) this.front.delete(queue, priority, type, { pass: lane.markerPass, place: lane.markerPlace });
+    if (head?.place === markerPlace && newPass === markerPass) return;
+    if (!blocked) this.front.delete(queue, priority, type, { pass: markerPass, place: markerPlace });
     if (head === undefined) {
       this.lanes.delete(queue, key, priority, type);
-      return false;
+      return;
     }
-    if (pass === undefined) return true;
-    this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: head.place, blocked: false });
-    this.front.insert(queue, priority, type, {
-      pass,
-      place: head.place,
-      seq: 0,
-      key,
-      marker: true,
-      weight: head.weight,
-      since: head.since,
-    });
-    return true;
+    const { place, weight, since } = head;
+    this.lanes.set(queue, key, priority, { type, markerPass: newPass, markerPlace: place, blocked });
+    if (blocked) return;
+    this.front.insert(queue, priority, type, { pass: newPass, place, seq: 0, key, marker: true, weight, since });
   }
 }

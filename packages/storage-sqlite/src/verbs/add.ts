@@ -1,6 +1,6 @@
 import { isDead } from "@tq/matching-core";
 import type { AddedTask, AddOperation, AddResult, NewTask, Refusal } from "@tq/storage";
-import { addTask } from "../life.ts";
+import { addTask, removeClosed } from "../life.ts";
 import type { IdHolder } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 import { once } from "./requests.ts";
@@ -29,21 +29,33 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
   );
 }
 
-/** Looks, before anything is written, at whether all of these can be added. */
+/** Who has the task's id now, open or kept. */
+export function holderOf(tx: Transaction, namespaceId: number, task: NewTask): IdHolder | undefined {
+  return tx.parts.tasks.holder(namespaceId, task.id);
+}
+
+/**
+ * Looks, before anything is written, at whether all of these can be added.
+ *
+ * @param holderBy who has a task's id by the time it will be added; unset, who has it now
+ */
 export function checkAdds(
   tx: Transaction,
   tasks: readonly NewTask[],
+  holderBy: (namespaceId: number, task: NewTask, index: number) => IdHolder | undefined = (namespaceId, task) =>
+    holderOf(tx, namespaceId, task),
 ): { readonly planned: readonly Planned[] } | { readonly refused: Refusal } {
-  const { namespaces, queues, tasks: rows } = tx.parts;
+  const { namespaces, queues } = tx.parts;
   const ids = new Set<string>();
   const newTypes = new Map<string, Set<string>>();
   const planned: Planned[] = [];
   for (const [index, task] of tasks.entries()) {
     const namespaceId = namespaces.idOf(task.queue.namespace);
-    if (namespaceId === undefined) return { refused: { reason: "namespace-not-found", index, subject: task.queue.namespace } };
+    if (namespaceId === undefined)
+      return { refused: { reason: "namespace-not-found", index, subject: task.queue.namespace } };
     // All tasks of a batch are of one namespace: the call names it.
     if (ids.size === ids.add(task.id).size) return { refused: { reason: "duplicate-id", index, subject: task.id } };
-    const holder = rows.holder(namespaceId, task.id);
+    const holder = holderBy(namespaceId, task, index);
     if (holder !== undefined && holder.state !== null && !replaces(task, holder.state)) {
       return { refused: { reason: "task-id-taken", index, subject: task.id } };
     }
@@ -69,12 +81,9 @@ export function carryOut(tx: Transaction, { task, holder }: Planned): AddedTask 
     return { id: task.id, run: 1, existed: false };
   }
   if (holder.state === null) return { id: task.id, run: holder.run, existed: true };
-  const old = parts.tasks.row(holder.seq);
-  if (old.kept_until !== null) parts.kept.dropTask(old.seq, old.kept_until);
-  if (isDead(holder.state)) parts.queues.bump(parts.queues.byId(old.queue), old.type, old.priority, "dead", -1);
-  parts.tasks.delete(old.seq);
-  addTask(tx, task, old.run + 1);
-  return { id: task.id, run: old.run + 1, existed: false };
+  removeClosed(tx, parts.tasks.row(holder.seq));
+  addTask(tx, task, holder.run + 1);
+  return { id: task.id, run: holder.run + 1, existed: false };
 }
 
 function replaces(task: NewTask, state: NonNullable<IdHolder["state"]>): boolean {

@@ -1,9 +1,8 @@
-import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord, NewTask } from "@tq/storage";
+import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord } from "@tq/storage";
 import { closeStarted, failAttempt, returnTask } from "../life.ts";
 import type { Started } from "../started.ts";
 import type { Transaction } from "../transaction.ts";
-import { carryOut, checkAdds } from "./add.ts";
-import { cancelOne } from "./cancel.ts";
+import { checkCommands, runCommands } from "./commands.ts";
 import { once } from "./requests.ts";
 
 /** Answers attempts. */
@@ -47,7 +46,13 @@ function cancelAttempt(tx: Transaction, task: Started, failure: Parameters<typeo
     return;
   }
   const row = task.row ?? tx.parts.tasks.row(task.seq);
-  closeStarted(tx, task, "canceled", { failure }, { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history });
+  closeStarted(
+    tx,
+    task,
+    "canceled",
+    { failure },
+    { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history },
+  );
 }
 
 /** Completes a task and carries out its commands: all of it, or none. */
@@ -59,24 +64,9 @@ function complete(
   commands: readonly CommandRecord[],
 ): AnswerStatus {
   const row = task.row ?? tx.parts.tasks.row(task.seq);
-  const adds: { readonly task: NewTask; readonly commandIndex: number }[] = [];
-  for (const [commandIndex, command] of commands.entries()) {
-    if (command.command === "add") adds.push({ task: command.task, commandIndex });
-  }
-  const checked = checkAdds(tx, adds.map((one) => one.task));
-  if ("refused" in checked) {
-    return { status: "refused", commandIndex: adds[checked.refused.index]?.commandIndex ?? 0, refused: checked.refused };
-  }
-  let next = 0;
-  for (const command of commands) {
-    if (command.command === "cancel") {
-      cancelOne(tx, namespace, command.id, command.reason, false);
-      continue;
-    }
-    const planned = checked.planned[next++];
-    if (planned !== undefined) carryOut(tx, planned);
-  }
-  // A command may have canceled this very task with force; none can today, but the order costs nothing.
+  const refused = checkCommands(tx, namespace, commands);
+  if (refused !== undefined) return { status: "refused", ...refused };
+  runCommands(tx, namespace, commands);
   const use = { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history };
   closeStarted(tx, task, "completed", { ...(result && { result }) }, use);
   return { status: "accepted" };

@@ -18,7 +18,13 @@ export function cancel(tx: Transaction, operation: CancelOperation): CancelResul
 }
 
 /** Closes a waiting task at once; tells the worker of a started one, or with `force` takes it away. */
-export function cancelOne(tx: Transaction, namespace: string, id: string, reason: string, force: boolean): CancelStatus {
+export function cancelOne(
+  tx: Transaction,
+  namespace: string,
+  id: string,
+  reason: string,
+  force: boolean,
+): CancelStatus {
   const { parts, now } = tx;
   const namespaceId = parts.namespaces.idOf(namespace);
   const holder = namespaceId === undefined ? undefined : parts.tasks.holder(namespaceId, id);

@@ -42,9 +42,12 @@ export function claimAll(
         key: task.key,
         weight: task.weight,
         startToCloseMs: row.start_to_close_ms,
-        heartbeatMs: row.options === null ? undefined : readOptions(row.options, queue.queue.kind, null).timeouts.heartbeatMs,
+        heartbeatMs:
+          row.options === null ? undefined : readOptions(row.options, queue.queue.kind, null).timeouts.heartbeatMs,
         cancel: undefined,
         heartbeatAt: tx.now,
+        hasDetails: false,
+        graceUntil: 0,
         leaseUntil: tx.now + to.leaseMs,
         row,
       };
@@ -60,9 +63,9 @@ export function claimAll(
 }
 
 function start(tx: Transaction, queue: QueueState, lease: Started): void {
-  const { queues, started } = tx.parts;
+  const { ages, queues, started } = tx.parts;
   started.add(lease);
   queues.bump(queue, lease.type, lease.priority, "ready", -1);
   queues.bump(queue, lease.type, lease.priority, "started", 1);
-  queues.bumpAge(queue, lease.since, -1);
+  ages.bump(queue, lease.since, -1);
 }

@@ -39,11 +39,13 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
 
 /** Gives deliveries back that reached nobody. */
 export function giveBack(tx: Transaction, operation: ReturnOperation): ReturnResult {
+  const { namespaces, started } = tx.parts;
   let returned = 0;
-  // From the last: each goes back before the ones that were placed after it, whatever the order.
   for (const lease of operation.leases) {
-    const task = tx.parts.started.current(lease);
+    const task = started.current(lease);
     if (task === undefined) continue;
+    // It may have them after all, and only be slow to say so.
+    if (operation.why === "unconfirmed") tx.notify(namespaces.nameOf(task.namespaceId), task.workerId);
     returnTask(tx, task, operation.why);
     returned += 1;
   }

@@ -7,7 +7,7 @@ import type {
   SweepOperation,
   SweepResult,
 } from "@tq/storage";
-import { failAttempt, promoteTask, serverMade } from "../life.ts";
+import { failAttempt, promoteTask, removeClosed, serverMade } from "../life.ts";
 import { attemptUntil, type Started } from "../started.ts";
 import type { Transaction } from "../transaction.ts";
 
@@ -50,18 +50,13 @@ function whatEnded(task: Started, now: number): ReturnType<typeof serverMade> {
 /** Removes what has been kept long enough. */
 export function sweep(tx: Transaction, operation: SweepOperation): SweepResult {
   const { kept, tasks, queues, passes } = tx.parts;
-  const due = kept.dueTasks(tx.now, operation.limit);
-  for (const { until, seq } of due) {
-    kept.dropTask(seq, until);
-    const row = tasks.row(seq);
-    if (row.state === "failed" || row.state === "timed-out") {
-      queues.bump(queues.byId(row.queue), row.type, row.priority, "dead", -1);
-    }
-    tasks.delete(seq);
-  }
+  const { now } = tx;
+  const { limit } = operation;
+  const due = kept.dueTasks(now, limit);
+  for (const { seq } of due) removeClosed(tx, tasks.row(seq));
   let removed = due.length;
-  removed += kept.dropRequests(tx.now, operation.limit);
-  removed += queues.removeEmpty(tx.now, keepEmptyQueueMs, operation.limit);
-  removed += passes.prune(operation.limit, (id) => queues.byId(id));
+  removed += kept.dropRequests(now, limit - removed);
+  removed += queues.removeEmpty(now, keepEmptyQueueMs, limit - removed);
+  if (removed < limit) removed += passes.prune(now, limit - removed, (id) => queues.byId(id));
   return { verb: "sweep", removed };
 }

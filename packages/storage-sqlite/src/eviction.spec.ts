@@ -1,0 +1,62 @@
+import { activities, Driver, newTask, type Harness } from "@tq/storage/exercise";
+import { expect, it } from "vitest";
+import { sqlite } from "../test/home.ts";
+
+/** Without the checker, which looks at everything after every commit. */
+const unchecked: Harness = {
+  home: async () => {
+    const home = await sqlite.home();
+    return {
+      store: () => home.store(),
+      crash: () => home.crash(),
+      takeOver: () => home.takeOver(),
+      dispose: () => home.dispose(),
+    };
+  },
+};
+
+/** More than are held in memory: 10,000 queues, and 50,000 keys' passes and lanes. */
+it("goes on as before with queues that it let go of in between", { timeout: 60_000 }, async () => {
+  const d = await Driver.open(unchecked);
+  try {
+    const names = Array.from({ length: 10_500 }, (_, i) => `q${i}`);
+    for (const round of [1, 2]) {
+      for (let i = 0; i < names.length; i += 1_500) {
+        const tasks = names
+          .slice(i, i + 1_500)
+          .map((name) => newTask({ id: `${name}/${round}`, queue: { ...activities, name } }));
+        await d.run({ verb: "add", tasks });
+      }
+    }
+    for (const name of ["q0", "q5000", "q10499"]) {
+      const queue = { ...activities, name };
+      expect((await d.describe(queue)).counts.ready).toBe(2);
+      expect(await d.claimIds({ queue })).toEqual([`${name}/1`, `${name}/2`]);
+    }
+  } finally {
+    await d.dispose();
+  }
+});
+
+it("keeps every key's order and share over more keys than it holds", { timeout: 60_000 }, async () => {
+  const d = await Driver.open(unchecked);
+  try {
+    // The first key is heavy at once, and its lane and pass are let go of while the others come.
+    const first = { fairnessKey: "first", fairnessWeight: 1 };
+    await d.run({ verb: "add", tasks: Array.from({ length: 250 }, (_, i) => newTask({ id: `a${i}`, ...first })) });
+    for (let i = 0; i < 52_000; i += 2_000) {
+      const tasks = Array.from({ length: 2_000 }, (_, j) =>
+        newTask({ id: `k${i + j}`, fairnessKey: `k${i + j}`, type: "other" }),
+      );
+      await d.run({ verb: "add", tasks });
+    }
+    await d.run({ verb: "add", tasks: Array.from({ length: 50 }, (_, i) => newTask({ id: `b${i}`, ...first })) });
+    const ids = await d.claimIds({ slots: 400, types: ["t"] });
+    expect(ids).toEqual([
+      ...Array.from({ length: 250 }, (_, i) => `a${i}`),
+      ...Array.from({ length: 50 }, (_, i) => `b${i}`),
+    ]);
+  } finally {
+    await d.dispose();
+  }
+});

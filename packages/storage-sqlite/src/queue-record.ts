@@ -1,0 +1,55 @@
+import { priorities, type Priority, type TaskQueue } from "@tq/matching-core";
+import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { countedStates, noCounts, type Counts, type QueueState } from "./queues.ts";
+
+/** Describes a queue from its counters. */
+export function describe(queue: QueueState, oldestReadyAt: number | undefined): TaskQueueRecord {
+  const counts = noCounts();
+  const byPriority = new Map<Priority, Counts>();
+  const byType = new Map<string, Counts>();
+  for (const [type, ofType] of queue.counts) {
+    for (const priority of priorities) {
+      const one = ofType[priority];
+      if (one === undefined) continue;
+      const sums = [counts, entry(byPriority, priority), entry(byType, type)];
+      for (const state of countedStates) for (const sum of sums) sum[state] += one[state];
+    }
+  }
+  return {
+    queue: queue.queue,
+    counts: published(counts),
+    byPriority: mapValues(byPriority, published),
+    byType: mapValues(byType, published),
+    waitForSerialKey: counts.waiting,
+    placedByType: mapValues(byType, (ofType) => ofType.ready),
+    ...(oldestReadyAt !== undefined && { oldestReadyAt }),
+  };
+}
+
+/** Describes a queue that does not exist. */
+export function describeEmpty(queue: TaskQueue): TaskQueueRecord {
+  return {
+    queue,
+    counts: published(noCounts()),
+    byPriority: new Map(),
+    byType: new Map(),
+    waitForSerialKey: 0,
+    placedByType: new Map(),
+  };
+}
+
+/** What the contract counts: those that wait for their serial key are ready. */
+function published(counts: Counts): TaskCounts {
+  const { scheduled, ready, waiting, started, dead } = counts;
+  return { scheduled, ready: ready + waiting, started, dead };
+}
+
+function entry<Key>(map: Map<Key, Counts>, key: Key): Counts {
+  let counts = map.get(key);
+  if (counts === undefined) map.set(key, (counts = noCounts()));
+  return counts;
+}
+
+function mapValues<Key, From, To>(map: ReadonlyMap<Key, From>, to: (value: From) => To): Map<Key, To> {
+  return new Map([...map].map(([key, value]) => [key, to(value)]));
+}

@@ -1,0 +1,4 @@
+import { exerciseStore } from "@tq/storage/exercise";
+import { sqlite } from "../test/home.ts";
+
+exerciseStore(sqlite);

@@ -1,0 +1,15 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Memory where the system has it as a folder: the specs commit thousands of times. */
+const base = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** An empty folder. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(base, "tq-sqlite-"));
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}

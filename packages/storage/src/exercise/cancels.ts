@@ -1,0 +1,73 @@
+import { expect } from "vitest";
+import { failure, start } from "./driver.ts";
+import { chapter, type Harness } from "./harness.ts";
+
+/** Cancel: a waiting task closes at once, a started one is told, and with force taken away. */
+export function cancels(harness: Harness): void {
+  chapter("cancels", harness, (test) => {
+    test("close a task that is ready, delayed or backing off", async (d) => {
+      await d.add({ id: "backing-off" });
+      await d.fail(await d.claimOne());
+      await d.add({ id: "ready" }, { id: "delayed", startDelayMs: 1_000 });
+      d.now += 100;
+      expect(await d.cancel(["ready", "delayed", "backing-off"])).toEqual(["canceled", "canceled", "canceled"]);
+      for (const id of ["ready", "delayed", "backing-off"]) {
+        const task = await d.task(id);
+        expect(task).toMatchObject({ state: "canceled", outcome: { state: "canceled", closedAt: start + 100 } });
+        expect(task).not.toHaveProperty("dueAt");
+      }
+      expect((await d.task("backing-off")).failedAttempts).toHaveLength(1);
+      expect((await d.pass(10_000)).promoted).toBe(0);
+      expect(await d.claim()).toEqual([]);
+    });
+
+    test("only ask a started task, which may still complete", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne();
+      expect(await d.cancel(["a"])).toEqual(["requested"]);
+      expect(await d.cancel(["a"])).toEqual(["requested"]);
+      expect(await d.task("a")).toMatchObject({ state: "started", started: { cancelRequested: true } });
+      expect(await d.complete(task)).toEqual({ status: "accepted" });
+      expect(await d.state("a")).toBe("completed");
+    });
+
+    test("survive a crash", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne();
+      await d.cancel(["a"]);
+      await d.crash();
+      expect((await d.renew(task)).cancels).toHaveLength(1);
+      await d.fail(task, failure());
+      expect(await d.state("a")).toBe("canceled");
+    });
+
+    test("a released or expired task that was to be canceled is never started again", async (d) => {
+      await d.add({ id: "a" }, { id: "b" });
+      const [a] = await d.claim({ leaseMs: 1_000 });
+      if (!a) throw new Error("nothing claimed");
+      await d.cancel(["a", "b"]);
+      await d.release(a);
+      await d.pass(1_000);
+      expect(await d.states("a", "b")).toEqual(["canceled", "canceled"]);
+      expect((await d.describe()).counts.dead).toBe(0);
+    });
+
+    test("with force take a started task away, and revoke its token", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne({ workerId: "w7" });
+      expect(await d.cancel(["a"], true)).toEqual(["canceled"]);
+      expect(d.last?.notices).toEqual([{ namespace: "default", workerId: "w7" }]);
+      expect(await d.state("a")).toBe("canceled");
+      expect(await d.complete(task)).toEqual({ status: "lease-lost" });
+      expect(await d.state("a")).toBe("canceled");
+    });
+
+    test("say what they did not find, and what is closed already", async (d) => {
+      await d.add({ id: "a" });
+      await d.complete(await d.claimOne());
+      expect(await d.cancel(["nobody", "a", "a"])).toEqual(["not-found", "already-closed", "already-closed"]);
+      const elsewhere = { verb: "cancel", namespace: "nowhere", ids: ["a"], force: true, reason: "" } as const;
+      expect(await d.run(elsewhere)).toEqual({ verb: "cancel", statuses: ["not-found"] });
+    });
+  });
+}

@@ -1,0 +1,101 @@
+import { expect } from "vitest";
+import { failure, start, text } from "./driver.ts";
+import { chapter, type Harness } from "./harness.ts";
+
+/** Leases: renewing, heartbeats, what a worker is told. */
+export function leases(harness: Harness): void {
+  chapter("leases", harness, (test) => {
+    test("a renewal moves the end by one length from now", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne({ leaseMs: 10_000 });
+      d.now += 8_000;
+      expect(await d.renew(task)).toEqual({ verb: "renew", lost: [], cancels: [] });
+      expect((await d.task("a")).started?.leaseUntil).toBe(start + 18_000);
+      expect((await d.pass(9_900)).expired).toBe(0);
+      expect((await d.pass(100)).expired).toBe(1);
+    });
+
+    test("says which leases are lost", async (d) => {
+      await d.add({ id: "a" }, { id: "b" });
+      const [a, b] = await d.claim();
+      if (a === undefined || b === undefined) throw new Error("nothing claimed");
+      await d.complete(a);
+      const unknown = { lease: { seq: 999_999, leaseNo: 1 } };
+      expect((await d.renew(a, b, unknown)).lost).toEqual([a.lease, unknown.lease]);
+    });
+
+    test("another worker's lease, and one of another namespace, is lost to the one that renews it", async (d) => {
+      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.add({ id: "a" });
+      const { lease } = await d.claimOne({ workerId: "w2", leaseMs: 1_000 });
+      expect((await d.renew({ lease })).lost).toEqual([lease]);
+      const operation = { verb: "renew" as const, workerId: "w2", leases: [lease], heartbeats: [{ lease }] };
+      expect((await d.run({ ...operation, namespace: "other" })).lost).toEqual([lease]);
+      expect((await d.pass(1_000)).expired).toBe(1);
+    });
+
+    test("tells of a cancel request until it is answered", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne();
+      d.now += 500;
+      expect(await d.cancel(["a"])).toEqual(["requested"]);
+      expect(d.last?.notices).toEqual([{ namespace: "default", workerId: "w1" }]);
+      const notice = { lease: task.lease, reason: "not needed", requestedAt: start + 500 };
+      expect((await d.renew(task)).cancels).toEqual([notice]);
+      d.now += 500;
+      await d.cancel(["a"]);
+      expect((await d.renew(task)).cancels).toEqual([notice]);
+    });
+
+    test("a heartbeat's details are there for the next attempt", async (d) => {
+      await d.add({ id: "a" });
+      const first = await d.claimOne();
+      await d.heartbeat(first, "half");
+      await d.heartbeat(first);
+      await d.fail(first);
+      await d.pass(1_000);
+      const second = await d.claimOne();
+      expect(text(second.heartbeatDetails)).toBe("half");
+      await d.fail(second);
+      await d.pass(2_000);
+      expect(text((await d.claimOne()).heartbeatDetails)).toBe("half");
+    });
+
+    test("a released attempt's heartbeat details are there for the next one", async (d) => {
+      await d.add({ id: "a" });
+      const first = await d.claimOne();
+      await d.heartbeat(first, "half");
+      await d.release(first);
+      expect(text((await d.claimOne()).heartbeatDetails)).toBe("half");
+    });
+
+    test("a dead task says what its last heartbeat said, even one at the moment it started", async (d) => {
+      await d.add({ id: "a" });
+      const task = await d.claimOne();
+      await d.heartbeat(task, "some");
+      await d.fail(task, failure("Boom", { nonRetryable: true }));
+      expect(text((await d.task("a")).outcome?.heartbeatDetails)).toBe("some");
+    });
+
+    test("a missed heartbeat ends the attempt, whatever the lease", async (d) => {
+      await d.add({ id: "a", timeouts: { heartbeatMs: 5_000 } });
+      const task = await d.claimOne();
+      d.now += 4_000;
+      await d.heartbeat(task);
+      expect((await d.pass(4_900)).expired).toBe(0);
+      expect((await d.pass(100)).expired).toBe(1);
+      expect((await d.task("a")).failedAttempts[0]?.failure.type).toBe("Heartbeat");
+    });
+
+    test("a lost lease's heartbeat changes nothing", async (d) => {
+      await d.add({ id: "a" });
+      const first = await d.claimOne();
+      await d.giveBack("undelivered", first);
+      const second = await d.claimOne();
+      await d.heartbeat(first, "from the past");
+      await d.fail(second);
+      await d.pass(1_000);
+      expect((await d.claimOne()).heartbeatDetails).toBeUndefined();
+    });
+  });
+}

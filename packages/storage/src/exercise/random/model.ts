@@ -1,0 +1,294 @@
+import {
+  defaultRetryPolicy,
+  isDead,
+  retentionMs,
+  type ClosedState,
+  type LeaseRef,
+  type TaskQueue,
+  type TypeSet,
+} from "@tq/matching-core";
+import type { AnswerStatus, CancelStatus } from "../../operations.ts";
+import type { DispatchedTask, NewTask } from "../../records.ts";
+import { newTask } from "../driver.ts";
+
+/** A lease, as the model has it. */
+export interface ModelLease {
+  readonly leaseNo: number;
+  readonly workerId: string;
+  readonly pollId: string;
+  readonly at: number;
+  readonly leaseMs: number;
+  until: number;
+  graceUntil: number;
+  cancelRequested: boolean;
+}
+
+/** A task, as the model has it. */
+export interface ModelTask {
+  readonly spec: NewTask;
+  readonly run: number;
+  /** As the store numbers it; learned when it is first seen. */
+  seq: number;
+  state: "scheduled" | "ready" | "waiting" | "started" | ClosedState;
+  dueAt: number | undefined;
+  /** Its turn among those that became ready. */
+  place: number;
+  /** It came back to its place, where others of its key may have been passed over meanwhile. */
+  returned: boolean;
+  attempts: number;
+  returns: number;
+  answered: number | undefined;
+  lease: ModelLease | undefined;
+  keptUntil: number | undefined;
+}
+
+/**
+ * What the contract says, in the plainest way: maps and loops. It decides everything but which task a claim gets; of
+ * that it knows what must not be.
+ */
+export class Model {
+  readonly tasks = new Map<string, ModelTask>();
+  /** Everyone in line for a serial key, by queue and key. */
+  readonly #lines = new Map<string, ModelTask[]>();
+  /** Queues in which this step made something claimable. */
+  readonly touched = new Set<string>();
+  now = 0;
+  #place = 0;
+
+  /** A step begins. */
+  begin(now: number): void {
+    this.now = now;
+    this.touched.clear();
+  }
+
+  get open(): ModelTask[] {
+    return [...this.tasks.values()].filter((task) => isOpen(task));
+  }
+
+  get started(): ModelTask[] {
+    return [...this.tasks.values()].filter((task) => task.lease !== undefined);
+  }
+
+  /** What adding this would answer: undefined if it is refused. */
+  wouldAdd(spec: NewTask): { readonly id: string; readonly run: number; readonly existed: boolean } | undefined {
+    const holder = this.tasks.get(spec.id);
+    if (holder === undefined) return { id: spec.id, run: 1, existed: false };
+    if (isOpen(holder)) return { id: spec.id, run: holder.run, existed: true };
+    const allowed = spec.idPolicy === "allow" || (spec.idPolicy === "allow-if-dead" && isDeadTask(holder));
+    return allowed ? { id: spec.id, run: holder.run + 1, existed: false } : undefined;
+  }
+
+  add(spec: NewTask): void {
+    const added = this.wouldAdd(spec);
+    if (added === undefined || added.existed) return;
+    const task: ModelTask = {
+      spec,
+      run: added.run,
+      seq: -1,
+      state: "scheduled",
+      dueAt: spec.startDelayMs > 0 ? this.now + spec.startDelayMs : undefined,
+      place: 0,
+      returned: false,
+      attempts: 0,
+      returns: 0,
+      answered: undefined,
+      lease: undefined,
+      keptUntil: undefined,
+    };
+    this.tasks.set(spec.id, task);
+    if (task.dueAt === undefined) this.#becomeReady(task);
+  }
+
+  /** A claim got this task. */
+  grant(granted: DispatchedTask, to: { workerId: string; pollId: string; leaseMs: number }): void {
+    const task = this.tasks.get(granted.id);
+    if (task === undefined) throw new Error(`${granted.id} was dispatched, but is gone`);
+    if (task.state !== "ready") throw new Error(`${granted.id} was dispatched, but is ${task.state}`);
+    if (granted.attempt !== task.attempts + 1)
+      throw new Error(`${granted.id} was dispatched as attempt ${granted.attempt}`);
+    task.state = "started";
+    const lease = { leaseNo: granted.lease.leaseNo, at: this.now, until: this.now + to.leaseMs, graceUntil: 0 };
+    task.lease = { ...to, ...lease, cancelRequested: false };
+  }
+
+  /** What a claim must have got before any of these: throws if something was passed over. */
+  checkOrder(queue: TaskQueue, types: TypeSet, granted: readonly DispatchedTask[]): void {
+    const left = this.open.filter(
+      ({ state, spec }) =>
+        state === "ready" && spec.queue.name === queue.name && (types === null || types.includes(spec.type)),
+    );
+    for (const { id } of granted) {
+      const task = this.tasks.get(id);
+      for (const other of left) {
+        if (task === undefined) continue;
+        const { spec } = task;
+        const passedOver =
+          other.spec.priority < spec.priority ||
+          (other.spec.priority === spec.priority &&
+            other.spec.fairnessKey === spec.fairnessKey &&
+            (other.spec.type === spec.type || !task.returned) &&
+            other.place < task.place);
+        if (passedOver) throw new Error(`${id} was dispatched while ${other.spec.id} stood before it`);
+      }
+    }
+  }
+
+  /** The task of a lease, if it is current. */
+  current(lease: LeaseRef): ModelTask | undefined {
+    return this.started.find((task) => task.seq === lease.seq && task.lease?.leaseNo === lease.leaseNo);
+  }
+
+  /** What an answer with a lease that is not current gets. */
+  late(lease: LeaseRef): AnswerStatus {
+    const task = [...this.tasks.values()].find((one) => one.seq === lease.seq);
+    return { status: task?.answered === lease.leaseNo ? "already-answered" : "lease-lost" };
+  }
+
+  complete(task: ModelTask, leaseNo: number): void {
+    task.attempts += 1;
+    task.answered = leaseNo;
+    this.#close(task, "completed");
+  }
+
+  fail(task: ModelTask, how: { answered: number | undefined; nonRetryable?: boolean; delayMs?: number }): void {
+    const { retryPolicy } = task.spec;
+    const asked = task.lease?.cancelRequested === true;
+    task.attempts += 1;
+    task.answered = how.answered ?? task.answered;
+    if (asked) this.#close(task, "canceled");
+    else if (
+      how.nonRetryable === true ||
+      (retryPolicy.maximumAttempts > 0 && task.attempts >= retryPolicy.maximumAttempts)
+    ) {
+      this.#close(task, "failed");
+    } else {
+      const grown = retryPolicy.initialIntervalMs * retryPolicy.backoffCoefficient ** (task.attempts - 1);
+      task.lease = undefined;
+      task.returns = 0;
+      task.dueAt = this.now + (how.delayMs ?? Math.min(grown, retryPolicy.maximumIntervalMs));
+      task.state = "scheduled";
+      if (task.dueAt <= this.now) this.promote(task);
+    }
+  }
+
+  giveBack(task: ModelTask, why: "released" | "undelivered" | "unconfirmed"): void {
+    const leaseNo = task.lease?.leaseNo;
+    if (why === "unconfirmed" && task.returns === 3) {
+      this.fail(task, { answered: undefined });
+      return;
+    }
+    if (why === "released") task.answered = leaseNo;
+    if (task.lease?.cancelRequested === true) {
+      task.answered = leaseNo;
+      this.#close(task, "canceled");
+      return;
+    }
+    task.returns = why === "released" ? 0 : task.returns + (why === "unconfirmed" ? 1 : 0);
+    task.lease = undefined;
+    task.state = "ready";
+    task.returned = true;
+    this.touched.add(task.spec.queue.name);
+  }
+
+  cancel(id: string, force: boolean): CancelStatus {
+    const task = this.tasks.get(id);
+    if (task === undefined) return "not-found";
+    if (!isOpen(task)) return "already-closed";
+    if (task.lease !== undefined && !force) {
+      task.lease.cancelRequested = true;
+      return "requested";
+    }
+    this.#close(task, "canceled");
+    return "canceled";
+  }
+
+  /** The delay or back-off of a task is over. */
+  promote(task: ModelTask): void {
+    task.dueAt = undefined;
+    const line = this.#line(task);
+    if (line?.includes(task) === true) this.#put(task);
+    else this.#becomeReady(task);
+  }
+
+  /** Closed tasks whose time is over go. */
+  sweep(): void {
+    for (const [id, { keptUntil }] of this.tasks) {
+      if (keptUntil !== undefined && keptUntil <= this.now) this.tasks.delete(id);
+    }
+  }
+
+  /** The server came back. */
+  restarted(): void {
+    for (const { lease } of this.started) {
+      if (lease === undefined) continue;
+      lease.graceUntil = this.now + lease.leaseMs;
+      lease.until = this.now + lease.leaseMs;
+    }
+  }
+
+  #becomeReady(task: ModelTask): void {
+    const line = this.#line(task);
+    line?.push(task);
+    if (line === undefined || line[0] === task) this.#put(task);
+    else task.state = "waiting";
+  }
+
+  #put(task: ModelTask): void {
+    this.#place += 1;
+    task.place = this.#place;
+    task.state = "ready";
+    task.returned = false;
+    this.touched.add(task.spec.queue.name);
+  }
+
+  #close(task: ModelTask, state: ClosedState): void {
+    const { spec } = task;
+    task.state = state;
+    task.lease = undefined;
+    task.dueAt = undefined;
+    const keepMs = retentionMs(state, spec.retentionMs);
+    task.keptUntil = this.now + keepMs;
+    if (keepMs === 0) this.tasks.delete(spec.id);
+    this.#leaveLine(task);
+    if (spec.onClose === undefined) return;
+    const { queueName, type, serialKey } = spec.onClose;
+    const own = `${spec.id}/closed/${task.run}`;
+    this.add(
+      newTask({
+        id: this.tasks.has(own) ? `${own}/${task.seq}` : own,
+        queue: { ...spec.queue, name: queueName, kind: "workflow" },
+        type,
+        ...(serialKey !== undefined && { serialKey }),
+        timeouts: { startToCloseMs: 10_000 },
+        retryPolicy: defaultRetryPolicy("workflow"),
+      }),
+    );
+  }
+
+  #leaveLine(task: ModelTask): void {
+    const line = this.#line(task);
+    const at = line?.indexOf(task) ?? -1;
+    if (line === undefined || at === -1) return;
+    line.splice(at, 1);
+    const [next] = line;
+    if (at === 0 && next !== undefined) this.#put(next);
+  }
+
+  #line({ spec }: ModelTask): ModelTask[] | undefined {
+    if (spec.serialKey === undefined) return undefined;
+    const key = `${spec.queue.name}/${spec.queue.kind}/${spec.serialKey}`;
+    let line = this.#lines.get(key);
+    if (line === undefined) this.#lines.set(key, (line = []));
+    return line;
+  }
+}
+
+/** Whether it is not closed. */
+export function isOpen({ state }: ModelTask): boolean {
+  return state === "scheduled" || state === "ready" || state === "waiting" || state === "started";
+}
+
+/** Whether it is closed as failed. */
+export function isDeadTask({ state }: ModelTask): boolean {
+  return state === "failed" && isDead(state);
+}

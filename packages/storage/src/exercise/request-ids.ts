@@ -1,0 +1,110 @@
+import { expect } from "vitest";
+import { newTask, workflows } from "./driver.ts";
+import { chapter, type Harness } from "./harness.ts";
+
+const request = { namespace: "default", id: "r" };
+
+/** A repeated call does nothing twice. */
+export function requestIds(harness: Harness): void {
+  chapter("request ids", harness, (test) => {
+    test("an add that is repeated gets the first one's answer, even when its task has gone", async (d) => {
+      const first = await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
+      await d.complete(await d.claimOne());
+      expect(await d.tryAdd([{ id: "a", retentionMs: 0 }], "r")).toEqual(first);
+      expect(await d.state("a")).toBe("gone");
+    });
+
+    test("answers that are repeated get the first ones' statuses", async (d) => {
+      await d.add({ id: "w", queue: workflows, retentionMs: 0 });
+      const { lease } = await d.claimOne({ queue: workflows });
+      const commands = [{ command: "add" as const, task: newTask({ id: "x", retentionMs: 0 }) }];
+      const answers = [{ lease, kind: "completed" as const, commands }];
+      const first = await d.answers(answers, "r");
+      expect(first).toEqual([{ status: "accepted" }]);
+      await d.complete(await d.claimOne());
+      expect(await d.answers(answers, "r")).toEqual(first);
+      expect(await d.state("x")).toBe("gone");
+    });
+
+    test("a cancel that is repeated gets the first one's statuses", async (d) => {
+      await d.add({ id: "a" });
+      const operation = {
+        verb: "cancel" as const,
+        namespace: "default",
+        ids: ["a"],
+        force: false,
+        reason: "",
+        request,
+      };
+      const first = await d.run(operation);
+      expect(first).toEqual({ verb: "cancel", statuses: ["canceled"] });
+      expect(await d.run(operation)).toEqual(first);
+    });
+
+    test("hold over a crash", async (d) => {
+      const first = await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
+      await d.complete(await d.claimOne());
+      await d.crash();
+      expect(await d.tryAdd([{ id: "a" }], "r")).toEqual(first);
+    });
+
+    test("hold within one commit", async (d) => {
+      const operation = { verb: "add" as const, tasks: [newTask({ id: "a" })], request };
+      const { results } = await d.commit([operation, operation]);
+      expect(results[1]).toEqual(results[0]);
+      expect(results[0]).toEqual({ verb: "add", added: [{ id: "a", run: 1, existed: false }] });
+    });
+
+    test("a refused call may be tried again", async (d) => {
+      await d.add({ id: "a", retentionMs: 1_000 });
+      await d.complete(await d.claimOne());
+      expect(await d.tryAdd([{ id: "a" }], "r")).toHaveProperty("refused");
+      await d.pass(1_000);
+      expect(await d.tryAdd([{ id: "a" }], "r")).toEqual({ verb: "add", added: [{ id: "a", run: 1, existed: false }] });
+    });
+
+    test("one id for two kinds of call is refused", async (d) => {
+      await d.tryAdd([{ id: "a" }], "r");
+      const refused = { reason: "request-id-reused", index: 0, subject: "r" };
+      const operation = {
+        verb: "cancel" as const,
+        namespace: "default",
+        ids: ["a"],
+        force: false,
+        reason: "",
+        request,
+      };
+      expect(await d.run(operation)).toEqual({ verb: "cancel", refused });
+      expect(await d.run({ verb: "answer", namespace: "default", answers: [], request })).toEqual({
+        verb: "answer",
+        refused,
+      });
+      expect(await d.state("a")).toBe("ready");
+    });
+
+    test("are forgotten after ten minutes, swept or not", async (d) => {
+      await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
+      await d.complete(await d.claimOne());
+      d.now += 599_900;
+      expect(await d.tryAdd([{ id: "a" }], "r")).toHaveProperty("added");
+      expect(await d.state("a")).toBe("gone");
+      d.now += 100;
+      await d.tryAdd([{ id: "a" }], "r");
+      expect(await d.state("a")).toBe("ready");
+    });
+
+    test("of one namespace say nothing in another", async (d) => {
+      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.tryAdd([{ id: "a" }], "r");
+      const queue = { namespace: "other", name: "q", kind: "activity" as const };
+      const tasks = [newTask({ id: "a", queue })];
+      await d.run({ verb: "add", tasks, request: { namespace: "other", id: "r" } });
+      const [there] = await d.store.getTasks("other", ["a"]);
+      expect(there?.state).toBe("ready");
+      expect(await d.run({ verb: "add", tasks, request: { namespace: "nowhere", id: "r" } })).toEqual({
+        verb: "add",
+        refused: { reason: "namespace-not-found", index: 0, subject: "nowhere" },
+      });
+    });
+  });
+}
