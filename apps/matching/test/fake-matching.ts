@@ -174,6 +174,7 @@ export function fakeQueue(queue: TaskQueue, fields: Partial<TaskQueueRecord> = {
     byType: new Map(),
     waitForSerialKey: 0,
     placedByType: new Map(),
+    startedByWorker: new Map(),
     ...fields,
   };
 }

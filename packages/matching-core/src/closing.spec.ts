@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { afterFailure, afterReturn, isDead, onCloseTaskId } from "./closing.ts";
-import { leaseUntil, leaseUntilAfterStart } from "./lease.ts";
+import { leaseUntilAfterStart } from "./lease.ts";
 import { completedRetentionMs, deadRetentionMs, retentionMs } from "./retention.ts";
 import { defaultRetryPolicy } from "./retry.ts";
 
@@ -13,7 +13,12 @@ describe("what follows an attempt", () => {
     ["the last attempt's failure closes", 1, false, { next: "closed", state: "failed" }],
     ["after a cancel request it is never started again", 0, true, { next: "closed", state: "canceled" }],
   ] as const)("%s", (_name, attemptsUsed, cancelRequested, after) => {
-    expect(afterFailure({ attemptsUsed, cancelRequested, retryPolicy }, failure, 5_000, 0)).toEqual(after);
+    expect(afterFailure({ attemptsUsed, cancelRequested, retryPolicy }, failure, "failed", 5_000, 0)).toEqual(after);
+  });
+
+  it("the last attempt's timeout closes as timed out", () => {
+    const task = { attemptsUsed: 1, cancelRequested: false, retryPolicy };
+    expect(afterFailure(task, failure, "timed-out", 0, 0)).toEqual({ next: "closed", state: "timed-out" });
   });
 
   it("a return goes to its old place, unless its cancel was asked for", () => {
@@ -45,10 +50,6 @@ describe("how long a closed task is kept", () => {
 });
 
 describe("when a lease ends", () => {
-  it("is the later of its own end and its session's", () => {
-    expect([leaseUntil(100, undefined), leaseUntil(100, 50), leaseUntil(100, 200)]).toEqual([100, 100, 200]);
-  });
-
   it("is at least one full length after a start", () => {
     expect([leaseUntilAfterStart(100, 30, 90), leaseUntilAfterStart(500, 30, 90)]).toEqual([120, 500]);
   });

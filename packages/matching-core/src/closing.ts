@@ -31,25 +31,39 @@ export interface Attempted {
   readonly retryPolicy: RetryPolicy;
 }
 
-/** What follows an attempt. */
-export type AfterAttempt =
+/** What follows an attempt that failed. */
+export type AfterFailure =
   | { readonly next: "closed"; readonly state: ClosedState }
   /** Placed anew once `at` has come. */
-  | { readonly next: "scheduled"; readonly at: number }
+  | { readonly next: "scheduled"; readonly at: number };
+
+/** What follows an attempt that was given back. */
+export type AfterReturn =
+  | { readonly next: "closed"; readonly state: ClosedState }
   /** Ready at once, at its old place; the attempt does not count. */
   | { readonly next: "old-place" };
 
-/** An attempt failed, its lease expired or one of its timeouts ended it: one rule for all three. */
-export function afterFailure(task: Attempted, failure: RetryableFailure, now: number, random: number): AfterAttempt {
+/**
+ * An attempt failed, its lease expired or one of its timeouts ended it: one rule for all three.
+ *
+ * @param ending what the task closes as if this was its last attempt: timed out only where a timeout ended it
+ */
+export function afterFailure(
+  task: Attempted,
+  failure: RetryableFailure,
+  ending: "failed" | "timed-out",
+  now: number,
+  random: number,
+): AfterFailure {
   // A task whose cancel was asked for is never started again.
   if (task.cancelRequested) return { next: "closed", state: "canceled" };
   const decision = decideRetry(task.retryPolicy, task.attemptsUsed + 1, failure, random);
-  if (decision.next === "close") return { next: "closed", state: "failed" };
+  if (decision.next === "close") return { next: "closed", state: ending };
   return { next: "scheduled", at: now + decision.delayMs };
 }
 
 /** An attempt was given back unrun, or never arrived. */
-export function afterReturn(task: Pick<Attempted, "cancelRequested">): AfterAttempt {
+export function afterReturn(task: Pick<Attempted, "cancelRequested">): AfterReturn {
   return task.cancelRequested ? { next: "closed", state: "canceled" } : { next: "old-place" };
 }
 

@@ -16,16 +16,6 @@ export interface LeaseRef {
 }
 
 /**
- * When a lease ends.
- *
- * @param ownUntil end of the lease as granted, or as last moved by hand
- * @param sessionUntil end that the worker's session was renewed to; undefined where the lease is not renewed with it
- */
-export function leaseUntil(ownUntil: number, sessionUntil: number | undefined): number {
-  return sessionUntil === undefined ? ownUntil : Math.max(ownUntil, sessionUntil);
-}
-
-/**
  * End of a lease that was found in the store after a start: at least one full length from now, since the worker could
  * not renew while the server was away.
  */

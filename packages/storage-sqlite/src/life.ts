@@ -78,8 +78,11 @@ export function promoteTask(tx: Transaction, row: TaskRow): void {
   if (standing.placed !== undefined) parts.tasks.setPlaced(row.seq, standing.placed);
 }
 
+/** What ended an attempt: its worker's answer, a delivery or lease that was lost, or a timeout. */
+export type FailedBy = "worker" | "loss" | "timeout";
+
 /** An attempt failed, its lease expired or its time is over. */
-export function failAttempt(tx: Transaction, task: Started, failure: FailureRecord, byWorker: boolean): void {
+export function failAttempt(tx: Transaction, task: Started, failure: FailureRecord, by: FailedBy): void {
   const { parts, now } = tx;
   const row = task.row ?? parts.tasks.row(task.seq);
   const queue = parts.queues.byId(task.queueId);
@@ -90,12 +93,12 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
     cancelRequested: task.cancel !== undefined,
     retryPolicy: options.retryPolicy,
   };
-  const after = afterFailure(attempted, failure, now, parts.random());
+  const ending = by === "timeout" ? "timed-out" : "failed";
+  const after = afterFailure(attempted, failure, ending, now, parts.random());
   const history = withAttempt(row, task, failure, now);
-  const answered = byWorker ? task.leaseNo : row.answered;
-  if (after.next !== "scheduled") {
-    const state = after.next === "closed" ? after.state : "failed";
-    closeStarted(tx, task, state, { failure }, { attempts, answered, history });
+  const answered = by === "worker" ? task.leaseNo : row.answered;
+  if (after.next === "closed") {
+    closeStarted(tx, task, after.state, { failure }, { attempts, answered, history });
     return;
   }
   const heartbeat = parts.started.heartbeatDetails(task) ?? row.heartbeat;
@@ -114,12 +117,14 @@ export function returnTask(tx: Transaction, task: Started, why: "released" | "un
   const returns = why === "unconfirmed" ? row.returns + 1 : why === "released" ? 0 : row.returns;
   if (returns > freeReturns) {
     const message = `${freeReturns + 1} deliveries in a row were not confirmed by the workers that they went to`;
-    failAttempt(tx, task, serverMade(serverFailure.undelivered, message), false);
+    failAttempt(tx, task, serverMade(serverFailure.undelivered, message), "loss");
     return;
   }
   const after = afterReturn({ cancelRequested: task.cancel !== undefined });
+  // Only a release is an answer of the worker's: one that comes for a delivery that was taken back was never accepted.
+  const answered = why === "released" ? task.leaseNo : row.answered;
   if (after.next === "closed") {
-    closeStarted(tx, task, after.state, {}, { attempts: row.attempts, answered: task.leaseNo, history: row.history });
+    closeStarted(tx, task, after.state, {}, { attempts: row.attempts, answered, history: row.history });
     return;
   }
   const queue = parts.queues.byId(task.queueId);
@@ -128,7 +133,6 @@ export function returnTask(tx: Transaction, task: Started, why: "released" | "un
   parts.order.putBack(queue, { ...placeable(row), since: task.since }, task);
   parts.queues.bump(queue, row.type, row.priority, "ready", 1);
   parts.ages.bump(queue, task.since, 1);
-  const answered = why === "released" ? task.leaseNo : row.answered;
   parts.tasks.setReturned(row.seq, task, { returns, answered, heartbeat });
   tx.touch(queue);
 }

@@ -3,7 +3,11 @@ import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
 import { countedStates, noCounts, type Counts, type QueueState } from "./queues.ts";
 
 /** Describes a queue from its counters. */
-export function describe(queue: QueueState, oldestReadyAt: number | undefined): TaskQueueRecord {
+export function describe(
+  queue: QueueState,
+  startedByWorker: ReadonlyMap<string, number>,
+  oldestReadyAt: number | undefined,
+): TaskQueueRecord {
   const counts = noCounts();
   const byPriority = new Map<Priority, Counts>();
   const byType = new Map<string, Counts>();
@@ -22,6 +26,7 @@ export function describe(queue: QueueState, oldestReadyAt: number | undefined): 
     byType: mapValues(byType, published),
     waitForSerialKey: counts.waiting,
     placedByType: mapValues(byType, (ofType) => ofType.ready),
+    startedByWorker: new Map(startedByWorker),
     ...(oldestReadyAt !== undefined && { oldestReadyAt }),
   };
 }
@@ -35,6 +40,7 @@ export function describeEmpty(queue: TaskQueue): TaskQueueRecord {
     byType: new Map(),
     waitForSerialKey: 0,
     placedByType: new Map(),
+    startedByWorker: new Map(),
   };
 }
 

@@ -2,6 +2,7 @@ import type { TaskQueue, TaskQueueKind, TaskState } from "@tq/matching-core";
 import type { Page, TaskFilter, TaskQueueRecord, TaskRecord } from "@tq/storage";
 import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns.ts";
 import { describe, describeEmpty } from "./queue-record.ts";
+import type { QueueState } from "./queues.ts";
 import type { FullTaskRow } from "./tasks.ts";
 import type { Parts } from "./transaction.ts";
 
@@ -59,7 +60,7 @@ export class Reader {
   ): Page<TaskQueueRecord> {
     const { ages, queues } = this.#parts;
     const found = queues.list(namespace, filter, page.size + 1, page.after);
-    const items = found.slice(0, page.size).map((state) => describe(state, ages.oldest(state)));
+    const items = found.slice(0, page.size).map((state) => this.#describe(state));
     const last = items.at(-1)?.queue;
     const more = found.length > page.size && last !== undefined;
     return { items, ...(more && { next: JSON.stringify([last.name, last.kind]) }) };
@@ -68,12 +69,17 @@ export class Reader {
   describeTaskQueue(queue: TaskQueue): TaskQueueRecord {
     const { ages, queues } = this.#parts;
     const state = queues.find(queue);
-    return state === undefined ? describeEmpty(queue) : describe(state, ages.oldest(state));
+    return state === undefined ? describeEmpty(queue) : this.#describe(state);
   }
 
   countLeased(namespace: string, workerId: string, pollId: string): number {
     const namespaceId = this.#parts.namespaces.idOf(namespace);
     return namespaceId === undefined ? 0 : this.#parts.started.ofPoll(namespaceId, workerId, pollId).length;
+  }
+
+  #describe(state: QueueState): TaskQueueRecord {
+    const { started, ages } = this.#parts;
+    return describe(state, started.countByWorker(state.id), ages.oldest(state));
   }
 
   #record(row: FullTaskRow): TaskRecord {

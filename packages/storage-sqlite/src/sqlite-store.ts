@@ -133,21 +133,15 @@ export class SqliteStore implements Store {
       open.parts.passes.flush(now);
       // A transaction that changed nothing (an idle renewal) is not worth an fsync.
       if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
+      // Everything that reads comes before: what follows the commit must not fail, or it would look as if nothing happened.
+      const nextDue = this.#nextDue(open);
       open.commit.run();
       open.now = now;
       open.parts.started.committed();
       open.parts.queues.evict();
       open.parts.order.lanes.evict();
-      return {
-        now,
-        results,
-        claims: outcomes,
-        granted,
-        closed: tx.closed,
-        notices: [...tx.notices.values()],
-        added: tx.added,
-        nextDue: this.#nextDue(open),
-      };
+      const notices = [...tx.notices.values()];
+      return { now, results, claims: outcomes, granted, closed: tx.closed, notices, added: tx.added, nextDue };
     } catch (error) {
       open.stale = true;
       try {

@@ -65,6 +65,8 @@ function endOf(task: Started): number {
 export class StartedTasks {
   readonly #bySeq = new Map<number, Started>();
   readonly #byPoll = new Map<string, Set<Started>>();
+  /** By queue, then by worker. */
+  readonly #byQueue = new Map<number, Map<string, number>>();
   readonly #deadlines = new Deadlines<Started>();
   /** What the present transaction took out: should it fail, they are leased as they were. */
   readonly #ended: Started[] = [];
@@ -94,12 +96,15 @@ export class StartedTasks {
 
   /** Reads the mirror anew. `now`: give every lease a full length from then; undefined: keep the ends that are known. */
   reload(heartbeatMsOf: (options: Buffer | null) => number | undefined, now: number | undefined): void {
+    // Read first: if that fails, nothing is forgotten.
+    const rows = this.#sql.all.all();
     const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
     for (const task of this.#bySeq.values()) this.#deadlines.delete(task);
     this.#bySeq.clear();
     this.#byPoll.clear();
+    this.#byQueue.clear();
     this.#ended.length = 0;
-    for (const row of this.#sql.all.all()) {
+    for (const row of rows) {
       const { cancel_reason, cancel_at, heartbeat_at, options, ...rest } = row;
       const granted = row.startedAt + row.leaseMs;
       const before = known.get(row.leaseNo);
@@ -127,6 +132,11 @@ export class StartedTasks {
     return this.#bySeq.get(seq);
   }
 
+  /** How many tasks of a queue each worker has. */
+  countByWorker(queueId: number): ReadonlyMap<string, number> {
+    return this.#byQueue.get(queueId) ?? new Map<string, number>();
+  }
+
   /** Everything leased to this worker by this poll. */
   ofPoll(namespaceId: number, workerId: string, pollId: string): readonly Started[] {
     return [...(this.#byPoll.get(`${namespaceId}\u0000${workerId}\u0000${pollId}`) ?? [])];
@@ -144,6 +154,7 @@ export class StartedTasks {
     this.#bySeq.delete(task.seq);
     this.#deadlines.delete(task);
     if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
+    this.#count(task, -1);
   }
 
   /** Moves the end of a lease: one length from now. */
@@ -194,7 +205,15 @@ export class StartedTasks {
   #remember(task: Started): void {
     this.#bySeq.set(task.seq, task);
     if (task.pollId !== "") keep(this.#byPoll, pollKey(task), task);
+    this.#count(task, 1);
     this.#deadlines.set(task, endOf(task));
+  }
+
+  #count({ queueId, workerId }: Started, by: 1 | -1): void {
+    const workers = this.#byQueue.get(queueId) ?? new Map<string, number>();
+    const count = (workers.get(workerId) ?? 0) + by;
+    if (count > 0) this.#byQueue.set(queueId, workers.set(workerId, count));
+    else if (workers.delete(workerId) && workers.size === 0) this.#byQueue.delete(queueId);
   }
 }
 

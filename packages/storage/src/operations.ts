@@ -26,7 +26,14 @@ export interface AddedTask {
 
 /** Why a batch, a command or a call was refused, and by which of its items. */
 export interface Refusal {
-  readonly reason: "namespace-not-found" | "task-id-taken" | "duplicate-id" | "too-many-types" | "request-id-reused";
+  readonly reason:
+    | "namespace-not-found"
+    | "task-id-taken"
+    | "duplicate-id"
+    | "too-many-types"
+    | "request-id-reused"
+    /** Only workflow tasks are answered with commands. */
+    | "not-a-workflow-task";
   /** Index of the item; 0 where the call as a whole is meant. */
   readonly index: number;
   /** The name or id that was refused. */
@@ -179,13 +186,12 @@ export interface CreateNamespaceOperation {
   readonly verb: "create-namespace";
   readonly name: string;
   readonly description: string;
+  readonly request?: RequestKey;
 }
 
-export interface CreateNamespaceResult {
-  readonly verb: "create-namespace";
-  readonly existed: boolean;
-  readonly namespace: NamespaceRecord;
-}
+export type CreateNamespaceResult =
+  | { readonly verb: "create-namespace"; readonly existed: boolean; readonly namespace: NamespaceRecord }
+  | { readonly verb: "create-namespace"; readonly refused: Refusal };
 
 /** One thing to do in a commit. */
 export type Operation =

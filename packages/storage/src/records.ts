@@ -182,6 +182,8 @@ export interface TaskQueueRecord {
   readonly waitForSerialKey: number;
   /** Ready ones by type, those that wait for their serial key left out. */
   readonly placedByType: ReadonlyMap<string, number>;
+  /** Started ones by the worker that has them. */
+  readonly startedByWorker: ReadonlyMap<string, number>;
   /** Since when the longest-waiting ready task is ready, to 100 ms. */
   readonly oldestReadyAt?: number;
 }

@@ -77,6 +77,7 @@ export function waitReasonsOfTask(task: TaskRecord, activity: QueueActivity): Wa
       byType: new Map(),
       waitForSerialKey: task.waitsForSerialKey ? 1 : 0,
       placedByType: new Map(task.waitsForSerialKey ? [] : [[task.type, 1]]),
+      startedByWorker: new Map(),
     },
     activity,
   );

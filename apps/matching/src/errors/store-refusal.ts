@@ -8,6 +8,7 @@ const reasonOfRefusal: Readonly<Record<Refusal["reason"], Reason>> = {
   "duplicate-id": "DUPLICATE_ID_IN_BATCH",
   "too-many-types": "TOO_MANY_TYPES",
   "request-id-reused": "REQUEST_ID_REUSED",
+  "not-a-workflow-task": "INVALID_FIELD",
 };
 
 /** What the store refused, as a refused call. `itemPath` names the item that `refusal.index` counts, such as "tasks[3]". */
@@ -27,6 +28,12 @@ function fieldOfRefusal(refusal: Refusal, reason: Reason, itemPath: string): Fie
       return { reason, field: `${itemPath}.id`, description: "is taken" };
     case "duplicate-id":
       return { reason, field: `${itemPath}.id`, description: "stands twice" };
+    case "not-a-workflow-task":
+      return {
+        reason,
+        field: itemPath,
+        description: "is a command, and only workflow tasks are answered with commands",
+      };
     case "too-many-types":
       return { reason, field: `${itemPath}.type`, description: "is one type too many" };
   }

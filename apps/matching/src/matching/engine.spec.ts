@@ -1,5 +1,12 @@
 import type { TaskQueue } from "@tq/matching-core";
-import { StoreError, type Commit, type Committed, type DispatchedTask, type OperationResult, type Store } from "@tq/storage";
+import {
+  StoreError,
+  type Commit,
+  type Committed,
+  type DispatchedTask,
+  type OperationResult,
+  type Store,
+} from "@tq/storage";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock, type Clock } from "../clock.ts";
 import { Confirmations } from "./confirmations.ts";
@@ -25,7 +32,7 @@ class StillClock implements Clock {
   };
 
   async advance(ms: number): Promise<void> {
-    for (const until = this.#now + ms; this.#now < until; ) {
+    for (const until = this.#now + ms; this.#now < until;) {
       this.#now = Math.min(this.#now + 50, until);
       for (const timer of this.#timers) {
         if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
@@ -88,7 +95,9 @@ class ScriptedStore {
   /** The leases that were given back, in commits that went through. */
   get returned(): readonly number[] {
     return this.commits.flatMap(({ operations }) =>
-      operations.flatMap((operation) => (operation.verb === "return" ? operation.leases.map(({ leaseNo }) => leaseNo) : [])),
+      operations.flatMap((operation) =>
+        operation.verb === "return" ? operation.leases.map(({ leaseNo }) => leaseNo) : [],
+      ),
     );
   }
 

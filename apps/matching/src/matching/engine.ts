@@ -144,7 +144,14 @@ export class Engine implements Matching {
       this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
     this.#workers.callOpened(worker);
     try {
-      const renewed = await renewAndHold(call, workerKey(namespace, workerId), this.#news, clock, this.#time, renewOnce);
+      const renewed = await renewAndHold(
+        call,
+        workerKey(namespace, workerId),
+        this.#news,
+        clock,
+        this.#time,
+        renewOnce,
+      );
       const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
       return { ...renewed, drainRequested: false, registrationsWanted };
     } finally {

@@ -132,7 +132,10 @@ describe("group commit", () => {
 
   test("after a refusal it tries by itself only when a second has passed, and then once", async () => {
     const timers: (() => void)[] = [];
-    const manual: Clock = { ...clock, after: (_, callback) => (timers.push(callback), () => timers.splice(timers.indexOf(callback), 1)) };
+    const manual: Clock = {
+      ...clock,
+      after: (_, callback) => (timers.push(callback), () => timers.splice(timers.indexOf(callback), 1)),
+    };
     const { commits, store } = fakeStore(() => {
       throw new StoreError("unavailable", "the disk is full");
     });

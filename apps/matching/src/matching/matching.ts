@@ -95,8 +95,6 @@ export interface QueueActivity {
   readonly workers: readonly (LiveWorker & {
     /** Slots that its waiting polls offer to this queue. */
     readonly freeSlots: number;
-    /** Tasks of this queue that it holds, where that is known. */
-    readonly started?: number;
   })[];
 }
 

@@ -59,10 +59,16 @@ describe("DescribeTaskQueue", () => {
     const queue = fakeActivityQueue("q");
     const byType = new Map([["__proto__", counts]]);
     matching.queues.push(
-      fakeQueue(queue, { counts, byType, byPriority: new Map([[3, counts]]), placedByType: new Map([["a", 2]]) }),
+      fakeQueue(queue, {
+        counts,
+        byType,
+        byPriority: new Map([[3, counts]]),
+        placedByType: new Map([["a", 2]]),
+        startedByWorker: new Map([["one", 3]]),
+      }),
     );
     const workers = [
-      fakeWorker("one", { registrations: { activity: ["a", "b"], workflow: [] }, freeSlots: 0, started: 3 }),
+      fakeWorker("one", { registrations: { activity: ["a", "b"], workflow: [] }, freeSlots: 0 }),
       fakeWorker("two", { registrations: { activity: ["b"], workflow: [] } }),
     ];
     matching.activities.set(taskQueueKey(queue), { addsPerSecond: 2, dispatchesPerSecond: 1, workers });

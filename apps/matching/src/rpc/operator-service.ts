@@ -11,13 +11,16 @@ import {
 } from "@tq/proto";
 import type { NamespaceRecord } from "@tq/storage";
 import { CallRefused } from "../errors/call-refused.ts";
+import { refusedByStore } from "../errors/store-refusal.ts";
 import { toQueueDescription, toQueueSummary } from "../translation/queue-message.ts";
+import { readRequestKey } from "../translation/request-key.ts";
 import { checkQueueName, readAnyKind } from "../translation/task-queue.ts";
 import { toTimestamp } from "../translation/time.ts";
 import { bounds } from "../validation/bounds.ts";
 import { readCount } from "../validation/numbers.ts";
 import { allowName, allowText } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
+import { defaultNamespace } from "./namespaces.ts";
 import type { ServicesContext } from "./services-context.ts";
 import { pageOfTaskQueues } from "./task-queue-pages.ts";
 
@@ -63,17 +66,24 @@ export function operatorService(services: OperatorContext): Partial<ServiceImpl<
       };
     },
 
-    async createNamespace(request) {
+    async createNamespace(call) {
       const violations = new Violations();
-      const { name, description } = request;
+      const { name, description, action } = call;
       if (!namespaceName.test(name)) {
         const takes = 'must be 1 to 100 of a-z, 0-9, "-", "_" and ".", beginning with a letter or digit';
         violations.add("INVALID_NAME", "name", takes);
       }
       allowText(description, bounds.reasonBytes, "description", violations);
-      checkAction(request.action, violations);
+      checkAction(action, violations);
+      const request = readRequestKey(action?.requestId ?? "", defaultNamespace, violations);
       violations.throwIfAny();
-      const created = await matching.createNamespace({ verb: "create-namespace", name, description });
+      const created = await matching.createNamespace({
+        verb: "create-namespace",
+        name,
+        description,
+        ...(request && { request }),
+      });
+      if ("refused" in created) throw refusedByStore(created.refused, "");
       if (created.existed) throw new CallRefused("NAMESPACE_EXISTS", { subject: name });
       return { namespace: toNamespace(created.namespace) };
     },
@@ -130,7 +140,6 @@ function readQueueOfKinds(ref: TaskQueueRef | undefined): {
 
 function checkAction(action: Action | undefined, violations: Violations): void {
   if (action === undefined) return;
-  allowName(action.requestId, bounds.requestIdBytes, "action.request_id", violations);
   allowText(action.actor, bounds.nameBytes, "action.actor", violations);
   allowText(action.reason, bounds.reasonBytes, "action.reason", violations);
 }

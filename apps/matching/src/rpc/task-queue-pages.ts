@@ -90,5 +90,6 @@ function emptyRecord(queue: TaskQueue): TaskQueueRecord {
     byType: new Map(),
     waitForSerialKey: 0,
     placedByType: new Map(),
+    startedByWorker: new Map(),
   };
 }

@@ -67,7 +67,10 @@ describe("readAddTasks", () => {
     ["fallback", { fallback: { taskQueue: { name: "f" } } }],
   ])("refuses %s, which is not built, rather than take the task without it", (field, more) => {
     expect(() => read({ ...valid, ...more })).toThrow(
-      expect.objectContaining({ reason: "NOT_BUILT", fields: [expect.objectContaining({ field: `tasks[0].${field}` })] }),
+      expect.objectContaining({
+        reason: "NOT_BUILT",
+        fields: [expect.objectContaining({ field: `tasks[0].${field}` })],
+      }),
     );
   });
 

@@ -44,7 +44,7 @@ export function toQueueDescription(
     counts: toCountsMessage(record.counts),
     addsPerSecond,
     dispatchesPerSecond,
-    workers: workers.map(toWorkerSummary),
+    workers: workers.map((worker) => toWorkerSummary(worker, record.startedByWorker.get(worker.workerId) ?? 0)),
     registrationDifferences: registrationDifferences(workers, record.queue.kind).map((difference) => ({
       type: difference.type,
       workerIdsWith: [...difference.workerIdsWith],
@@ -93,7 +93,7 @@ function toCountsMessage(counts: TaskCounts): TaskCountsMessage {
   };
 }
 
-function toWorkerSummary(worker: QueueActivity["workers"][number]): WorkerSummary {
+function toWorkerSummary(worker: QueueActivity["workers"][number], started: number): WorkerSummary {
   const message: WorkerSummary = {
     $typeName: "tq.v1.WorkerSummary",
     workerId: worker.workerId,
@@ -101,7 +101,7 @@ function toWorkerSummary(worker: QueueActivity["workers"][number]): WorkerSummar
     buildId: worker.buildId,
     lastSeen: toTimestamp(worker.lastSeen),
     freeSlots: worker.freeSlots,
-    started: worker.started ?? 0,
+    started,
     draining: worker.shuttingDown,
   };
   if (worker.status !== undefined) message.status = create(WorkerStatusSchema, worker.status);

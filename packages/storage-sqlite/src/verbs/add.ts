@@ -20,6 +20,8 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
     tx,
     "add",
     operation.request,
+    // Not their ids: those that the server makes are new in each call.
+    () => operation.tasks.flatMap(({ queue, type, input }) => [queue.name, type, input.length]),
     () => {
       const checked = checkAdds(tx, operation.tasks);
       if ("refused" in checked) return { verb: "add", refused: checked.refused };

@@ -11,6 +11,7 @@ export function answer(tx: Transaction, operation: AnswerOperation): AnswerOpera
     tx,
     "answer",
     operation.request,
+    () => operation.answers.flatMap(({ lease, kind }) => [lease.seq, lease.leaseNo, kind]),
     () => ({ verb: "answer", statuses: operation.answers.map((one) => answerOne(tx, operation.namespace, one)) }),
     (refused) => ({ verb: "answer", refused }),
   );
@@ -27,7 +28,7 @@ function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatu
     case "completed":
       return complete(tx, namespace, task, one.result, one.commands);
     case "failed":
-      failAttempt(tx, task, one.failure, true);
+      failAttempt(tx, task, one.failure, "worker");
       break;
     case "canceled":
       cancelAttempt(tx, task, one.failure);
@@ -42,7 +43,7 @@ function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatu
 /** Gives way to a cancel request; without one having been made, it is a failure like any other. */
 function cancelAttempt(tx: Transaction, task: Started, failure: Parameters<typeof failAttempt>[2]): void {
   if (task.cancel === undefined) {
-    failAttempt(tx, task, failure, true);
+    failAttempt(tx, task, failure, "worker");
     return;
   }
   const row = task.row ?? tx.parts.tasks.row(task.seq);
@@ -64,6 +65,13 @@ function complete(
   commands: readonly CommandRecord[],
 ): AnswerStatus {
   const row = task.row ?? tx.parts.tasks.row(task.seq);
+  if (commands.length > 0 && tx.parts.queues.byId(task.queueId).queue.kind !== "workflow") {
+    return {
+      status: "refused",
+      commandIndex: 0,
+      refused: { reason: "not-a-workflow-task", index: 0, subject: row.id },
+    };
+  }
   const refused = checkCommands(tx, namespace, commands);
   if (refused !== undefined) return { status: "refused", ...refused };
   runCommands(tx, namespace, commands);

@@ -9,6 +9,7 @@ export function cancel(tx: Transaction, operation: CancelOperation): CancelResul
     tx,
     "cancel",
     operation.request,
+    () => operation.ids,
     () => ({
       verb: "cancel",
       statuses: operation.ids.map((id) => cancelOne(tx, operation.namespace, id, operation.reason, operation.force)),

@@ -2,6 +2,7 @@ import { serverFailure } from "@tq/matching-core";
 import type {
   ExpireOperation,
   ExpireResult,
+  FailureRecord,
   PromoteOperation,
   PromoteResult,
   SweepOperation,
@@ -31,16 +32,18 @@ export function expire(tx: Transaction, operation: ExpireOperation): ExpireResul
   for (const task of due) {
     const namespace = tx.parts.namespaces.nameOf(task.namespaceId);
     tx.notify(namespace, task.workerId);
-    failAttempt(tx, task, whatEnded(task, tx.now), false);
+    const isTimeout = attemptUntil(task) <= tx.now;
+    failAttempt(tx, task, isTimeout ? timeoutOf(task, tx.now) : leaseLost(task), isTimeout ? "timeout" : "loss");
   }
   return { verb: "expire", expired: due.length };
 }
 
-function whatEnded(task: Started, now: number): ReturnType<typeof serverMade> {
-  if (attemptUntil(task) > now) {
-    const message = `the lease of ${task.leaseMs} ms was not renewed by worker ${task.workerId}`;
-    return serverMade(serverFailure.workerLost, message);
-  }
+function leaseLost(task: Started): FailureRecord {
+  const message = `the lease of ${task.leaseMs} ms was not renewed by worker ${task.workerId}`;
+  return serverMade(serverFailure.workerLost, message);
+}
+
+function timeoutOf(task: Started, now: number): FailureRecord {
   const byStart = task.startToCloseMs !== null && task.startedAt + task.startToCloseMs <= now;
   return byStart
     ? serverMade(serverFailure.startToClose, `the attempt took longer than its ${task.startToCloseMs} ms`)

@@ -8,6 +8,15 @@ const cancel = (id: string) => ({ command: "cancel" as const, id, reason: "over"
 /** What a completed workflow task asks for is done in the transaction of its answer, or not at all. */
 export function commands(harness: Harness): void {
   chapter("commands", harness, (test) => {
+    test("are refused in the answer to an activity, and the lease stays", async (d) => {
+      await d.add({ id: "a" });
+      const { lease } = await d.claimOne();
+      const commands = [{ command: "add" as const, task: newTask({ id: "x" }) }];
+      const [status] = await d.answers([{ lease, kind: "completed", commands }]);
+      expect(status).toMatchObject({ status: "refused", refused: { reason: "not-a-workflow-task" } });
+      expect([await d.state("a"), await d.state("x")]).toEqual(["started", "gone"]);
+    });
+
     test("are carried out in order, with the answer", async (d) => {
       await d.add({ id: "w", queue: workflows }, { id: "old" });
       const task = await d.claimOne({ queue: workflows });

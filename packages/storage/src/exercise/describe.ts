@@ -62,6 +62,26 @@ export function describing(harness: Harness): void {
       expect(await d.describe()).not.toHaveProperty("oldestReadyAt");
     });
 
+    test("started tasks are counted by worker", async (d) => {
+      await d.add({ id: "a" }, { id: "b" }, { id: "c" });
+      const [first] = await d.claim({ workerId: "one", slots: 2 });
+      await d.claim({ workerId: "two", slots: 2 });
+      expect((await d.describe()).startedByWorker).toEqual(
+        new Map([
+          ["one", 2],
+          ["two", 1],
+        ]),
+      );
+      if (first !== undefined) await d.complete(first);
+      await d.crash();
+      expect((await d.describe()).startedByWorker).toEqual(
+        new Map([
+          ["one", 1],
+          ["two", 1],
+        ]),
+      );
+    });
+
     test("a queue that does not exist is empty", async (d) => {
       const queue = { ...workflows, name: "nowhere" };
       expect(await d.describe(queue)).toEqual({
@@ -71,6 +91,7 @@ export function describing(harness: Harness): void {
         byType: new Map(),
         waitForSerialKey: 0,
         placedByType: new Map(),
+        startedByWorker: new Map(),
       });
       expect((await d.describe({ ...queue, namespace: "no" })).counts).toEqual(none);
     });

@@ -1,3 +1,4 @@
+import { defaultRetryPolicy } from "@tq/matching-core";
 import { expect } from "vitest";
 import { start } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
@@ -42,6 +43,14 @@ export function expire(harness: Harness): void {
       expect((await d.pass(100)).expired).toBe(1);
       expect((await d.task("a")).failedAttempts[0]?.failure.type).toBe("StartToClose");
       expect(await d.complete(task)).toEqual({ status: "lease-lost" });
+    });
+
+    test("the last attempt closes as timed out where a timeout ended it, and as failed where its worker was lost", async (d) => {
+      const last = { retryPolicy: { ...defaultRetryPolicy("activity"), maximumAttempts: 1 } };
+      await d.add({ id: "slow", timeouts: { startToCloseMs: 1_000 }, ...last }, { id: "lost", timeouts: {}, ...last });
+      await d.claim({ leaseMs: 2_000 });
+      await d.pass(3_000);
+      expect([await d.state("slow"), await d.state("lost")]).toEqual(["timed-out", "failed"]);
     });
 
     test("does at most as many as it is told, and comes again for the rest", async (d) => {

@@ -41,6 +41,23 @@ export function requestIds(harness: Harness): void {
       expect(await d.run(operation)).toEqual(first);
     });
 
+    test("an id that was used for another call is refused, whatever the call", async (d) => {
+      await d.tryAdd([{ id: "a" }], "r");
+      const refused = { refused: { reason: "request-id-reused", index: 0, subject: "r" } };
+      expect(await d.run({ verb: "add", tasks: [newTask({ id: "b" }), newTask({ id: "c" })], request })).toMatchObject(
+        refused,
+      );
+      expect(await d.run({ verb: "answer", namespace: "default", answers: [], request })).toMatchObject(refused);
+      expect(await d.state("b")).toBe("gone");
+    });
+
+    test("hold for the creation of a namespace", async (d) => {
+      const operation = { verb: "create-namespace" as const, name: "n", description: "", request };
+      const first = await d.run(operation);
+      expect(first).toMatchObject({ existed: false });
+      expect(await d.run(operation)).toEqual(first);
+    });
+
     test("hold over a crash", async (d) => {
       const first = await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
       await d.complete(await d.claimOne());

@@ -100,7 +100,8 @@ export declare const FallbackSchema: GenMessage<Fallback>;
 
 /**
  * A workflow task to add when this task closes, for whatever reason, in the transaction that closes it. It carries the
- * outcome and has the id "<task id>/closed/<run>".
+ * outcome and has the id "<task id>/closed/<run>"; should that be taken, because the task was removed and its id used
+ * anew, the id goes on with "/" and a number. Recognise repeats by closed_task.id and closed_task.run.
  *
  * @generated from message tq.v1.OnClose
  */
@@ -272,7 +273,7 @@ export declare const NewTaskSchema: GenMessage<NewTask>;
 export declare type Failure = Message<"tq.v1.Failure"> & {
   /**
    * What kind, for policies and for people. The server's own are "WorkerLost", "ScheduleToStart", "StartToClose",
-   * "ScheduleToClose", "Heartbeat". At most 200 bytes.
+   * "ScheduleToClose", "Heartbeat", and "Undelivered" (four deliveries in a row were not confirmed). At most 200 bytes.
    *
    * @generated from field: string type = 1;
    */

@@ -876,7 +876,7 @@ export declare const AnswerResultSchema: GenEnum<AnswerResult>;
  *
  * A delivery is proved by its token, which stands for (task, lease number). A token that is no longer current is refused
  * as LEASE_LOST, whatever the worker believes. An answer repeated after it was accepted says ALREADY_ANSWERED while the
- * task is kept.
+ * task is kept and no later delivery of it has been answered.
  *
  * @generated from service tq.v1.WorkerService
  */
@@ -913,8 +913,8 @@ export declare const WorkerService: GenService<{
   },
   /**
    * Keeps leases alive, brings heartbeats, and hears of cancel requests, lost leases and drain requests. Renews all
-   * leases of the worker's session that `tokens` names, for the length asked for in their poll, counted from now. Writes
-   * one row, however many tokens.
+   * leases of the worker's session that `tokens` names, for the length asked for in their poll, counted from now. Only the
+   * details of heartbeats are written: after a start of the server every lease has one full length from then anyway.
    *
    * With `hold` the call stays open until there is news (see `notices_seen`) or the time is over, so that a worker
    * without a free slot hears of a cancel at once.

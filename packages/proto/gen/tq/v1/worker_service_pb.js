@@ -181,7 +181,7 @@ export const AnswerResult = /*@__PURE__*/
  *
  * A delivery is proved by its token, which stands for (task, lease number). A token that is no longer current is refused
  * as LEASE_LOST, whatever the worker believes. An answer repeated after it was accepted says ALREADY_ANSWERED while the
- * task is kept.
+ * task is kept and no later delivery of it has been answered.
  *
  * @generated from service tq.v1.WorkerService
  */

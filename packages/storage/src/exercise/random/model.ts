@@ -150,7 +150,10 @@ export class Model {
     this.#close(task, "completed");
   }
 
-  fail(task: ModelTask, how: { answered: number | undefined; nonRetryable?: boolean; delayMs?: number }): void {
+  fail(
+    task: ModelTask,
+    how: { answered: number | undefined; nonRetryable?: boolean; delayMs?: number; isTimeout?: boolean },
+  ): void {
     const { retryPolicy } = task.spec;
     const asked = task.lease?.cancelRequested === true;
     task.attempts += 1;
@@ -160,7 +163,7 @@ export class Model {
       how.nonRetryable === true ||
       (retryPolicy.maximumAttempts > 0 && task.attempts >= retryPolicy.maximumAttempts)
     ) {
-      this.#close(task, "failed");
+      this.#close(task, how.isTimeout === true ? "timed-out" : "failed");
     } else {
       const grown = retryPolicy.initialIntervalMs * retryPolicy.backoffCoefficient ** (task.attempts - 1);
       task.lease = undefined;
@@ -179,7 +182,6 @@ export class Model {
     }
     if (why === "released") task.answered = leaseNo;
     if (task.lease?.cancelRequested === true) {
-      task.answered = leaseNo;
       this.#close(task, "canceled");
       return;
     }
@@ -288,7 +290,7 @@ export function isOpen({ state }: ModelTask): boolean {
   return state === "scheduled" || state === "ready" || state === "waiting" || state === "started";
 }
 
-/** Whether it is closed as failed. */
+/** Whether it is closed, and dead. */
 export function isDeadTask({ state }: ModelTask): boolean {
-  return state === "failed" && isDead(state);
+  return (state === "failed" || state === "timed-out") && isDead(state);
 }

@@ -274,7 +274,7 @@ export class Walk {
     this.#model.begin(now);
     const over = this.#model.started.filter((task) => endsAt(task) <= now);
     over.sort((a, b) => endsAt(a) - endsAt(b) || a.seq - b.seq);
-    for (const task of over) this.#model.fail(task, { answered: undefined });
+    for (const task of over) this.#model.fail(task, { answered: undefined, isTimeout: attemptEndsAt(task) <= now });
     agree("expire", await this.#run({ verb: "expire", limit: 1_000 }), { verb: "expire", expired: over.length });
     if (this.#dice.once(2)) return;
     this.#model.begin(now);
@@ -343,8 +343,14 @@ export class Walk {
   }
 }
 
-function endsAt({ lease, spec }: ModelTask): number {
+/** When its lease or its attempt ends. */
+function endsAt(task: ModelTask): number {
+  return Math.min(task.lease?.until ?? Infinity, attemptEndsAt(task));
+}
+
+/** When its attempt has taken too long. */
+function attemptEndsAt({ lease, spec }: ModelTask): number {
   if (lease === undefined) return Infinity;
   const { startToCloseMs = Infinity } = spec.timeouts;
-  return Math.min(lease.until, Math.max(lease.graceUntil, lease.at + startToCloseMs));
+  return Math.max(lease.graceUntil, lease.at + startToCloseMs);
 }
