@@ -100,17 +100,24 @@ export class CloseWaiter {
   /** One call for `ids`; those that are still open afterwards are idle again. Never rejects. */
   async #call(ids: string[]): Promise<void> {
     const waitMs = this.#calls > maxCalls / 2 ? shortWaitMs : longWaitMs;
+    let omitted: readonly string[] = [];
     try {
       const response = await this.#options.getAnyClosed(ids, waitMs, this.#ending.signal);
       for (const task of response.tasks) {
         if (task.outcome !== undefined) this.#settle(task.id, (waiter) => waiter.resolve(task));
       }
       for (const id of response.missingIds) this.#settle(id, (waiter) => waiter.reject(missing(id)));
+      omitted = response.omittedIds;
     } catch (unknown) {
       const error = toTqError(unknown);
       for (const id of ids) this.#settle(id, (waiter) => waiter.reject(error));
     }
-    for (const id of ids) if (this.#waiters.has(id)) this.#idle.add(id);
+    const open = ids.filter((id) => this.#waiters.has(id));
+    // What did not fit into the answer is asked for first: a closed one among it would end every wait at once, unseen.
+    const first = open.filter((id) => omitted.includes(id));
+    const behind = first.length > 0 ? [...this.#idle] : [];
+    for (const id of behind) this.#idle.delete(id);
+    for (const id of [...first, ...behind, ...open]) this.#idle.add(id);
   }
 
   #settle(id: string, act: (waiter: Waiter) => void): void {

@@ -6,9 +6,6 @@ import type { QueueState } from "./queues.ts";
 import type { FullTaskRow } from "./tasks.ts";
 import type { Parts } from "./transaction.ts";
 
-/** How many rows are looked at between two looks at whether the page is full. */
-const scanChunk = 500;
-
 /** Answers questions. Between transactions only: it reads what is committed. */
 export class Reader {
   readonly #parts: Parts;
@@ -29,28 +26,27 @@ export class Reader {
   listTasks(
     namespace: string,
     filter: TaskFilter,
-    page: { readonly size: number; readonly after?: string; readonly examine: number },
+    page: { readonly size: number; readonly after?: string; readonly examine: number; readonly maxBytes: number },
   ): Page<TaskRecord> {
     const namespaceId = this.#parts.namespaces.idOf(namespace);
     if (namespaceId === undefined) return { items: [] };
     const items: TaskRecord[] = [];
     let after = page.after === undefined ? 0 : Number(page.after);
-    for (let examined = 0; examined < page.examine;) {
-      const wanted = Math.min(scanChunk, page.examine - examined);
-      const rows = this.#parts.tasks.scan(after, wanted);
-      for (const row of rows) {
-        after = row.seq;
-        // Those of other namespaces count as looked at: reading is what a list costs.
-        if (row.namespace !== namespaceId) continue;
-        const record = this.#record(row);
-        if (!matches(record, filter)) continue;
-        items.push(record);
-        if (items.length === page.size) return { items, next: String(after) };
-      }
-      examined += rows.length;
-      if (rows.length < wanted) return { items };
+    let examined = 0;
+    let bytes = 0;
+    // One row at a time: their payloads together may be large.
+    for (const row of this.#parts.tasks.scan(after, page.examine)) {
+      examined += 1;
+      after = row.seq;
+      // Those of other namespaces count as looked at: reading is what a list costs.
+      if (row.namespace !== namespaceId) continue;
+      const record = this.#record(row);
+      if (!matches(record, filter)) continue;
+      items.push(record);
+      bytes += row.input.length + (row.outcome?.length ?? 0);
+      if (items.length === page.size || bytes >= page.maxBytes) return { items, next: String(after) };
     }
-    return { items, next: String(after) };
+    return examined < page.examine ? { items } : { items, next: String(after) };
   }
 
   listTaskQueues(
@@ -58,7 +54,7 @@ export class Reader {
     filter: { readonly namePrefix: string; readonly kind?: TaskQueueKind },
     page: { readonly size: number; readonly after?: string },
   ): Page<TaskQueueRecord> {
-    const { ages, queues } = this.#parts;
+    const { queues } = this.#parts;
     const found = queues.list(namespace, filter, page.size + 1, page.after);
     const items = found.slice(0, page.size).map((state) => this.#describe(state));
     const last = items.at(-1)?.queue;
@@ -67,7 +63,7 @@ export class Reader {
   }
 
   describeTaskQueue(queue: TaskQueue): TaskQueueRecord {
-    const { ages, queues } = this.#parts;
+    const { queues } = this.#parts;
     const state = queues.find(queue);
     return state === undefined ? describeEmpty(queue) : this.#describe(state);
   }

@@ -157,8 +157,8 @@ export class TaskRows {
   }
 
   /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. */
-  scan(after: number, limit: number): FullTaskRow[] {
-    return this.#sql.scan.all(after, limit);
+  scan(after: number, limit: number): Iterable<FullTaskRow> {
+    return this.#sql.scan.iterate(after, limit);
   }
 
   /** It is placed now, and no longer scheduled. */

@@ -198,7 +198,11 @@ export class InvariantChecker {
   /** The leases in memory are those of the file. */
   async #checkStarted(store: Store, namespace: string): Promise<void> {
     const rows = this.#started.all(namespace);
-    const { items } = await store.listTasks(namespace, { states: ["started"] }, { size: 100_000, examine: 100_000 });
+    const { items } = await store.listTasks(
+      namespace,
+      { states: ["started"] },
+      { size: 100_000, examine: 100_000, maxBytes: Infinity },
+    );
     const inMemory = items.map(({ id, started }) => ({
       id,
       lease_no: started?.leaseNo,

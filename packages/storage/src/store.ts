@@ -76,11 +76,14 @@ export interface Page<Item> {
 export interface StoreReader {
   /** Tasks by id; undefined for those that are unknown. */
   getTasks(namespace: string, ids: readonly string[]): Promise<readonly (TaskRecord | undefined)[]>;
-  /** In order of adding. Looks at no more than `examine` tasks. */
+  /**
+   * In order of adding. Looks at no more than `examine` tasks, and ends the page once its tasks hold `maxBytes` of input
+   * and outcome; so no list takes much memory.
+   */
   listTasks(
     namespace: string,
     filter: TaskFilter,
-    page: { readonly size: number; readonly after?: string; readonly examine: number },
+    page: { readonly size: number; readonly after?: string; readonly examine: number; readonly maxBytes: number },
   ): Promise<Page<TaskRecord>>;
   /** Queues that have tasks or configuration, in order of name, then kind. */
   listTaskQueues(

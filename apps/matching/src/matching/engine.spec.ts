@@ -197,7 +197,7 @@ describe("the engine", () => {
     await settle();
     scripted.failing = true;
     await clock.advance(21_000);
-    expect(await Promise.race([waiting, "waits"])).toMatchObject({ kind: "answered", tasks: [] });
+    expect(await Promise.race([waiting, Promise.resolve("waits")])).toMatchObject({ kind: "answered", tasks: [] });
     // It tried about once a second, not all the time.
     expect(scripted.commits.length).toBeLessThan(40);
   });

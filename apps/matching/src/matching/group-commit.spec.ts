@@ -140,8 +140,8 @@ describe("group commit", () => {
       throw new StoreError("unavailable", "the disk is full");
     });
     const group = new GroupCommit(store, { shard: 0, epoch: 1 }, manual, new ServerTime(manual), participant());
-    await expect(group.submit(promote)).rejects.toThrow();
-    await expect(group.submit(promote)).rejects.toThrow();
+    await expect(group.submit(promote)).rejects.toThrow("the disk is full");
+    await expect(group.submit(promote)).rejects.toThrow("the disk is full");
     expect(timers).toHaveLength(1);
     group.wake();
     await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));

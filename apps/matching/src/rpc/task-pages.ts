@@ -8,6 +8,8 @@ import { estimateTaskBytes, type TaskDetail } from "../translation/task-message.
 
 /** How many tasks one page of a list looks at. */
 const examinedPerPage = 10_000;
+/** How much of their payloads it takes into memory. */
+const bytesPerPage = 32 * 1024 * 1024;
 
 /** How many of these tasks, from the first, go into a reply of so many bytes. One goes in whatever its size. */
 export function fittingTasks(tasks: readonly TaskRecord[], detail: TaskDetail, maxBytes: number): number {
@@ -33,7 +35,12 @@ export async function pageOfTasks(
 ): Promise<Page<TaskRecord>> {
   const after = query.after === undefined ? {} : { after: query.after };
   for (let size = query.size; ;) {
-    const page = await reader.listTasks(query.namespace, query.filter, { size, ...after, examine: examinedPerPage });
+    const page = await reader.listTasks(query.namespace, query.filter, {
+      size,
+      ...after,
+      examine: examinedPerPage,
+      maxBytes: bytesPerPage,
+    });
     const fitting = fittingTasks(page.items, detail, maxBytes);
     if (fitting === page.items.length) return page;
     // Only the store knows where a page ends, so it is asked again for as many as fit.

@@ -5,7 +5,7 @@ import { chapter, type Harness } from "./harness.ts";
 
 /** Everything that the contract lets one see. */
 async function snapshot(d: Driver): Promise<unknown> {
-  const { items: tasks } = await d.store.listTasks("default", {}, { size: 1_000, examine: 10_000 });
+  const { items: tasks } = await d.store.listTasks("default", {}, { size: 1_000, examine: 10_000, maxBytes: Infinity });
   const { items: queues } = await d.store.listTaskQueues("default", { namePrefix: "" }, { size: 1_000 });
   return { tasks, queues, namespaces: await d.store.listNamespaces() };
 }

@@ -4,7 +4,7 @@ import { activities, failure, start, workflows, type Driver } from "./driver.ts"
 import { chapter, type Harness } from "./harness.ts";
 
 async function list(d: Driver, filter: TaskFilter): Promise<readonly string[]> {
-  const { items } = await d.store.listTasks("default", filter, { size: 100, examine: 10_000 });
+  const { items } = await d.store.listTasks("default", filter, { size: 100, examine: 10_000, maxBytes: Infinity });
   return items.map((task) => task.id);
 }
 
@@ -20,7 +20,7 @@ export function lists(harness: Harness): void {
         const page = await d.store.listTasks(
           "default",
           {},
-          { size: 10, examine: 7, ...(after !== undefined && { after }) },
+          { size: 10, examine: 7, maxBytes: Infinity, ...(after !== undefined && { after }) },
         );
         expect(page.items.length).toBeLessThanOrEqual(7);
         seen.push(...page.items.map((task) => task.id));
@@ -31,7 +31,7 @@ export function lists(harness: Harness): void {
 
     test("a page is never larger than asked for", async (d) => {
       await d.add(...["a", "b", "c"].map((id) => ({ id })));
-      const page = await d.store.listTasks("default", {}, { size: 2, examine: 100 });
+      const page = await d.store.listTasks("default", {}, { size: 2, examine: 100, maxBytes: Infinity });
       expect(page.items.map((task) => task.id)).toEqual(["a", "b"]);
       expect(page.next).toBeDefined();
     });
@@ -48,7 +48,7 @@ export function lists(harness: Harness): void {
         const page = await d.store.listTasks(
           "default",
           {},
-          { size: 10, examine: 10, ...(after !== undefined && { after }) },
+          { size: 10, examine: 10, maxBytes: Infinity, ...(after !== undefined && { after }) },
         );
         seen.push(...page.items.map((task) => task.id));
         after = page.next;
@@ -88,7 +88,9 @@ export function lists(harness: Harness): void {
     });
 
     test("an unknown namespace has nothing", async (d) => {
-      expect(await d.store.listTasks("nowhere", {}, { size: 1, examine: 1 })).toEqual({ items: [] });
+      expect(await d.store.listTasks("nowhere", {}, { size: 1, examine: 1, maxBytes: Infinity })).toEqual({
+        items: [],
+      });
       expect(await d.store.listTaskQueues("nowhere", { namePrefix: "" }, { size: 1 })).toEqual({ items: [] });
       expect(await d.store.getTasks("nowhere", ["a", "b"])).toEqual([undefined, undefined]);
     });
