@@ -159,6 +159,8 @@ export class Walk {
         return { lease, kind: "released", reason: "", toFallback: false };
       default: {
         const commands: CommandRecord[] = [];
+        // The others are answered without.
+        if (this.#model.current(lease)?.spec.queue.kind !== "workflow") return { lease, kind: "completed", commands };
         if (dice.once(3)) commands.push({ command: "add", task: randomTask(dice, `c${this.#n++}`) });
         if (dice.once(3)) commands.push({ command: "cancel", id: this.#anyId(), reason: "" });
         return { lease, kind: "completed", commands };
