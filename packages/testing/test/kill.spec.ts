@@ -1,8 +1,8 @@
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { AnswerResult, TaskQueueKind, TaskService, TaskState, WorkerService, type DispatchedTask } from "@tq/proto";
 import { afterEach, expect, test } from "vitest";
-import { freePort, ServerProcess } from "./server-process.ts";
+import { freePort, isConnectionLost, ServerProcess } from "./server-process.ts";
 
 const kills = 20;
 const producers = 4;
@@ -21,14 +21,6 @@ function seeded(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-/** Whether the call may or may not have happened: the server went away, or was not there. */
-function isLost(error: unknown): boolean {
-  const { code } = ConnectError.from(error);
-  return [Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown, Code.Internal, Code.DeadlineExceeded].includes(
-    code,
-  );
 }
 
 test(
@@ -72,7 +64,7 @@ test(
             for (const id of ids) acknowledged.add(id);
             break;
           } catch (error) {
-            if (!isLost(error)) throw error;
+            if (!isConnectionLost(ConnectError.from(error))) throw error;
             await restarted();
           }
         }
@@ -107,7 +99,7 @@ test(
         try {
           return await call();
         } catch (error) {
-          if (!isLost(error)) throw error;
+          if (!isConnectionLost(ConnectError.from(error))) throw error;
           await restarted();
         }
       }

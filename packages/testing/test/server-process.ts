@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Code, type ConnectError } from "@connectrpc/connect";
 
 const cli = fileURLToPath(new URL("../../../apps/cli/bin/tq.js", import.meta.url));
 
@@ -89,4 +90,13 @@ export async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("no port");
   return address.port;
+}
+
+/**
+ * Whether the server was not there, was stopping, or went away during the call: then it may or may not have happened.
+ * Anything else is a defect of the server.
+ */
+export function isConnectionLost({ code, message }: ConnectError): boolean {
+  // Connect's words for a broken connection: ECONNREFUSED is unavailable, ECONNRESET aborted, and EPIPE internal.
+  return code === Code.Unavailable || code === Code.Aborted || (code === Code.Internal && message.includes("EPIPE"));
 }
