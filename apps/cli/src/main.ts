@@ -29,16 +29,24 @@ process.on("uncaughtException", (error) => {
 // Nothing is left to tell it to.
 stderr.on("error", () => {});
 
+// A reader that has had enough closes the pipe, and is no failure; a full disk is one.
+let outputFailure: Error | undefined;
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") outputFailure ??= error;
+});
+
 const code = await runTq(process.argv.slice(2), dependencies);
 // Exits, rather than waits for what an interrupted command still has open; but not before all has been written.
-stdout.write("", () => stderr.write("", () => process.exit(code)));
+stdout.write("", () => {
+  const text = outputFailure === undefined ? "" : `tq: cannot write the output: ${outputFailure.message}\n`;
+  stderr.write(text, () => process.exit(outputFailure === undefined ? code : ExitCode.failed));
+});
 
 function onInterruption(listener: (interruption: Interruption) => void): () => void {
   const onInt = () => listener("SIGINT");
   const onTerm = () => listener("SIGTERM");
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    listener("output-closed");
+    if (error.code === "EPIPE") listener("output-closed");
   };
   process.on("SIGINT", onInt).on("SIGTERM", onTerm);
   stdout.on("error", onOutputError);

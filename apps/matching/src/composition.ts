@@ -1,7 +1,7 @@
 /* The composition root: the one place that knows which parts there are. Everything else receives what it needs. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { StoreError } from "@tq/storage";
 import { SqliteStore } from "@tq/storage-sqlite";
@@ -138,9 +138,16 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeWithParents(resolve(path));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new StoreError("unusable", `the data folder ${path} cannot be made: ${why}. Name another one.`, { cause });
   }
+}
+
+/** Level by level: Node's own `recursive` never returns where a folder of the system says that a parent is missing. */
+function makeWithParents(path: string): void {
+  if (existsSync(path)) return;
+  makeWithParents(dirname(path));
+  mkdirSync(path);
 }

@@ -238,7 +238,7 @@ function closeRow(
     if (isDead(outcome.state)) parts.queues.bump(queue, row.type, row.priority, "dead", 1);
   }
   if (options.onClose !== undefined) addOnClose(tx, row, queue, options.onClose, outcome, use.attempts);
-  tx.closed.push({ namespace: queue.queue.namespace, id: row.id, run: row.run, outcome });
+  tx.closed.push({ namespace: queue.queue.namespace, id: row.id, run: row.run, attempts: use.attempts, outcome });
 }
 
 /** The task leaves the line for its serial key; if it was the first, the next one is placed. */

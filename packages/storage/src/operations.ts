@@ -236,6 +236,8 @@ export interface ClosedNotice {
   readonly namespace: string;
   readonly id: string;
   readonly run: number;
+  /** Attempts that were used. */
+  readonly attempts: number;
   readonly outcome: OutcomeRecord;
 }
 

@@ -406,7 +406,23 @@ describe("GetTasks", () => {
     const waiting = tasks.getTasks({ ids: ["a"], wait: { seconds: 30n } });
     expect(await settled(waiting)).toBe("waits");
     await complete(...(await poll()));
-    expect((await waiting).tasks[0]!.state).toBe(TaskState.COMPLETED);
+    expect((await waiting).tasks[0]).toMatchObject({ state: TaskState.COMPLETED, attempt: 1 });
+  });
+
+  test("answers tasks as they are when the time is over", async () => {
+    await add(task("a"));
+    const waiting = tasks.getTasks({ ids: ["a"], wait: { seconds: 5n } });
+    expect(await settled(waiting)).toBe("waits");
+    await poll();
+    await server.clock.advance(6_000);
+    expect((await waiting).tasks[0]).toMatchObject({ state: TaskState.STARTED, attempt: 1, workerId: "w" });
+  });
+
+  test("finds a task that was added on close by its id, however long", async () => {
+    const id = "x".repeat(300);
+    await add(task(id, { onClose: { taskQueue: flows, type: "closed" } }));
+    await complete(...(await poll()));
+    expect((await tasks.getTasks({ ids: [`${id}/closed/1`] })).tasks).toHaveLength(1);
   });
 });
 

@@ -101,17 +101,21 @@ function optionsOf(flags: TaskLsFlags): TaskLsOptions {
 async function runTaskLs({ filter, limit }: TaskLsOptions, session: Session): Promise<ExitCode> {
   const { output } = session;
   const list = output.format === "json" ? jsonList(session) : tableList(session);
-  let left = limit;
+  let shown = 0;
   let pageToken = "";
   do {
-    const page: ListTasksResponse = await listTasks(filter, { pageToken, pageSize: Math.min(left, 1_000) }, session);
+    const page: ListTasksResponse = await listTasks(
+      filter,
+      { pageToken, pageSize: Math.min(limit - shown, 1_000) },
+      session,
+    );
     list.add(page);
-    left -= page.tasks.length;
+    shown += page.tasks.length;
     pageToken = page.nextPageToken;
-  } while (pageToken !== "" && left > 0);
+  } while (pageToken !== "" && shown < limit);
   list.end(pageToken !== "");
   if (pageToken !== "") output.message(`There may be more than these ${limit}: raise --limit, or narrow the filter.`);
-  else if (left === limit && output.format === "table") output.message(emptyText(filter, session));
+  else if (shown === 0 && output.format === "table") output.message(emptyText(filter, session));
   return ExitCode.ok;
 }
 

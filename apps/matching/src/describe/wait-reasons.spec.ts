@@ -21,6 +21,13 @@ const ready = (byType: Record<string, number>, waitForSerialKey = 0) => {
 };
 
 describe("waitReasons", () => {
+  it("is first of all a store that refuses writes", () => {
+    const record = fakeQueue(queue, { counts: { scheduled: 1, ready: 2, started: 0, dead: 0 } });
+    const activity = { addsPerSecond: 0, dispatchesPerSecond: 0, workers: [], storeError: "the disk is full" };
+    expect(waitReasons(record, activity)).toMatchObject([{ reason: "store-unavailable", count: 3 }]);
+    expect(waitReasons(record, activity)[0]?.hint).toContain("the disk is full");
+  });
+
   it("gives none for a queue that is empty or moves", () => {
     expect(waitReasons(fakeQueue(queue), activity())).toEqual([]);
     expect(waitReasons(ready({ a: 1 }), activity(fakeWorker("w")))).toEqual([]);

@@ -7,7 +7,13 @@ import type { TaskQueueRecord, TaskRecord } from "@tq/storage";
 import type { QueueActivity } from "../matching/matching.ts";
 
 /** Why tasks wait, as far as this version can tell: without limits and pauses. */
-export type WaitReason = "no-workers" | "missing-type" | "no-free-slots" | "serial-key-busy" | "all-delayed";
+export type WaitReason =
+  | "store-unavailable"
+  | "no-workers"
+  | "missing-type"
+  | "no-free-slots"
+  | "serial-key-busy"
+  | "all-delayed";
 
 /** One reason, with what an operator needs to act on it. */
 export interface WaitingTasks {
@@ -26,6 +32,10 @@ const typesInHint = 3;
 /** Why the tasks of a queue wait. Empty: they move, or there are none. */
 export function waitReasons(record: TaskQueueRecord, activity: QueueActivity): WaitingTasks[] {
   const { counts, queue } = record;
+  if (activity.storeError !== undefined && counts.ready + counts.scheduled > 0) {
+    const hint = `Nothing can be written, so nothing moves: ${activity.storeError}.`;
+    return [{ reason: "store-unavailable", count: counts.ready + counts.scheduled, hint }];
+  }
   if (counts.ready === 0) return counts.scheduled === 0 ? [] : [allDelayed(counts.scheduled)];
   const reasons: WaitingTasks[] = [];
   const since = record.oldestReadyAt === undefined ? {} : { since: record.oldestReadyAt };

@@ -29,8 +29,8 @@ export async function waitForTasks(
   call.signal.addEventListener("abort", wake);
   try {
     const before = await reader.getTasks(namespace, ids);
+    if (watch.closed.size === 0 && isOver(call, before, watch)) return before;
     while (!isOver(call, before, watch) && !isTimeOver && !call.signal.aborted && !stopping()) await watch.next();
-    if (watch.outcomes.size === 0) return before;
     const after = await reader.getTasks(namespace, ids);
     return after.map((task, i) => task ?? removedAsItClosed(before[i], watch));
   } finally {
@@ -43,14 +43,15 @@ export async function waitForTasks(
 /** Whether what was waited for has come. An unknown task counts as closed. */
 function isOver(call: WaitCall, before: readonly (TaskRecord | undefined)[], watch: Watch): boolean {
   const isClosed = (id: string, i: number): boolean =>
-    watch.outcomes.has(id) || before[i] === undefined || before[i].outcome !== undefined;
+    watch.closed.has(id) || before[i] === undefined || before[i].outcome !== undefined;
   return call.waitFor === "any" ? call.ids.some(isClosed) : call.ids.every(isClosed);
 }
 
 /** A task with retention 0: what it was, with how it ended. */
 function removedAsItClosed(last: TaskRecord | undefined, watch: Watch): TaskRecord | undefined {
-  const outcome = last === undefined ? undefined : watch.outcomes.get(last.id);
-  if (last === undefined || outcome === undefined) return undefined;
+  const closed = last === undefined ? undefined : watch.closed.get(last.id);
+  if (last === undefined || closed === undefined) return undefined;
   const { started: _started, dueAt: _dueAt, ...rest } = last;
-  return { ...rest, state: outcome.state, outcome };
+  const { outcome, attempts } = closed;
+  return { ...rest, state: outcome.state, attempt: attempts, outcome };
 }

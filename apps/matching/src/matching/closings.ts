@@ -1,4 +1,4 @@
-import type { ClosedNotice, OutcomeRecord } from "@tq/storage";
+import type { ClosedNotice } from "@tq/storage";
 
 /** Who waits for which tasks to close. */
 export class Closings {
@@ -26,8 +26,8 @@ export class Closings {
   /** These have closed. */
   publish(closed: readonly ClosedNotice[]): void {
     if (this.#watchers.size === 0) return;
-    for (const { namespace, id, outcome } of closed) {
-      for (const watch of this.#watchers.get(`${namespace}\u0000${id}`) ?? []) watch.closed(id, outcome);
+    for (const notice of closed) {
+      for (const watch of this.#watchers.get(`${notice.namespace}\u0000${notice.id}`) ?? []) watch.note(notice);
     }
   }
 
@@ -39,7 +39,7 @@ export class Closings {
 
 /** What has closed since the watch began. */
 export class Watch {
-  readonly outcomes = new Map<string, OutcomeRecord>();
+  readonly closed = new Map<string, ClosedNotice>();
   readonly stop: () => void;
   #wake: (() => void) | undefined;
 
@@ -47,8 +47,8 @@ export class Watch {
     this.stop = stop;
   }
 
-  closed(id: string, outcome: OutcomeRecord): void {
-    this.outcomes.set(id, outcome);
+  note(notice: ClosedNotice): void {
+    this.closed.set(notice.id, notice);
     this.wake();
   }
 

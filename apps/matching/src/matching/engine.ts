@@ -181,7 +181,9 @@ export class Engine implements Matching {
     const workers = this.#workers
       .ofQueue(queue)
       .map((worker) => ({ ...worker, freeSlots: free.get(worker.workerId) ?? 0 }));
-    return { ...this.#rates.of(queue, this.now()), workers };
+    const group = this.#running?.group;
+    const storeError = group?.retryAt === undefined ? {} : { storeError: group.lastError };
+    return { ...this.#rates.of(queue, this.now()), workers, ...storeError };
   }
 
   polledQueues(namespace: string): readonly TaskQueue[] {

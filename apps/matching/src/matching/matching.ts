@@ -90,6 +90,8 @@ export interface WaitCall {
 
 /** What memory knows of a queue, beside what the store does. */
 export interface QueueActivity {
+  /** Why the store refuses writes just now; undefined: it takes them. */
+  readonly storeError?: string;
   readonly addsPerSecond: number;
   readonly dispatchesPerSecond: number;
   readonly workers: readonly (LiveWorker & {

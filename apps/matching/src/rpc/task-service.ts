@@ -122,7 +122,7 @@ function checkIds(ids: readonly string[], max: number, violations: Violations): 
   if (!limitItems(ids.length, max, "ids", violations)) return;
   for (let i = 0; i < ids.length; i++) {
     violations.within("ids", i);
-    requireName(ids[i] ?? "", bounds.taskIdBytes, "", violations);
+    requireName(ids[i] ?? "", bounds.lookedUpTaskIdBytes, "", violations);
   }
   violations.atTop();
 }

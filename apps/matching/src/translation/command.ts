@@ -27,7 +27,7 @@ export function readCommand({ command }: Command, index: number, reader: NewTask
     case "cancelTask": {
       violations.within(commandsPath, index, "cancel_task");
       const { id, reason } = command.value;
-      requireName(id, bounds.taskIdBytes, "id", violations);
+      requireName(id, bounds.lookedUpTaskIdBytes, "id", violations);
       allowText(reason, bounds.reasonBytes, "reason", violations);
       return { command: "cancel", id, reason };
     }

@@ -64,6 +64,7 @@ export function toQueueDescription(
 }
 
 const reasonMessage: Readonly<Record<WaitReason, WaitReasonMessage>> = {
+  "store-unavailable": WaitReasonMessage.STORE_UNAVAILABLE,
   "no-workers": WaitReasonMessage.NO_WORKERS,
   "missing-type": WaitReasonMessage.MISSING_TYPE,
   "no-free-slots": WaitReasonMessage.NO_FREE_SLOTS,

@@ -35,7 +35,7 @@ export function readTaskFilter(message: TaskFilterMessage | undefined, violation
   if (message.closedBefore !== undefined) filter.closedBefore = fromTimestamp(message.closedBefore);
   if (message.failureType !== "") filter.failureType = message.failureType;
   if (message.failureText !== "") filter.failureText = message.failureText;
-  allowName(message.idPrefix, bounds.taskIdBytes, "filter.id_prefix", violations);
+  allowName(message.idPrefix, bounds.lookedUpTaskIdBytes, "filter.id_prefix", violations);
   allowName(message.workerId, bounds.workerIdBytes, "filter.worker_id", violations);
   allowText(message.failureType, bounds.nameBytes, "filter.failure_type", violations);
   allowText(message.failureText, bounds.reasonBytes, "filter.failure_text", violations);

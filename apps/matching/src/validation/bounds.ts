@@ -1,6 +1,8 @@
 /** Bounds of the contract, as the comments of proto/tq/v1 state them. Lengths are in bytes of UTF-8. */
 export const bounds = {
   taskIdBytes: 300,
+  /** Of an id that is looked up: the server's own, of tasks added on close, are longer than those they come from. */
+  lookedUpTaskIdBytes: 400,
   nameBytes: 200,
   workerIdBytes: 200,
   requestIdBytes: 128,
