@@ -29,17 +29,14 @@ process.on("uncaughtException", (error) => {
 // Nothing is left to tell it to.
 stderr.on("error", () => {});
 
-// A reader that has had enough closes the pipe, and is no failure; a full disk is one.
-let outputFailure: Error | undefined;
-stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") outputFailure ??= error;
-});
-
 const code = await runTq(process.argv.slice(2), dependencies);
-// Exits, rather than waits for what an interrupted command still has open; but not before all has been written.
-stdout.write("", () => {
-  const text = outputFailure === undefined ? "" : `tq: cannot write the output: ${outputFailure.message}\n`;
-  stderr.write(text, () => process.exit(outputFailure === undefined ? code : ExitCode.failed));
+// Exits, rather than waits for what an interrupted command still has open; but not before all has been written. What
+// could not be written before fails this write, too.
+stdout.write("", (error: NodeJS.ErrnoException | null | undefined) => {
+  // A reader that has had enough closes the pipe, and is no failure; a full disk is one.
+  const failed = error != null && error.code !== "EPIPE";
+  const text = failed ? `tq: cannot write the output: ${error.message}\n` : "";
+  stderr.write(text, () => process.exit(failed ? ExitCode.failed : code));
 });
 
 function onInterruption(listener: (interruption: Interruption) => void): () => void {

@@ -1,7 +1,7 @@
 // The program as a process: exit codes, signals and pipes. Needs dist/, as `pnpm test` makes it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -146,4 +146,14 @@ test("is quiet when the reader of its output goes", async () => {
   help.child.stdout?.destroy();
   expect(await help.code).toBe(0);
   expect(help.output.stderr).toBe("");
+});
+
+test.skipIf(!existsSync("/dev/full"))("output that cannot be written is a failure, and says so", async () => {
+  const server = await startServer(folder());
+  const argv = [program, "--address", server.address, "server", "info"];
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number];
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^tq: cannot write the output: .*ENOSPC.*\n$/)]);
 });

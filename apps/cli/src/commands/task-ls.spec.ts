@@ -97,6 +97,12 @@ test("stops at the limit and says that there may be more", async () => {
   expect(stderr).toMatch(/^There may be more than these 2/);
 });
 
+test("without a limit, says nothing where there were some", async () => {
+  const { stdout, stderr } = await tq(["task", "ls", "--limit", "0"], pages());
+  expect(stdout).not.toBe("");
+  expect(stderr).toBe("");
+});
+
 test("says when there are none", async () => {
   const tasks: World["tasks"] = { listTasks: () => ({}) };
   expect(await tq(["task", "ls"], { tasks })).toMatchObject({
