@@ -1,4 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
+import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import { invalidField } from "./errors.ts";
@@ -70,12 +71,27 @@ export interface ClientConfig {
   readonly random: () => number;
 }
 
+const clientOptions: KnownOptions<ClientOptions> = {
+  address: true,
+  namespace: true,
+  httpVersion: true,
+  transport: true,
+  callTimeout: true,
+  retry: true,
+  coalescing: true,
+  payloadConverter: true,
+  clock: true,
+  newId: true,
+  random: true,
+};
+
 /**
  * Checks the options and fills in the defaults, once.
  *
  * @throws TqError `invalid_argument` naming the option.
  */
 export function compileClientConfig(options: ClientOptions): ClientConfig {
+  refuseUnknownOptions(options, clientOptions);
   const { retry = {}, coalescing = {}, clock = systemClock } = options;
   return Object.freeze<ClientConfig>({
     address: options.transport === undefined ? baseUrlOf(options.address ?? defaultAddress) : undefined,

@@ -66,3 +66,4 @@ export type {
   TaskHandle,
 } from "./task-handle.ts";
 export { defaultAddress, type HttpVersion } from "./transport.ts";
+export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";

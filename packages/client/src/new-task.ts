@@ -8,6 +8,7 @@ import {
   TaskQueueKind,
   type TaskTimeoutsSchema,
 } from "@tq/proto";
+import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import type { IdSource } from "./ids.ts";
 import { encodeField, encodeInput, payloadBytes, type PayloadConverter } from "./payload.ts";
@@ -112,12 +113,37 @@ export function kindNumber(kind: TaskKind): TaskQueueKind.ACTIVITY | TaskQueueKi
 
 const idPolicies = { reject: IdPolicy.REJECT, "allow-if-dead": IdPolicy.ALLOW_IF_DEAD, allow: IdPolicy.ALLOW } as const;
 
+const newTaskOptions: KnownOptions<NewTask> = {
+  id: true,
+  priority: true,
+  fairnessKey: true,
+  fairnessWeight: true,
+  serialKey: true,
+  startDelay: true,
+  scheduleToStartTimeout: true,
+  startToCloseTimeout: true,
+  scheduleToCloseTimeout: true,
+  heartbeatTimeout: true,
+  retry: true,
+  headers: true,
+  fallback: true,
+  onClose: true,
+  idPolicy: true,
+  retention: true,
+  taskQueue: true,
+  kind: true,
+  type: true,
+  args: true,
+};
+
 /**
  * The contract's message of a task to add, with an id if it has none.
  *
- * @throws TqError `invalid_argument` naming the option if a duration is malformed or an argument cannot travel.
+ * @throws TqError `invalid_argument` naming the option if there is no such, a duration is malformed or an argument cannot
+ *   travel.
  */
 export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId: IdSource): NewTaskMessage {
+  refuseUnknownOptions(task, newTaskOptions);
   const { fallback, onClose } = task;
   return create(NewTaskSchema, {
     id: task.id ?? newId(),

@@ -7,7 +7,9 @@ import {
   durationToMs,
   type IdSource,
   invalidField,
+  type KnownOptions,
   type PayloadConverter,
+  refuseUnknownOptions,
 } from "@tq/client";
 import {
   type ActivityHandler,
@@ -83,12 +85,35 @@ export interface WorkerConfig {
   readonly logger: Logger;
 }
 
+const workerOptions: KnownOptions<WorkerOptions> = {
+  taskQueue: true,
+  activities: true,
+  workflows: true,
+  maxConcurrentActivityTaskExecutions: true,
+  maxConcurrentWorkflowTaskExecutions: true,
+  client: true,
+  address: true,
+  transport: true,
+  namespace: true,
+  payloadConverter: true,
+  identity: true,
+  buildId: true,
+  lease: true,
+  shutdownGraceTime: true,
+  shutdownForceTime: true,
+  logger: true,
+  clock: true,
+  newId: true,
+  random: true,
+};
+
 /**
  * Checks the options and fills in the defaults, once.
  *
  * @throws TqError `invalid_argument` naming the option.
  */
 export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
+  refuseUnknownOptions(options, workerOptions);
   const { taskQueue, client: shared } = options;
   if (typeof taskQueue !== "string" || taskQueue === "")
     throw invalidField("taskQueue", "a worker needs the name of a queue");

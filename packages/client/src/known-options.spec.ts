@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { compileClientConfig } from "./client-config.ts";
+import { refuseUnknownOptions } from "./known-options.ts";
+
+test("an option that there is not is refused, with those that there are", () => {
+  const known = { retry: true, taskQueue: true } as const;
+  const misnamed = { taskQueue: "q", retryPolicy: {} };
+  expect(() => refuseUnknownOptions(misnamed as never, known as never)).toThrow(
+    "retryPolicy: there is no such option; there are retry, taskQueue",
+  );
+  expect(() => compileClientConfig({ adress: "x" } as never)).toThrow(/adress: there is no such option; .*address/);
+  expect(() => refuseUnknownOptions({ retry: {} }, { retry: true })).not.toThrow();
+});

@@ -1,0 +1,17 @@
+import { invalidField } from "./errors.ts";
+
+/** Every option of a type. The compiler sees to it that none is missing and none too many. */
+export type KnownOptions<Options> = Readonly<Record<keyof Options, true>>;
+
+/**
+ * Refuses options that there are not. The compiler does so for TypeScript; everybody else would have a misspelled one
+ * ignored, and its default in force, without a word.
+ *
+ * @throws TqError `invalid_argument` naming the option, and those that there are.
+ */
+export function refuseUnknownOptions<Options extends object>(options: Options, known: KnownOptions<Options>): void {
+  for (const name in options) {
+    if (Object.hasOwn(known, name)) continue;
+    throw invalidField(name, `there is no such option; there are ${Object.keys(known).sort().join(", ")}`);
+  }
+}
