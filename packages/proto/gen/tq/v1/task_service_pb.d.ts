@@ -259,7 +259,7 @@ export declare type CancelTasksRequest = Message<"tq.v1.CancelTasksRequest"> & {
   force: boolean;
 
   /**
-   * Told to the handler, and kept with the task. At most 1,000 bytes.
+   * Told to the handler of a started task. At most 1,000 bytes.
    *
    * @generated from field: string reason = 5;
    */
