@@ -29,8 +29,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * The server's time: wall time at the start plus a monotonic clock, so that it never goes back, and `behind` it by what
- * the store had already seen.
+ * The server's time: wall time at the start plus a monotonic clock, so that it never goes back, and never less than what
+ * the store has seen.
  */
 export class ServerTime {
   readonly #clock: Clock;

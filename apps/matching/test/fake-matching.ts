@@ -1,16 +1,17 @@
 import { everything, taskQueueKey, type LiveWorker, type TaskQueue } from "@tq/matching-core";
-import type {
-  AddOperation,
-  AddResult,
-  AnswerOperation,
-  AnswerOperationResult,
-  CancelOperation,
-  CancelResult,
-  DispatchedTask,
-  NamespaceRecord,
-  StoreReader,
-  TaskQueueRecord,
-  TaskRecord,
+import {
+  emptyTaskQueue,
+  type AddOperation,
+  type AddResult,
+  type AnswerOperation,
+  type AnswerOperationResult,
+  type CancelOperation,
+  type CancelResult,
+  type DispatchedTask,
+  type NamespaceRecord,
+  type StoreReader,
+  type TaskQueueRecord,
+  type TaskRecord,
 } from "@tq/storage";
 import type {
   Matching,
@@ -167,16 +168,7 @@ export function fakeActivityQueue(name: string): TaskQueue {
 
 /** A queue as the store describes it; empty unless told otherwise. */
 export function fakeQueue(queue: TaskQueue, fields: Partial<TaskQueueRecord> = {}): TaskQueueRecord {
-  return {
-    queue,
-    counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
-    byPriority: new Map(),
-    byType: new Map(),
-    waitForSerialKey: 0,
-    placedByType: new Map(),
-    startedByWorker: new Map(),
-    ...fields,
-  };
+  return { ...emptyTaskQueue(queue), ...fields };
 }
 
 /** A live worker that takes every type and has one slot free. */

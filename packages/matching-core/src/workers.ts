@@ -56,6 +56,11 @@ export interface LiveWorker {
   readonly queues: Map<string, TaskQueue>;
 }
 
+/** One string for one worker, for maps. */
+export function workerKey({ namespace, workerId }: Pick<WorkerCall, "namespace" | "workerId">): string {
+  return `${namespace}\u0000${workerId}`;
+}
+
 /** Keeps the live workers. */
 export class Workers {
   readonly #workers = new Map<string, LiveWorker>();
@@ -67,7 +72,7 @@ export class Workers {
   }
 
   get(namespace: string, workerId: string): LiveWorker | undefined {
-    return this.#workers.get(`${namespace}\u0000${workerId}`);
+    return this.#workers.get(workerKey({ namespace, workerId }));
   }
 
   all(): Iterable<LiveWorker> {
@@ -81,7 +86,7 @@ export class Workers {
 
   /** A worker called. */
   seen(call: WorkerCall, now: number): LiveWorker {
-    const key = `${call.namespace}\u0000${call.workerId}`;
+    const key = workerKey(call);
     let worker = this.#workers.get(key);
     if (worker === undefined) {
       worker = {
@@ -159,7 +164,7 @@ export class Workers {
   takeGone(now: number): LiveWorker[] {
     const gone = this.#idle.takeDue(now);
     for (const worker of gone) {
-      this.#workers.delete(`${worker.namespace}\u0000${worker.workerId}`);
+      this.#workers.delete(workerKey(worker));
       for (const key of worker.queues.keys()) {
         const ofQueue = this.#byQueue.get(key);
         ofQueue?.delete(worker);

@@ -1,5 +1,6 @@
 import type { DispatchedTask } from "@tq/storage";
-import { readClosedTask, readHistory, readOptions } from "./columns.ts";
+import { readClosedTask, readHistory } from "./columns.ts";
+import { optionsOf } from "./life.ts";
 import type { QueueState } from "./queues.ts";
 import type { Started } from "./started.ts";
 import type { FullTaskRow } from "./tasks.ts";
@@ -22,8 +23,12 @@ export function dispatchedBytes(row: FullTaskRow): number {
 }
 
 /** A delivery, as the worker gets it. */
-export function dispatched(row: FullTaskRow, queue: QueueState, lease: Started): DispatchedTask {
-  const { timeouts, retryPolicy } = readOptions(row.options, queue.queue.kind, row.start_to_close_ms);
+export function dispatched(
+  row: FullTaskRow,
+  queue: QueueState,
+  lease: Pick<Started, "leaseNo" | "startedAt" | "leaseMs">,
+): DispatchedTask {
+  const { timeouts, retryPolicy } = optionsOf(row, queue);
   const lastFailure = row.history === null ? undefined : readHistory(row.history).at(-1)?.failure;
   return {
     lease: { seq: row.seq, leaseNo: lease.leaseNo },

@@ -84,7 +84,7 @@ export type FailedBy = "worker" | "loss" | "timeout";
 /** An attempt failed, its lease expired or its time is over. */
 export function failAttempt(tx: Transaction, task: Started, failure: FailureRecord, by: FailedBy): void {
   const { parts, now } = tx;
-  const row = task.row ?? parts.tasks.row(task.seq);
+  const row = rowOf(tx, task);
   const queue = parts.queues.byId(task.queueId);
   const options = optionsOf(row, queue);
   const attempts = row.attempts + 1;
@@ -113,7 +113,7 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
 /** A delivery came back unused, by a release or because it reached nobody: it gets its old place back. */
 export function returnTask(tx: Transaction, task: Started, why: "released" | "undelivered" | "unconfirmed"): void {
   const { parts } = tx;
-  const row = task.row ?? parts.tasks.row(task.seq);
+  const row = rowOf(tx, task);
   const returns = why === "unconfirmed" ? row.returns + 1 : why === "released" ? 0 : row.returns;
   if (returns > freeReturns) {
     const message = `${freeReturns + 1} deliveries in a row were not confirmed by the workers that they went to`;
@@ -146,7 +146,7 @@ export function closeStarted(
   use: { readonly attempts: number; readonly answered: number | null; readonly history: Buffer | null },
 ): void {
   const { parts } = tx;
-  const row = task.row ?? parts.tasks.row(task.seq);
+  const row = rowOf(tx, task);
   const queue = parts.queues.byId(task.queueId);
   // How far it came says nothing about a task that completed.
   const details = state === "completed" ? undefined : (parts.started.heartbeatDetails(task) ?? row.heartbeat);
@@ -185,6 +185,11 @@ export function removeClosed(tx: Transaction, row: TaskRow): void {
   if (row.state !== null && isDead(row.state)) parts.queues.bump(queue, row.type, row.priority, "dead", -1);
   parts.queues.bumpClosed(queue, -1);
   parts.tasks.delete(row.seq);
+}
+
+/** The row of a started task: as it was dispatched, or read again after a restart. */
+export function rowOf(tx: Transaction, task: Started): TaskRow {
+  return task.row ?? tx.parts.tasks.row(task.seq);
 }
 
 /** What a task says beyond its columns. */

@@ -1,4 +1,4 @@
-import { priorities, type Priority, type TaskQueue } from "@tq/matching-core";
+import { priorities, type Priority } from "@tq/matching-core";
 import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
 import { countedStates, noCounts, type Counts, type QueueState } from "./queues.ts";
 
@@ -28,19 +28,6 @@ export function describe(
     placedByType: mapValues(byType, (ofType) => ofType.ready),
     startedByWorker: new Map(startedByWorker),
     ...(oldestReadyAt !== undefined && { oldestReadyAt }),
-  };
-}
-
-/** Describes a queue that does not exist. */
-export function describeEmpty(queue: TaskQueue): TaskQueueRecord {
-  return {
-    queue,
-    counts: published(noCounts()),
-    byPriority: new Map(),
-    byType: new Map(),
-    waitForSerialKey: 0,
-    placedByType: new Map(),
-    startedByWorker: new Map(),
   };
 }
 

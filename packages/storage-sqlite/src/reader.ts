@@ -1,7 +1,7 @@
 import type { TaskQueue, TaskQueueKind, TaskState } from "@tq/matching-core";
-import type { Page, TaskFilter, TaskQueueRecord, TaskRecord } from "@tq/storage";
+import { emptyTaskQueue, type Page, type TaskFilter, type TaskQueueRecord, type TaskRecord } from "@tq/storage";
 import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns.ts";
-import { describe, describeEmpty } from "./queue-record.ts";
+import { describe } from "./queue-record.ts";
 import type { QueueState } from "./queues.ts";
 import type { FullTaskRow } from "./tasks.ts";
 import type { Parts } from "./transaction.ts";
@@ -63,9 +63,8 @@ export class Reader {
   }
 
   describeTaskQueue(queue: TaskQueue): TaskQueueRecord {
-    const { queues } = this.#parts;
-    const state = queues.find(queue);
-    return state === undefined ? describeEmpty(queue) : this.#describe(state);
+    const state = this.#parts.queues.find(queue);
+    return state === undefined ? emptyTaskQueue(queue) : this.#describe(state);
   }
 
   countLeased(namespace: string, workerId: string, pollId: string): number {
@@ -82,7 +81,6 @@ export class Reader {
     const { queues, started } = this.#parts;
     const { queue } = queues.byId(row.queue);
     const lease = started.get(row.seq);
-    const open = row.state === null;
     const state: TaskState = row.state ?? (lease ? "started" : row.due_at === null ? "ready" : "scheduled");
     return {
       seq: row.seq,
@@ -108,7 +106,7 @@ export class Reader {
           cancelRequested: lease.cancel !== undefined,
         },
       }),
-      ...(!open && row.state !== null && { outcome: readOutcome(row.outcome, row.state, row.closed_at ?? 0) }),
+      ...(row.state !== null && { outcome: readOutcome(row.outcome, row.state, row.closed_at ?? 0) }),
       ...(row.kept_until !== null && { keptUntil: row.kept_until }),
       input: row.input,
       ...(row.headers !== null && { headers: JSON.parse(row.headers) as Record<string, string> }),

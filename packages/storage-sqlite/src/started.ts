@@ -139,7 +139,7 @@ export class StartedTasks {
 
   /** Everything leased to this worker by this poll. */
   ofPoll(namespaceId: number, workerId: string, pollId: string): readonly Started[] {
-    return [...(this.#byPoll.get(`${namespaceId}\u0000${workerId}\u0000${pollId}`) ?? [])];
+    return [...(this.#byPoll.get(pollKey({ namespaceId, workerId, pollId })) ?? [])];
   }
 
   add(task: Started): void {
@@ -227,8 +227,8 @@ interface StartedRow extends Omit<
   readonly options: Buffer | null;
 }
 
-function pollKey(task: Started): string {
-  return `${task.namespaceId}\u0000${task.workerId}\u0000${task.pollId}`;
+function pollKey({ namespaceId, workerId, pollId }: Pick<Started, "namespaceId" | "workerId" | "pollId">): string {
+  return `${namespaceId}\u0000${workerId}\u0000${pollId}`;
 }
 
 function keep(index: Map<string, Set<Started>>, key: string, task: Started): void {

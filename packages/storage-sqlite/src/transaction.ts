@@ -1,4 +1,4 @@
-import type { TaskQueue } from "@tq/matching-core";
+import { workerKey, type TaskQueue } from "@tq/matching-core";
 import type { ClosedNotice, WorkerNotice } from "@tq/storage";
 import type { Ages } from "./ages.ts";
 import type { KeyPasses } from "./key-passes.ts";
@@ -49,7 +49,7 @@ export class Transaction {
   }
 
   notify(namespace: string, workerId: string): void {
-    this.notices.set(`${namespace}\u0000${workerId}`, { namespace, workerId });
+    this.notices.set(workerKey({ namespace, workerId }), { namespace, workerId });
   }
 
   countAdded(queue: QueueState): void {

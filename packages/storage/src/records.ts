@@ -188,6 +188,19 @@ export interface TaskQueueRecord {
   readonly oldestReadyAt?: number;
 }
 
+/** Describes a queue that does not exist, or that only its workers know of. */
+export function emptyTaskQueue(queue: TaskQueue): TaskQueueRecord {
+  return {
+    queue,
+    counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
+    byPriority: new Map(),
+    byType: new Map(),
+    waitForSerialKey: 0,
+    placedByType: new Map(),
+    startedByWorker: new Map(),
+  };
+}
+
 /** A space of names for tasks and queues. */
 export interface NamespaceRecord {
   readonly name: string;

@@ -16,11 +16,10 @@ export class Alarm {
   /** Rings at the earliest of these; undefined ones do not count. One that is set earlier already stays. */
   setToEarliest(moments: readonly (number | undefined)[]): void {
     const at = Math.min(...moments.filter((moment) => moment !== undefined));
-    const now = this.#time.now();
-    if (this.#set !== undefined && this.#set.at <= at && this.#set.at > now) return;
+    if (this.#set !== undefined && this.#set.at <= at) return;
     this.clear();
     if (at === Infinity) return;
-    const cancel = this.#clock.after(Math.max(at - now, 1), () => {
+    const cancel = this.#clock.after(Math.max(at - this.#time.now(), 1), () => {
       this.#set = undefined;
       this.#ring();
     });

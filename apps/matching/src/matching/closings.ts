@@ -8,14 +8,14 @@ export class Closings {
   watch(namespace: string, ids: readonly string[]): Watch {
     const watch = new Watch(() => {
       for (const id of ids) {
-        const key = `${namespace}\u0000${id}`;
+        const key = taskKey(namespace, id);
         const watchers = this.#watchers.get(key);
         watchers?.delete(watch);
         if (watchers?.size === 0) this.#watchers.delete(key);
       }
     });
     for (const id of ids) {
-      const key = `${namespace}\u0000${id}`;
+      const key = taskKey(namespace, id);
       const watchers = this.#watchers.get(key);
       if (watchers === undefined) this.#watchers.set(key, new Set([watch]));
       else watchers.add(watch);
@@ -27,7 +27,7 @@ export class Closings {
   publish(closed: readonly ClosedNotice[]): void {
     if (this.#watchers.size === 0) return;
     for (const notice of closed) {
-      for (const watch of this.#watchers.get(`${notice.namespace}\u0000${notice.id}`) ?? []) watch.note(notice);
+      for (const watch of this.#watchers.get(taskKey(notice.namespace, notice.id)) ?? []) watch.note(notice);
     }
   }
 
@@ -63,4 +63,8 @@ export class Watch {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+function taskKey(namespace: string, id: string): string {
+  return `${namespace}\u0000${id}`;
 }

@@ -2,7 +2,7 @@
  * The matching service: it takes calls, puts what they ask into commits, and wakes itself when the core or the store says
  * so. All decisions are the core's or the store's; who waits for what is in the files beside this one.
  */
-import { Workers, type LeaseRef, type TaskQueue } from "@tq/matching-core";
+import { workerKey, Workers, type LeaseRef, type TaskQueue } from "@tq/matching-core";
 import type { Committed, DispatchedTask, NextDue, Operation, OperationResult, ResultOf, Store } from "@tq/storage";
 import { ServerTime, type Clock } from "../clock.ts";
 import { Alarm } from "./alarm.ts";
@@ -146,7 +146,7 @@ export class Engine implements Matching {
     try {
       const renewed = await renewAndHold(
         call,
-        workerKey(namespace, workerId),
+        workerKey({ namespace, workerId }),
         this.#news,
         clock,
         this.#time,
@@ -268,9 +268,9 @@ export class Engine implements Matching {
     this.#polls.committed(committed);
     for (const [key, tasks] of committed.added) this.#rates.added(key, tasks, now);
     this.#closings.publish(committed.closed);
-    for (const { namespace, workerId } of committed.notices) {
+    for (const notice of committed.notices) {
       // One that is gone reads what there is when it comes back.
-      if (this.#workers.get(namespace, workerId) !== undefined) this.#news.publish(workerKey(namespace, workerId));
+      if (this.#workers.get(notice.namespace, notice.workerId) !== undefined) this.#news.publish(workerKey(notice));
     }
     this.#nextDue = committed.nextDue;
     const swept = timed.find((result) => result.verb === "sweep");
@@ -282,7 +282,7 @@ export class Engine implements Matching {
   #endOverdue(): void {
     const now = this.now();
     this.#polls.endOverdue(now);
-    for (const worker of this.#workers.takeGone(now)) this.#news.forget(workerKey(worker.namespace, worker.workerId));
+    for (const worker of this.#workers.takeGone(now)) this.#news.forget(workerKey(worker));
     this.#setAlarm();
   }
 
@@ -314,8 +314,4 @@ export class Engine implements Matching {
     if (this.#draining || this.#running === undefined) throw new ShuttingDown();
     return this.#running.group;
   }
-}
-
-function workerKey(namespace: string, workerId: string): string {
-  return `${namespace}\u0000${workerId}`;
 }

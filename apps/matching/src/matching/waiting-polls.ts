@@ -6,6 +6,7 @@ import {
   Deadlines,
   Matcher,
   taskQueueKey,
+  workerKey,
   type ClaimPlan,
   type LiveWorker,
   type TaskQueue,
@@ -253,5 +254,5 @@ export class WaitingPolls {
 
 /** Names a poll of a worker. */
 export function pollKey(namespace: string, workerId: string, pollId: string): string {
-  return `${namespace}\u0000${workerId}\u0000${pollId}`;
+  return `${workerKey({ namespace, workerId })}\u0000${pollId}`;
 }

@@ -3,8 +3,8 @@
  * neither tasks nor configuration. Both are in order of name and kind. A page covers a range of that order: what the
  * store gave, and the polled ones in between; so a page token has the store's cursor and the last queue that was shown.
  */
-import { taskQueueKey, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
-import type { TaskQueueRecord } from "@tq/storage";
+import { taskQueueKey, type TaskQueueKind } from "@tq/matching-core";
+import { emptyTaskQueue, type TaskQueueRecord } from "@tq/storage";
 import type { Matching } from "../matching/matching.ts";
 import { decodePageToken, encodePageToken } from "../translation/page-token.ts";
 
@@ -58,7 +58,9 @@ export async function pageOfTaskQueues(
         (shown === undefined || inOrder(shown, queue) < 0) &&
         (storeLast === undefined || inOrder(queue, storeLast) < 0),
     );
-  const merged = [...stored.items, ...polledOnly.map(emptyRecord)].sort((a, b) => inOrder(a.queue, b.queue));
+  const merged = [...stored.items, ...polledOnly.map((queue) => emptyTaskQueue(queue))].sort((a, b) =>
+    inOrder(a.queue, b.queue),
+  );
   const items = merged.slice(0, size);
   const last = items.at(-1)?.queue;
   if (last === undefined) return { items, nextToken: "" };
@@ -80,16 +82,4 @@ function inOrder(
 ): number {
   if (a.name !== b.name) return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
   return a.kind < b.kind ? -1 : Number(a.kind > b.kind);
-}
-
-function emptyRecord(queue: TaskQueue): TaskQueueRecord {
-  return {
-    queue,
-    counts: { scheduled: 0, ready: 0, started: 0, dead: 0 },
-    byPriority: new Map(),
-    byType: new Map(),
-    waitForSerialKey: 0,
-    placedByType: new Map(),
-    startedByWorker: new Map(),
-  };
 }

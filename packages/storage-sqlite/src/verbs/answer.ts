@@ -1,5 +1,5 @@
 import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord } from "@tq/storage";
-import { closeStarted, failAttempt, returnTask } from "../life.ts";
+import { closeStarted, failAttempt, returnTask, rowOf } from "../life.ts";
 import type { Started } from "../started.ts";
 import type { Transaction } from "../transaction.ts";
 import { checkCommands, runCommands } from "./commands.ts";
@@ -46,7 +46,7 @@ function cancelAttempt(tx: Transaction, task: Started, failure: Parameters<typeo
     failAttempt(tx, task, failure, "worker");
     return;
   }
-  const row = task.row ?? tx.parts.tasks.row(task.seq);
+  const row = rowOf(tx, task);
   closeStarted(
     tx,
     task,
@@ -64,7 +64,7 @@ function complete(
   result: Uint8Array | undefined,
   commands: readonly CommandRecord[],
 ): AnswerStatus {
-  const row = task.row ?? tx.parts.tasks.row(task.seq);
+  const row = rowOf(tx, task);
   if (commands.length > 0 && tx.parts.queues.byId(task.queueId).queue.kind !== "workflow") {
     return {
       status: "refused",

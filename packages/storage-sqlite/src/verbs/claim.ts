@@ -1,6 +1,5 @@
 import { Dealer, type ClaimOutcome } from "@tq/matching-core";
 import type { ClaimOrder, DispatchedTask } from "@tq/storage";
-import { readOptions } from "../columns.ts";
 import { dispatched, dispatchedBytes } from "../dispatch.ts";
 import { claim, type Candidate } from "../order/claim.ts";
 import type { QueueState } from "../queues.ts";
@@ -25,11 +24,11 @@ export function claimAll(
       const offer = dealer.deal(offers, dispatchedBytes(row));
       const to = offer === undefined ? undefined : order.offers[offer];
       if (offer === undefined || to === undefined) return false;
+      const granting = { leaseNo: parts.numbers.next(), leaseMs: to.leaseMs, startedAt: tx.now };
+      const delivery = dispatched(row, queue, granting);
       const lease: Started = {
+        ...granting,
         seq: task.seq,
-        leaseNo: parts.numbers.next(),
-        leaseMs: to.leaseMs,
-        startedAt: tx.now,
         workerId: to.workerId,
         pollId: to.pollId,
         pass: task.pass,
@@ -42,8 +41,7 @@ export function claimAll(
         key: task.key,
         weight: task.weight,
         startToCloseMs: row.start_to_close_ms,
-        heartbeatMs:
-          row.options === null ? undefined : readOptions(row.options, queue.queue.kind, null).timeouts.heartbeatMs,
+        heartbeatMs: delivery.timeouts.heartbeatMs,
         cancel: undefined,
         heartbeatAt: tx.now,
         hasDetails: false,
@@ -51,7 +49,7 @@ export function claimAll(
         leaseUntil: tx.now + to.leaseMs,
         row,
       };
-      granted[offer]?.push(dispatched(row, queue, lease));
+      granted[offer]?.push(delivery);
       row.input = noInput;
       start(tx, queue, lease);
       return true;
