@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { StoreError } from "@tq/storage";
+import { StoreError, type Store } from "@tq/storage";
 import { SqliteStore } from "@tq/storage-sqlite";
 import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly random: () => number;
   /** Names this run of the server. Default: a UUID. */
   readonly instanceId: string;
+  /** For tests: puts a store of theirs around the real one, to look on or to inject faults. Default: the store as it is. */
+  readonly decorateStore: (store: Store) => Store;
 }
 
 /** A server: make it, `start` it, and `stop` it. */
@@ -68,6 +70,7 @@ function withDefaults(options: Partial<ServerOptions>): ServerOptions {
     clock: systemClock,
     random: Math.random,
     instanceId: randomUUID(),
+    decorateStore: (store: Store) => store,
     ...options,
   });
 }
@@ -84,7 +87,7 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
   let stopping: Promise<void> | undefined;
 
   const engine = new Engine({
-    store: new SqliteStore({ path: dataFile, random: config.random }),
+    store: config.decorateStore(new SqliteStore({ path: dataFile, random: config.random })),
     clock: config.clock,
     instanceId: config.instanceId,
     maxReplyBytes: config.maxReplyBytes,

@@ -6,15 +6,26 @@ import {
   type AnswerOperation,
   type AnswerOperationResult,
   type CancelOperation,
+  type BackupProgress,
   type CancelResult,
   type DispatchedTask,
+  type DrainWorkerOperation,
+  type DrainWorkerResult,
+  type EventRecord,
+  type HeldTaskRecord,
+  type NamespaceDescription,
   type NamespaceRecord,
+  type OperationResult,
+  type Page,
+  type ResultOf,
   type StoreReader,
+  type TaskFilter,
   type TaskQueueRecord,
   type TaskRecord,
 } from "@tq/storage";
 import type {
   Matching,
+  OperatorOperation,
   PollCall,
   PollReply,
   QueueActivity,
@@ -45,10 +56,20 @@ export class FakeMatching implements Matching {
   readonly renewals: RenewCall[] = [];
   readonly waits: WaitCall[] = [];
   readonly shutdowns: string[] = [];
+  readonly operations: OperatorOperation[] = [];
+  readonly drainedWorkers: DrainWorkerOperation[] = [];
   readonly namespaces: NamespaceRecord[] = [{ name: "default", description: "", createdAt: fakeNow }];
   readonly tasks = new Map<string, TaskRecord>();
+  readonly filters: TaskFilter[] = [];
   readonly queues: TaskQueueRecord[] = [];
   readonly activities = new Map<string, QueueActivity>();
+  /** Live workers of all namespaces. */
+  readonly workers: LiveWorker[] = [];
+  readonly startedByWorker = new Map<string, number>();
+  readonly held = new Map<string, HeldTaskRecord[]>();
+  readonly events: EventRecord[] = [];
+  readonly eventFilters: object[] = [];
+  readonly described = new Map<string, NamespaceDescription>();
   polled: TaskQueue[] = [];
   namespaceLookups = 0;
   waitingPolls = 0;
@@ -67,6 +88,9 @@ export class FakeMatching implements Matching {
     verb: "cancel",
     statuses: operation.ids.map(() => "canceled" as const),
   });
+  onOperate: (operation: OperatorOperation) => OperationResult = (operation) => this.#operated(operation);
+  onBackup: (path: string, onProgress: (progress: BackupProgress) => void) => Promise<{ readonly bytes: number }> =
+    async () => Promise.resolve({ bytes: 0 });
   onPoll: (call: PollCall) => Promise<PollReply> = () => Promise.resolve(emptyPoll);
   onRenew: (call: RenewCall) => Promise<RenewReply> = () =>
     Promise.resolve({ lost: [], cancels: [], drainRequested: false, registrationsWanted: false, noticesSeen: "1" });
@@ -94,11 +118,19 @@ export class FakeMatching implements Matching {
     return Promise.resolve(this.onCancel(operation));
   }
 
-  async createNamespace({ name, description }: { name: string; description: string }) {
-    const found = this.namespaces.find((namespace) => namespace.name === name);
-    const namespace = found ?? { name, description, createdAt: fakeNow };
-    if (found === undefined) this.namespaces.push(namespace);
-    return Promise.resolve({ verb: "create-namespace" as const, existed: found !== undefined, namespace });
+  async operate<O extends OperatorOperation>(operation: O): Promise<ResultOf<O>> {
+    this.operations.push(operation);
+    // Each operation is answered with the result of its verb, or a spec is wrong.
+    return Promise.resolve(this.onOperate(operation) as ResultOf<O>);
+  }
+
+  async drainWorker(operation: DrainWorkerOperation): Promise<DrainWorkerResult> {
+    this.drainedWorkers.push(operation);
+    return Promise.resolve({ verb: "drain-worker" });
+  }
+
+  async backup(path: string, onProgress: (progress: BackupProgress) => void): Promise<{ readonly bytes: number }> {
+    return this.onBackup(path, onProgress);
   }
 
   poll(call: PollCall): Promise<PollReply> {
@@ -122,25 +154,29 @@ export class FakeMatching implements Matching {
 
   readonly reader: StoreReader = {
     getTasks: (_namespace, ids) => Promise.resolve(ids.map((id) => this.tasks.get(id))),
-    listTasks: (_namespace, _filter, { size, after }) => {
+    listTasks: (_namespace, filter, { size, after }) => {
+      this.filters.push(filter);
       const all = [...this.tasks.values()];
-      const start = after === undefined ? 0 : Number(after);
-      const items = all.slice(start, start + size);
-      return Promise.resolve(start + size < all.length ? { items, next: String(start + size) } : { items });
+      return Promise.resolve(pageOf(all, size, after));
     },
     listTaskQueues: (_namespace, { namePrefix, kind }, { size, after }) => {
       const all = this.queues.filter(
         ({ queue }) => queue.name.startsWith(namePrefix) && (kind === undefined || queue.kind === kind),
       );
-      const start = after === undefined ? 0 : Number(after);
-      const items = all.slice(start, start + size);
-      return Promise.resolve(start + size < all.length ? { items, next: String(start + size) } : { items });
+      return Promise.resolve(pageOf(all, size, after));
     },
     describeTaskQueue: (queue) =>
       Promise.resolve(
         this.queues.find((record) => taskQueueKey(record.queue) === taskQueueKey(queue)) ?? fakeQueue(queue),
       ),
     countLeased: () => Promise.resolve(0),
+    startedByWorker: () => Promise.resolve(this.startedByWorker),
+    heldBy: (_namespace, workerId, limit) => Promise.resolve((this.held.get(workerId) ?? []).slice(0, limit)),
+    listEvents: (_namespace, filter, { size, after }) => {
+      this.eventFilters.push(filter);
+      return Promise.resolve(pageOf(this.events, size, after));
+    },
+    describeNamespace: (name) => Promise.resolve(this.described.get(name)),
     listNamespaces: () => Promise.resolve(this.namespaces),
     hasNamespace: (name) => {
       this.namespaceLookups += 1;
@@ -156,9 +192,60 @@ export class FakeMatching implements Matching {
     return this.polled;
   }
 
+  workersOf(namespace: string, queue?: TaskQueue): readonly LiveWorker[] {
+    if (queue !== undefined) return this.activityOf(queue).workers;
+    return this.workers.filter((worker) => worker.namespace === namespace);
+  }
+
+  workerOf(namespace: string, workerId: string): LiveWorker | undefined {
+    return this.workersOf(namespace).find((worker) => worker.workerId === workerId);
+  }
+
+  isDrained(_namespace: string, workerId: string): boolean {
+    return this.drainedWorkers.some((operation) => operation.workerId === workerId);
+  }
+
+  /** What the store would answer, were everything as it should be. */
+  #operated(operation: OperatorOperation): OperationResult {
+    switch (operation.verb) {
+      case "configure":
+        return { verb: "configure", config: { ...operation.to, revision: operation.expectedRevision + 1 } };
+      case "pause":
+        return {
+          verb: "pause",
+          pause: {
+            ...operation.action,
+            since: fakeNow,
+            ...(operation.until !== undefined && { until: operation.until }),
+          },
+        };
+      case "resume":
+        return { verb: "resume", wasPaused: operation.queue.kind === "workflow", wasDraining: false };
+      case "drain":
+        return { verb: "drain", drain: { ...operation.action, since: fakeNow } };
+      case "delete-queue":
+        return { verb: "delete-queue", existed: true, more: false };
+      case "change-tasks":
+        return { verb: "change-tasks", progress: { examined: 1, changed: 1, skipped: 0 } };
+      case "create-namespace": {
+        const { name, description } = operation;
+        const found = this.namespaces.find((namespace) => namespace.name === name);
+        const namespace = found ?? { name, description, createdAt: fakeNow };
+        if (found === undefined) this.namespaces.push(namespace);
+        return { verb: "create-namespace", existed: found !== undefined, namespace };
+      }
+    }
+  }
+
   services() {
     return [{ name: "committer", running: true, lastProgressAt: fakeNow, lastError: "" }];
   }
+}
+
+function pageOf<Item>(all: readonly Item[], size: number, after: string | undefined): Page<Item> {
+  const start = after === undefined ? 0 : Number(after);
+  const items = all.slice(start, start + size);
+  return start + size < all.length ? { items, next: String(start + size) } : { items };
 }
 
 /** An activity queue of the default namespace. */
@@ -188,6 +275,7 @@ export function fakeWorker(
     status: undefined,
     openCalls: 1,
     shuttingDown: false,
+    draining: false,
     queues: new Map(),
     freeSlots: 1,
     ...fields,

@@ -11,10 +11,12 @@ export interface TaskFilter {
   readonly kind?: TaskKind;
   readonly states?: readonly TaskStateName[];
   readonly types?: readonly string[];
+  /** These tasks; at most 1,000. Found by their ids, however many others there are. */
+  readonly ids?: readonly string[];
   readonly idPrefix?: string;
   /** The worker that holds it. */
   readonly workerId?: string;
-  /** Build id of the worker that holds it. */
+  /** Build id of the live worker that holds it. */
   readonly buildId?: string;
   readonly priorities?: readonly number[];
   readonly fairnessKeys?: readonly string[];
@@ -38,6 +40,7 @@ export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof Ta
     }),
     states: (states ?? []).map((state) => TaskState[state]),
     types: [...(filter.types ?? [])],
+    ids: [...(filter.ids ?? [])],
     idPrefix: filter.idPrefix ?? "",
     workerId: filter.workerId ?? "",
     buildId: filter.buildId ?? "",

@@ -43,6 +43,17 @@ describe("deadlines", () => {
     expect(deadlines.takeDue(1_100)).toHaveLength(2);
   });
 
+  it("with buckets of 1 ms, wants to be looked at on the very ms", () => {
+    const deadlines = new Deadlines<string>(1);
+    deadlines.set("a", 1_001);
+    deadlines.set("b", 1_003);
+    expect(deadlines.next()).toBe(1_001);
+    expect(deadlines.takeDue(1_000)).toEqual([]);
+    expect(deadlines.takeDue(1_001)).toEqual(["a"]);
+    expect(deadlines.next()).toBe(1_003);
+    expect([deadlines.has("a"), deadlines.has("b")]).toEqual([false, true]);
+  });
+
   it("keeps its order while others come and go behind one that stays", () => {
     // Enough of them that it lists its buckets anew: their numbers must not pile up.
     const deadlines = new Deadlines<string>();

@@ -1,16 +1,22 @@
-/** Width of a bucket. What is due is noticed at most this late. */
+/** Width of a bucket, where nothing else is said. What is due is noticed at most this late. */
 export const deadlineBucketMs = 100;
 
 /**
- * Items with a deadline, in buckets of 100 ms: adding, moving and removing cost the same however many there are, and
+ * Items with a deadline, in buckets of so many ms: adding, moving and removing cost the same however many there are, and
  * nothing stale stays behind. (A heap would need either a search or tombstones; leases and polls nearly always end
  * before their deadline, so the tombstones would be most of it.)
  */
 export class Deadlines<Item> {
+  readonly #bucketMs: number;
   readonly #buckets = new Map<number, Map<Item, number>>();
   readonly #bucketOf = new Map<Item, number>();
   /** Bucket numbers, lowest first; may name buckets that are gone. */
   #order: number[] = [];
+
+  /** @param bucketMs 1: deadlines, which are whole ms then, are noticed at the very moment. Wider ones wake less often */
+  constructor(bucketMs = deadlineBucketMs) {
+    this.#bucketMs = bucketMs;
+  }
 
   get size(): number {
     return this.#bucketOf.size;
@@ -18,7 +24,7 @@ export class Deadlines<Item> {
 
   /** Sets the item's deadline, in place of an earlier one. */
   set(item: Item, at: number): void {
-    const number = Math.floor(at / deadlineBucketMs);
+    const number = Math.floor(at / this.#bucketMs);
     const present = this.#bucketOf.get(item);
     if (present !== undefined && present !== number) this.delete(item);
     let bucket = this.#buckets.get(number);
@@ -29,6 +35,10 @@ export class Deadlines<Item> {
     }
     bucket.set(item, at);
     this.#bucketOf.set(item, number);
+  }
+
+  has(item: Item): boolean {
+    return this.#bucketOf.has(item);
   }
 
   delete(item: Item): void {
@@ -43,7 +53,7 @@ export class Deadlines<Item> {
   /** Takes out up to `limit` items whose deadline has come, about in order. */
   takeDue(now: number, limit = Infinity): Item[] {
     const due: Item[] = [];
-    const current = Math.floor(now / deadlineBucketMs);
+    const current = Math.floor(now / this.#bucketMs);
     for (let number = this.#first(); number !== undefined && number <= current; number = this.#first()) {
       for (const [item, at] of this.#buckets.get(number) ?? []) {
         if (due.length >= limit) return due;
@@ -56,10 +66,12 @@ export class Deadlines<Item> {
     return due;
   }
 
-  /** When to look again: not before the earliest deadline, and at most one bucket after it. Undefined: nothing to wait for. */
+  /** When to look again: not before the earliest deadline, and at most one bucket after it; buckets of 1 ms: at it. Undefined: nothing to wait for. */
   next(): number | undefined {
     const number = this.#first();
-    return number === undefined ? undefined : (number + 1) * deadlineBucketMs;
+    if (number === undefined) return undefined;
+    // A bucket of 1 ms is due as it begins.
+    return this.#bucketMs === 1 ? number : (number + 1) * this.#bucketMs;
   }
 
   /** Lists a new bucket. Numbers of buckets that came and went behind an early one would pile up: then it lists anew. */

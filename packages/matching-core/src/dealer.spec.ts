@@ -6,6 +6,90 @@ function offer(slots: number, maxBytes = 1_000): Offer {
   return { workerId: "w", pollId: "", leaseMs: 1_000, slots, maxBytes };
 }
 
+describe("who gets a task", () => {
+  // [slots and bytes of the offers], [offers that take it, its bytes] … → the offer that gets it …
+  it.each<[string, [number, number][], [number[], number][], (number | undefined)[]]>([
+    ["nobody where nobody waits", [], [[[], 1]], [undefined]],
+    ["nobody with no slot", [[0, 100]], [[[0], 1]], [undefined]],
+    [
+      "each in turn",
+      [
+        [9, 100],
+        [9, 100],
+      ],
+      [
+        [[0, 1], 1],
+        [[0, 1], 1],
+        [[0, 1], 1],
+      ],
+      [0, 1, 0],
+    ],
+    [
+      "the other where one is full",
+      [
+        [1, 100],
+        [2, 100],
+      ],
+      [
+        [[0, 1], 1],
+        [[0, 1], 1],
+        [[0, 1], 1],
+        [[0, 1], 1],
+      ],
+      [0, 1, 1, undefined],
+    ],
+    [
+      "only who takes it",
+      [
+        [9, 100],
+        [9, 100],
+        [9, 100],
+      ],
+      [
+        [[1], 1],
+        [[0, 2], 1],
+        [[1], 1],
+      ],
+      [1, 2, 1],
+    ],
+    [
+      "slots that two queues share are used up once",
+      [[2, 100]],
+      [
+        [[0], 1],
+        [[0], 1],
+        [[0], 1],
+      ],
+      [0, 0, undefined],
+    ],
+    [
+      "a first task however large",
+      [[9, 100]],
+      [
+        [[0], 5_000],
+        [[0], 1],
+      ],
+      [0, undefined],
+    ],
+    [
+      "a large one goes to who has room",
+      [
+        [9, 10],
+        [9, 100],
+      ],
+      [
+        [[0, 1], 9],
+        [[0, 1], 9],
+        [[0, 1], 9],
+      ],
+      [0, 1, 1],
+    ],
+  ])("%s", (_name, offers, tasks, got) => {
+    const dealer = new Dealer(offers.map(([slots, maxBytes]) => offer(slots, maxBytes)));
+    expect(tasks.map(([among, bytes]) => dealer.deal(among, bytes))).toEqual(got);
+  });
+});
+
 describe("dealer", () => {
   it("deals in turn, and passes over those that are full", () => {
     const dealer = new Dealer([offer(1), offer(3), offer(2)]);
@@ -28,21 +112,6 @@ describe("dealer", () => {
     expect(dealer.capacity([0])).toBe(1);
     expect(dealer.deal([0, 1], 1)).toBe(1);
     expect(dealer.capacity([0, 1])).toBe(1);
-  });
-
-  it("an empty offer takes one task however large, and no other", () => {
-    const dealer = new Dealer([offer(5, 100)]);
-    expect(dealer.deal([0], 5_000)).toBe(0);
-    expect(dealer.deal([0], 1)).toBeUndefined();
-  });
-
-  it("a task that is too large for one goes to another", () => {
-    const dealer = new Dealer([offer(5, 100), offer(5, 1_000)]);
-    expect([dealer.deal([0, 1], 90), dealer.deal([0, 1], 90), dealer.deal([0, 1], 90)]).toEqual([0, 1, 1]);
-  });
-
-  it("has nobody to deal to without offers", () => {
-    expect(new Dealer([]).deal([], 1)).toBeUndefined();
   });
 
   it("never goes over slots or bytes, and leaves nobody idle while another is full", () => {

@@ -34,6 +34,150 @@ function allDry(matcher: Matcher<WaitingPoll>, plan: ClaimPlan, until?: number):
 
 const claimed = (plan: ClaimPlan) => plan.claims.map((claim) => [claim.queue.name, claim.offers]);
 
+type Happens =
+  | { readonly poll: string; readonly of: readonly TaskQueue[]; readonly types?: TypeSet }
+  | { readonly leaves: string }
+  | { readonly touched: TaskQueue }
+  /** What is planned at that time is claimed: everything there was, or not all of it. */
+  | { readonly claimedAt: number; readonly dry: boolean; readonly until?: number };
+
+const keyed = ({ queue, types }: ClaimPlan["claims"][number]): string => `${queue.name} ${types?.join(" ") ?? ""}`;
+
+/** Lets the events happen, and answers what is claimed at last: queue, types, and the polls that it is for. */
+function claimsAfter(events: readonly Happens[], now: number): unknown {
+  const matcher = new Matcher<WaitingPoll>();
+  const polls = new Map<string, WaitingPoll>();
+  for (const event of events) {
+    if ("poll" in event) {
+      const { poll: name, of, types = null } = event;
+      const waiting = poll(of, { types });
+      polls.set(name, waiting);
+      matcher.add(waiting);
+    } else if ("leaves" in event) {
+      const leaving = polls.get(event.leaves);
+      if (leaving !== undefined) matcher.delete(leaving);
+    } else if ("touched" in event) {
+      matcher.touch([taskQueueKey(event.touched)]);
+    } else {
+      const { claimedAt, dry, until } = event;
+      const plan = matcher.plan(claimedAt);
+      matcher.settle(
+        plan,
+        plan.claims.map(() => ({ dry, ...(until !== undefined && { until }) })),
+      );
+    }
+  }
+  const nameOf = (waiting: WaitingPoll | undefined): string | undefined =>
+    [...polls].find(([, one]) => one === waiting)?.[0];
+  const plan = matcher.plan(now);
+  // Which queue comes first is another test's.
+  const claims = plan.claims.toSorted((a, b) => (keyed(a) < keyed(b) ? -1 : 1));
+  return claims.map(({ queue: { name }, types, offers }) => [name, types, offers.map((i) => nameOf(plan.polls[i]))]);
+}
+
+describe("what is claimed", () => {
+  const dry = { claimedAt: 0, dry: true } as const;
+
+  // [events], now → [queue, types, polls] …
+  it.each<[string, readonly Happens[], number, unknown[]]>([
+    ["nothing while nobody waits", [{ touched: q1 }], 0, []],
+    ["what one waits for", [{ poll: "a", of: [q1] }], 0, [["q1", null, ["a"]]]],
+    [
+      "once for all who wait for the same",
+      [
+        { poll: "a", of: [q1], types: ["x"] },
+        { poll: "b", of: [q1], types: ["x"] },
+      ],
+      0,
+      [["q1", ["x"], ["a", "b"]]],
+    ],
+    [
+      "apart for those with other types",
+      [
+        { poll: "a", of: [q1], types: ["x"] },
+        { poll: "b", of: [q1], types: ["x", "y"] },
+      ],
+      0,
+      [
+        ["q1", ["x"], ["a"]],
+        ["q1", ["x", "y"], ["b"]],
+      ],
+    ],
+    [
+      "for each queue of one poll",
+      [{ poll: "a", of: [q1, q2] }],
+      0,
+      [
+        ["q1", null, ["a"]],
+        ["q2", null, ["a"]],
+      ],
+    ],
+    ["nothing where nothing was left", [{ poll: "a", of: [q1] }, dry], 1_000, []],
+    ["what is touched again", [{ poll: "a", of: [q1, q2] }, dry, { touched: q2 }], 1_000, [["q2", null, ["a"]]]],
+    ["nothing for what is touched elsewhere", [{ poll: "a", of: [q1] }, dry, { touched: q2 }], 1_000, []],
+    [
+      "what was cut short",
+      [
+        { poll: "a", of: [q1] },
+        { ...dry, dry: false },
+      ],
+      0,
+      [["q1", null, ["a"]]],
+    ],
+    [
+      "nothing before the store's time",
+      [
+        { poll: "a", of: [q1] },
+        { ...dry, until: 500 },
+      ],
+      499,
+      [],
+    ],
+    [
+      "at the store's time",
+      [
+        { poll: "a", of: [q1] },
+        { ...dry, until: 500 },
+      ],
+      500,
+      [["q1", null, ["a"]]],
+    ],
+    [
+      "nothing at a time that is no longer true",
+      [{ poll: "a", of: [q1] }, { ...dry, until: 500 }, { touched: q1 }, { ...dry, until: 900 }],
+      500,
+      [],
+    ],
+    [
+      "nothing for one more that joins those who found nothing",
+      [{ poll: "a", of: [q1] }, dry, { poll: "b", of: [q1] }],
+      0,
+      [],
+    ],
+    [
+      "for one more of other types",
+      [{ poll: "a", of: [q1] }, dry, { poll: "b", of: [q1], types: ["x"] }],
+      0,
+      [["q1", ["x"], ["b"]]],
+    ],
+    [
+      "for those who are left",
+      [{ poll: "a", of: [q1] }, { poll: "b", of: [q1] }, { leaves: "a" }],
+      0,
+      [["q1", null, ["b"]]],
+    ],
+    ["nothing once all have left", [{ poll: "a", of: [q1] }, { leaves: "a" }, { touched: q1 }], 0, []],
+    [
+      "anew for the first who comes again",
+      [{ poll: "a", of: [q1] }, dry, { leaves: "a" }, { poll: "b", of: [q1] }],
+      0,
+      [["q1", null, ["b"]]],
+    ],
+  ])("%s", (_name, events, now, claims) => {
+    expect(claimsAfter(events, now)).toEqual(claims);
+  });
+});
+
 describe("matcher", () => {
   it("claims once for all polls of a queue with the same types", () => {
     const polls = [poll([q1], { types: ["x"] }), poll([q1], { types: ["x"] }), poll([q1], { types: ["x", "y"] })];
@@ -72,27 +216,11 @@ describe("matcher", () => {
     expect(firsts).toEqual(["q1", "q2", "q1", "q2"]);
   });
 
-  it("works no more for a group that found nothing, until its queue is touched", () => {
-    const matcher = matcherWith(poll([q1]), poll([q2]));
-    allDry(matcher, matcher.plan(0));
-    expect(matcher.hot).toBe(false);
-    expect(matcher.plan(0).claims).toEqual([]);
-    matcher.touch([taskQueueKey(q2), taskQueueKey(queue("nobody waits"))]);
-    expect(matcher.hot).toBe(true);
-    expect(claimed(matcher.plan(0))).toEqual([["q2", [0]]]);
-  });
-
   it("touches every group of a queue", () => {
     const matcher = matcherWith(poll([q1], { types: ["x"] }), poll([q1], { types: ["y"] }));
     allDry(matcher, matcher.plan(0));
     matcher.touch([taskQueueKey(q1)]);
     expect(matcher.plan(0).claims).toHaveLength(2);
-  });
-
-  it("goes on with a group whose claim was cut short", () => {
-    const matcher = matcherWith(poll([q1]), poll([q1]));
-    matcher.settle(matcher.plan(0), [{ dry: false }]);
-    expect(matcher.plan(0).claims).toHaveLength(1);
   });
 
   it("a poll that joins a dry group waits with it; one with other types is looked at", () => {

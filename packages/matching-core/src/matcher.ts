@@ -33,6 +33,8 @@ export interface ClaimRequest {
   readonly types: TypeSet;
   /** Indexes into the plan's offers, ascending. */
   readonly offers: readonly number[];
+  /** Dispatches per second: the smallest that a live worker of the queue asks for. Counts where no operator has set one. */
+  readonly askedRate?: number;
 }
 
 /** What to claim in a commit. Claims are made in order; slots shared by several are counted once. */
@@ -72,7 +74,8 @@ export class Matcher<Poll extends WaitingPoll> {
   /** Groups that may find something: new ones, touched ones, those whose last claim was cut short. */
   readonly #hot = new Set<Group<Poll>>();
   readonly #ends = new Deadlines<Poll>();
-  readonly #wakes = new Deadlines<Group<Poll>>();
+  /** To 1 ms: a rate must not be missed by a tenth of a second with each dispatch. */
+  readonly #wakes = new Deadlines<Group<Poll>>(1);
   #round = 0;
 
   /** How many polls wait. */
@@ -178,7 +181,8 @@ export class Matcher<Poll extends WaitingPoll> {
       const group = this.#groups.get(taskQueueKey(claim.queue))?.get(typesKey);
       if (outcome === undefined || group === undefined || !outcome.dry) return;
       this.#hot.delete(group);
-      if (outcome.until !== undefined) this.#wakes.set(group, outcome.until);
+      if (outcome.until === undefined) this.#wakes.delete(group);
+      else this.#wakes.set(group, outcome.until);
     });
   }
 

@@ -9,7 +9,17 @@ export const requestRetentionMs = 600_000;
 /** How many failed attempts are kept with a task. */
 export const failedAttemptsKept = 10;
 
+/** How long events are kept: what operators did. */
+export const eventRetentionMs = 90 * 24 * 3_600_000;
+
+/** How long a queue keeps its closed tasks; undefined: as long as by default. */
+export interface QueueRetention {
+  readonly completedRetentionMs?: number;
+  readonly deadRetentionMs?: number;
+}
+
 /** How long a task is kept that closed so; 0 removes it at once. */
-export function retentionMs(state: ClosedState, ofTask: number | undefined): number {
-  return ofTask ?? (isDead(state) ? deadRetentionMs : completedRetentionMs);
+export function retentionMs(state: ClosedState, ofTask: number | undefined, ofQueue: QueueRetention): number {
+  if (isDead(state)) return ofTask ?? ofQueue.deadRetentionMs ?? deadRetentionMs;
+  return ofTask ?? ofQueue.completedRetentionMs ?? completedRetentionMs;
 }

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backoffMs, decideRetry, defaultRetryPolicy } from "./retry.ts";
+import { backoffMs, decideRetry, defaultRetryPolicy, defaultStartToCloseMs } from "./retry.ts";
 
 const policy = { ...defaultRetryPolicy("activity"), jitter: 0 };
 
@@ -68,5 +69,43 @@ describe("retries", () => {
     expect(defaultRetryPolicy("activity").maximumAttempts).toBe(25);
     expect(defaultRetryPolicy("workflow").maximumAttempts).toBe(0);
     expect(defaultRetryPolicy("activity")).toBe(defaultRetryPolicy("activity"));
+  });
+
+  it("an attempt of an activity may take an hour, one of a workflow task 10 s", () => {
+    expect([defaultStartToCloseMs("activity"), defaultStartToCloseMs("workflow")]).toEqual([3_600_000, 10_000]);
+  });
+
+  const policies = fc.record({
+    initialIntervalMs: fc.nat(100_000),
+    backoffCoefficient: fc.double({ min: 1, max: 10, noNaN: true }),
+    maximumIntervalMs: fc.nat(10_000_000),
+    maximumAttempts: fc.nat(50),
+    nonRetryableFailureTypes: fc.subarray(["Boom", "Bust"]),
+    jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+  it("waits grow, up to the longest, and jitter never takes off more than its share", () => {
+    const property = fc.property(policies, fc.integer({ min: 1, max: 3_000 }), random, (of, failed, drawn) => {
+      const full = backoffMs(of, failed, 0);
+      expect(full).toBeLessThanOrEqual(of.maximumIntervalMs);
+      expect(backoffMs(of, failed + 1, 0)).toBeGreaterThanOrEqual(full);
+      const wait = backoffMs(of, failed, drawn);
+      expect(wait).toBeLessThanOrEqual(full);
+      expect(wait).toBeGreaterThanOrEqual(Math.floor(full * (1 - of.jitter)) - 1);
+      expect(Number.isInteger(wait)).toBe(true);
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+
+  it("no task has more attempts than its policy allows, and one of a type that is never retried has one", () => {
+    const property = fc.property(policies, fc.constantFrom("Boom", "Other"), random, (of, type, drawn) => {
+      let attempts = 1;
+      while (attempts < 60 && decideRetry(of, attempts, { type, nonRetryable: false }, drawn).next === "retry")
+        attempts++;
+      const allowed = of.maximumAttempts === 0 ? 60 : of.maximumAttempts;
+      expect(attempts).toBe(of.nonRetryableFailureTypes.includes(type) ? 1 : allowed);
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 });

@@ -76,3 +76,8 @@ export function backoffMs(policy: RetryPolicy, failedAttempts: number, random: n
   const capped = Math.min(policy.initialIntervalMs * factor, policy.maximumIntervalMs);
   return Math.round(capped * (1 - policy.jitter * random));
 }
+
+/** How long an attempt may take that says nothing of it: an hour; one of a workflow task, which only decides, 10 s. */
+export function defaultStartToCloseMs(kind: TaskQueueKind): number {
+  return kind === "activity" ? 3_600_000 : 10_000;
+}

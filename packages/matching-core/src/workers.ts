@@ -2,12 +2,16 @@
  * Which workers live, what they have registered, and who drains. A worker is live while it has an open poll, or called
  * in the last 15 s. Held in memory only: after a start, workers make themselves known with their next call.
  */
+import { AskedRates } from "./asked-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
 import type { TypeSet } from "./matcher.ts";
 
 /** A worker that has not called for so long, and has no open poll, is not live. The SDK calls every 5 s. */
 export const liveWorkerMs = 15_000;
+
+/** How long it is remembered that a worker is to take nothing new: a drained one goes, and its id never comes back. */
+export const drainedWorkerKeptMs = 24 * 3_600_000;
 
 /** What a worker can run; null where it registered nothing, and so takes everything. */
 export interface Registrations {
@@ -53,7 +57,39 @@ export interface LiveWorker {
   openCalls: number;
   /** It said that it is going: it gets nothing new. */
   shuttingDown: boolean;
+  /** An operator drains it: it gets nothing new, and finishes what it has. */
+  draining: boolean;
+  /** Queues that it has polled. */
   readonly queues: Map<string, TaskQueue>;
+}
+
+/** Whether a worker takes new tasks. One that does not still lives, but a queue that has only such is not served. */
+export function takesTasks(worker: Pick<LiveWorker, "shuttingDown" | "draining">): boolean {
+  return !worker.shuttingDown && !worker.draining;
+}
+
+/** Who is told as queues gain and lose their workers. */
+export interface QueueObserver {
+  /** A worker that takes tasks polls this queue; none did before. */
+  readonly served: (queueKey: string) => void;
+  /** The last worker that took tasks from this queue is gone, or takes no more. */
+  readonly unserved: (queue: TaskQueue, now: number) => void;
+  /** The smallest rate that its workers ask for is another one. */
+  readonly askedRateChanged: (queueKey: string) => void;
+}
+
+const nobody: QueueObserver = {
+  served: () => undefined,
+  unserved: () => undefined,
+  askedRateChanged: () => undefined,
+};
+
+/** The workers of one queue. */
+interface OfQueue {
+  readonly workers: Set<LiveWorker>;
+  /** How many of them take tasks. */
+  serving: number;
+  readonly rates: AskedRates<LiveWorker>;
 }
 
 /** One string for one worker, for maps. */
@@ -64,8 +100,15 @@ export function workerKey({ namespace, workerId }: Pick<WorkerCall, "namespace" 
 /** Keeps the live workers. */
 export class Workers {
   readonly #workers = new Map<string, LiveWorker>();
-  readonly #byQueue = new Map<string, Set<LiveWorker>>();
+  readonly #byQueue = new Map<string, OfQueue>();
   readonly #idle = new Deadlines<LiveWorker>();
+  /** By worker key, whether they live or not. */
+  readonly #drained = new Deadlines<string>();
+  readonly #observer: QueueObserver;
+
+  constructor(observer: QueueObserver = nobody) {
+    this.#observer = observer;
+  }
 
   get size(): number {
     return this.#workers.size;
@@ -81,7 +124,17 @@ export class Workers {
 
   /** Live workers that have polled this queue. */
   ofQueue(queue: TaskQueue): readonly LiveWorker[] {
-    return [...(this.#byQueue.get(taskQueueKey(queue)) ?? [])];
+    return [...(this.#byQueue.get(taskQueueKey(queue))?.workers ?? [])];
+  }
+
+  /** Whether a live worker takes tasks from this queue. */
+  serves(queueKey: string): boolean {
+    return (this.#byQueue.get(queueKey)?.serving ?? 0) > 0;
+  }
+
+  /** The smallest rate of dispatch that a live worker of this queue asks for; undefined: none asks for one. */
+  askedRate(queueKey: string): number | undefined {
+    return this.#byQueue.get(queueKey)?.rates.smallest;
   }
 
   /** A worker called. */
@@ -101,6 +154,7 @@ export class Workers {
         status: undefined,
         openCalls: 0,
         shuttingDown: false,
+        draining: this.#drained.has(key),
         queues: new Map(),
       };
       this.#workers.set(key, worker);
@@ -139,18 +193,50 @@ export class Workers {
     return worker.registrations ?? (worker.registrationsHash === "" ? everything : undefined);
   }
 
-  /** A call of this worker is held open: while it is, the worker lives. A poll names the queues that it waits for. */
-  callOpened(worker: LiveWorker, queues: readonly TaskQueue[] = []): void {
+  /** A call of this worker is held open: while it is, the worker lives. */
+  callOpened(worker: LiveWorker): void {
     worker.openCalls += 1;
     this.#idle.delete(worker);
+  }
+
+  /**
+   * A poll of this worker is held open.
+   *
+   * @param askedRate of dispatch, for each of these queues; takes the place of what its last poll of it asked for
+   */
+  pollOpened(worker: LiveWorker, queues: readonly TaskQueue[], askedRate?: number): void {
+    this.callOpened(worker);
     for (const queue of queues) {
       const key = taskQueueKey(queue);
-      if (worker.queues.has(key)) continue;
-      worker.queues.set(key, queue);
       let ofQueue = this.#byQueue.get(key);
-      if (ofQueue === undefined) this.#byQueue.set(key, (ofQueue = new Set()));
-      ofQueue.add(worker);
+      if (ofQueue === undefined) {
+        ofQueue = { workers: new Set(), serving: 0, rates: new AskedRates() };
+        this.#byQueue.set(key, ofQueue);
+      }
+      if (!worker.queues.has(key)) {
+        worker.queues.set(key, queue);
+        ofQueue.workers.add(worker);
+        if (takesTasks(worker) && ++ofQueue.serving === 1) this.#observer.served(key);
+      }
+      if (ofQueue.rates.set(worker, askedRate)) this.#observer.askedRateChanged(key);
     }
+  }
+
+  /** The worker says that it is going. */
+  shutDown(worker: LiveWorker, now: number): void {
+    if (takesTasks(worker)) this.#stopServing(worker, now);
+    worker.shuttingDown = true;
+  }
+
+  /** This worker is to take nothing new, from now on and if it makes itself known later. Answers it if it lives. */
+  drain(namespace: string, workerId: string, now: number): LiveWorker | undefined {
+    const key = workerKey({ namespace, workerId });
+    this.#drained.set(key, now + drainedWorkerKeptMs);
+    const worker = this.#workers.get(key);
+    if (worker === undefined) return undefined;
+    if (takesTasks(worker)) this.#stopServing(worker, now);
+    worker.draining = true;
+    return worker;
   }
 
   /** A call of this worker is held open no more. */
@@ -160,15 +246,24 @@ export class Workers {
     if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
   }
 
+  /** Whether this worker is to take nothing new, whether it lives or not. */
+  isDrained(namespace: string, workerId: string): boolean {
+    return this.#drained.has(workerKey({ namespace, workerId }));
+  }
+
   /** Forgets the workers that have not called for too long, and answers them. */
   takeGone(now: number): LiveWorker[] {
+    this.#drained.takeDue(now);
     const gone = this.#idle.takeDue(now);
     for (const worker of gone) {
       this.#workers.delete(workerKey(worker));
+      if (takesTasks(worker)) this.#stopServing(worker, now);
       for (const key of worker.queues.keys()) {
         const ofQueue = this.#byQueue.get(key);
-        ofQueue?.delete(worker);
-        if (ofQueue?.size === 0) this.#byQueue.delete(key);
+        if (ofQueue === undefined) continue;
+        ofQueue.workers.delete(worker);
+        if (ofQueue.workers.size === 0) this.#byQueue.delete(key);
+        else if (ofQueue.rates.set(worker, undefined)) this.#observer.askedRateChanged(key);
       }
     }
     return gone;
@@ -176,6 +271,17 @@ export class Workers {
 
   /** When it wants to be woken, at the latest. */
   nextWake(): number | undefined {
-    return this.#idle.next();
+    const idle = this.#idle.next();
+    const drained = this.#drained.next();
+    if (idle === undefined) return drained;
+    return drained === undefined ? idle : Math.min(idle, drained);
+  }
+
+  /** It took tasks until now. */
+  #stopServing(worker: LiveWorker, now: number): void {
+    for (const [key, queue] of worker.queues) {
+      const ofQueue = this.#byQueue.get(key);
+      if (ofQueue !== undefined && --ofQueue.serving === 0) this.#observer.unserved(queue, now);
+    }
   }
 }

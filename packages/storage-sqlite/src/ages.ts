@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
+import { steady } from "./steady.ts";
 
 /** Width of a bucket of ready times: what describe says about the oldest is exact to this. */
 const ageBucketMs = 100;
@@ -14,7 +15,9 @@ export class Ages {
     this.#sql = {
       add: db.prepare("insert into age values(?, ?, ?) on conflict do update set n = n + excluded.n"),
       drop: db.prepare("delete from age where queue = ? and bucket = ? and n = 0"),
-      oldest: db.prepare<[number], number>("select bucket from age where queue = ? order by bucket limit 1").pluck(),
+      oldest: db
+        .prepare<[number], number>(steady("select bucket from age where queue = ? order by bucket limit 1"))
+        .pluck(),
     };
   }
 

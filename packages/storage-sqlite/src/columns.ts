@@ -4,7 +4,6 @@ import type {
   FailedAttemptRecord,
   FailureRecord,
   FallbackRecord,
-  NewTask,
   OnCloseRecord,
   OutcomeRecord,
   TimeoutsRecord,
@@ -39,11 +38,11 @@ interface OptionsJson {
   keep?: number;
 }
 
-/** The options column; null if there is nothing but defaults, which is most tasks. */
-export function writeOptions(task: NewTask): Buffer | null {
+/** The options column; null if there is nothing but the defaults of its kind, which is most tasks. */
+export function writeOptions(task: TaskOptions, kind: TaskQueueKind): Buffer | null {
   const json: OptionsJson = {};
   const { scheduleToStartMs, scheduleToCloseMs, heartbeatMs } = task.timeouts;
-  if (task.retryPolicy !== defaultRetryPolicy(task.queue.kind)) json.retry = task.retryPolicy;
+  if (task.retryPolicy !== defaultRetryPolicy(kind)) json.retry = task.retryPolicy;
   if (scheduleToStartMs !== undefined) json.toStart = scheduleToStartMs;
   if (scheduleToCloseMs !== undefined) json.toClose = scheduleToCloseMs;
   if (heartbeatMs !== undefined) json.beat = heartbeatMs;
@@ -175,7 +174,13 @@ export function readClosedTask(column: Buffer): ClosedTaskRecord {
   };
 }
 
-type HistoryJson = (FailureJson & { attempt: number; workerId: string; startedAt: number; failedAt: number })[];
+type HistoryJson = (FailureJson & {
+  run: number;
+  attempt: number;
+  workerId: string;
+  startedAt: number;
+  failedAt: number;
+})[];
 
 /** The history column: the failed attempts that are kept, oldest first. */
 export function writeHistory(history: readonly FailedAttemptRecord[]): Buffer {
@@ -190,7 +195,8 @@ export function writeHistory(history: readonly FailedAttemptRecord[]): Buffer {
 export function readHistory(column: Buffer | null): readonly FailedAttemptRecord[] {
   if (column === null) return [];
   const { value, blobs } = unframe<HistoryJson>(column);
-  return value.map(({ attempt, workerId, startedAt, failedAt, ...failure }, i) => ({
+  return value.map(({ run, attempt, workerId, startedAt, failedAt, ...failure }, i) => ({
+    run,
     attempt,
     workerId,
     startedAt,

@@ -1,9 +1,9 @@
 import type { DispatchedTask } from "@tq/storage";
-import { readClosedTask, readHistory } from "./columns.ts";
-import { optionsOf } from "./life.ts";
+import { readClosedTask, readHistory, type TaskOptions } from "./columns.ts";
 import type { QueueState } from "./queues.ts";
 import type { Started } from "./started.ts";
 import type { FullTaskRow } from "./tasks.ts";
+import { closesAt } from "./waiting.ts";
 
 /** What a delivery costs in an answer beside its payloads: ids, token, times and the like, rounded up. */
 const overheadBytes = 400;
@@ -26,10 +26,13 @@ export function dispatchedBytes(row: FullTaskRow): number {
 export function dispatched(
   row: FullTaskRow,
   queue: QueueState,
+  options: TaskOptions,
   lease: Pick<Started, "leaseNo" | "startedAt" | "leaseMs">,
 ): DispatchedTask {
-  const { timeouts, retryPolicy } = optionsOf(row, queue);
-  const lastFailure = row.history === null ? undefined : readHistory(row.history).at(-1)?.failure;
+  const lastAttempt = row.history === null ? undefined : readHistory(row.history).at(-1);
+  // The history goes on from run to run; why an earlier run failed is none of this one's business.
+  const lastFailure = lastAttempt?.run === row.run ? lastAttempt.failure : undefined;
+  const scheduleToCloseAt = closesAt(row, options);
   return {
     lease: { seq: row.seq, leaseNo: lease.leaseNo },
     id: row.id,
@@ -45,8 +48,9 @@ export function dispatched(
     addedAt: row.added_at,
     startedAt: lease.startedAt,
     leaseMs: lease.leaseMs,
-    timeouts,
-    retryPolicy,
+    timeouts: options.timeouts,
+    retryPolicy: options.retryPolicy,
+    ...(scheduleToCloseAt !== undefined && { scheduleToCloseAt }),
     ...(row.heartbeat !== null && { heartbeatDetails: row.heartbeat }),
     ...(lastFailure && { lastFailure }),
     ...(row.closed_task !== null && { closedTask: readClosedTask(row.closed_task) }),

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { steady } from "./steady.ts";
 
 /** When closed tasks, and the answers to request ids, are removed. */
 export class Kept {
@@ -9,7 +10,7 @@ export class Kept {
       keep: db.prepare("insert into kept values(?, ?)"),
       drop: db.prepare("delete from kept where until = ? and seq = ?"),
       due: db.prepare<[number, number], { until: number; seq: number }>(
-        "select until, seq from kept where until <= ? order by until, seq limit ?",
+        steady("select until, seq from kept where until <= ? order by until, seq limit ?"),
       ),
       next: db.prepare<[], number>("select until from kept order by until limit 1").pluck(),
       request: db.prepare<[number, string], { verb: string; until: number; answer: string }>(
@@ -17,8 +18,8 @@ export class Kept {
       ),
       keepRequest: db.prepare("insert or replace into request values(?, ?, ?, ?, ?)"),
       dropRequests: db.prepare(
-        `delete from request where (namespace, id) in
-           (select namespace, id from request where until <= ? order by until limit ?)`,
+        steady(`delete from request where (namespace, id) in
+           (select namespace, id from request where until <= ? order by until limit ?)`),
       ),
       nextRequest: db.prepare<[], number>("select until from request order by until limit 1").pluck(),
     };

@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
+import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
+import { steady } from "./steady.ts";
 
 /** How often rows that the virtual time has passed are looked for. */
 const pruneEveryMs = 10_000;
@@ -19,7 +21,7 @@ interface KeyPass {
  * the virtual time, which is what a row behind it would mean.
  */
 export class KeyPasses {
-  readonly #cache = new Map<string, KeyPass>();
+  readonly #cache = new QueueCache<KeyPass>(maxCached);
   readonly #dirty = new Set<KeyPass>();
   /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
   #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
@@ -38,8 +40,8 @@ export class KeyPasses {
         [number, number, string, number],
         { queue: number; priority: Priority; key: string; pass: number }
       >(
-        `select queue, priority, key, pass from key_pass where (queue, priority, key) > (?, ?, ?)
-         order by queue, priority, key limit ?`,
+        steady(`select queue, priority, key, pass from key_pass where (queue, priority, key) > (?, ?, ?)
+         order by queue, priority, key limit ?`),
       ),
     };
   }
@@ -72,7 +74,16 @@ export class KeyPasses {
       }
     }
     this.#dirty.clear();
-    if (this.#cache.size > maxCached) this.#cache.clear();
+  }
+
+  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  evict(): void {
+    this.#cache.evict();
+  }
+
+  /** The queue is gone, or let go of. */
+  forget(queueId: number): void {
+    this.#cache.forget(queueId);
   }
 
   /** When to prune next. */
@@ -98,15 +109,10 @@ export class KeyPasses {
   }
 
   #entry(queue: QueueState, priority: Priority, key: string): KeyPass {
-    const cacheKey = `${queue.id}/${priority}/${key}`;
-    let entry = this.#cache.get(cacheKey);
+    let entry = this.#cache.get(queue, priority, key);
     if (entry === undefined) {
       entry = { queue, priority, key, pass: this.#sql.get.get(queue.id, priority, key) ?? 0 };
-      this.#cache.set(cacheKey, entry);
-    } else if (entry.queue !== queue) {
-      // The queue was let go and loaded again meanwhile.
-      entry = { ...entry, queue };
-      this.#cache.set(cacheKey, entry);
+      this.#cache.set(queue, priority, key, entry);
     }
     return entry;
   }

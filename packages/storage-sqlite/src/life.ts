@@ -13,20 +13,31 @@ import {
   type ClosedState,
 } from "@tq/matching-core";
 import type { ClosedTaskRecord, FailedAttemptRecord, FailureRecord, NewTask, OutcomeRecord } from "@tq/storage";
-import { readHistory, readOptions, writeHistory, type TaskOptions } from "./columns.ts";
+import { readHistory, writeHistory, type TaskOptions } from "./columns.ts";
+import { arriveAtFallback, useQueue } from "./moves.ts";
 import { closedTaskRecord, onCloseTask } from "./on-close.ts";
-import type { Placeable } from "./order/order.ts";
 import type { QueueState } from "./queues.ts";
 import type { Started } from "./started.ts";
-import type { Placed, TaskRow } from "./tasks.ts";
+import { withDefaults } from "./task-defaults.ts";
+import { optionsOf, type TaskRow } from "./tasks.ts";
 import type { Transaction } from "./transaction.ts";
+import { startedEnded } from "./verbs/limits.ts";
+import { becomeReady, becomeReadyAgain, closesAt, given, leaveLine, placeable, putBack, takeOut } from "./waiting.ts";
+import type { Standing } from "./waiting.ts";
 
 const noInput = new Uint8Array();
 
-/** Where a ready task stands. */
-interface Standing {
-  readonly placed: Placed | undefined;
-  readonly serialPlace: number | undefined;
+/** How a task closes, beside the state and the time. */
+interface Closing extends Pick<OutcomeRecord, "result" | "failure"> {
+  /** Leaves out its on-close task. */
+  readonly silent?: boolean;
+}
+
+/** What a closed task is to say of its attempts. */
+interface Use {
+  readonly attempts: number;
+  readonly answered: number | null;
+  readonly history: Buffer | null;
 }
 
 /** A failure of the server's own making. */
@@ -34,18 +45,24 @@ export function serverMade(type: string, message: string): FailureRecord {
   return { type, message, nonRetryable: false, encoded: noInput };
 }
 
+/** Why a task was canceled, where its worker says nothing of it. */
+export function canceled(reason: string): FailureRecord {
+  return serverMade(serverFailure.canceled, reason === "" ? "canceled" : reason);
+}
+
 /** Adds a task. The caller has checked its id; `run` is 1, or one more than that of the task it replaces. */
 export function addTask(tx: Transaction, task: NewTask, run: number, closedTask?: ClosedTaskRecord): void {
   const { parts, now } = tx;
-  const queue = parts.queues.use(task.queue, () => parts.numbers.next());
+  const queue = useQueue(tx, task.queue);
   const seq = parts.numbers.next();
+  const options = withDefaults(task, queue.config);
   const dueAt = task.startDelayMs > 0 ? now + task.startDelayMs : undefined;
   let standing: Standing = { placed: undefined, serialPlace: undefined };
   if (dueAt === undefined) {
     const { type, priority, fairnessKey: key, fairnessWeight: weight, serialKey } = task;
-    standing = makeReady(tx, queue, { seq, type, priority, key, weight, since: now }, serialKey);
+    standing = becomeReady(tx, queue, { seq, type, priority, key, weight, since: now }, serialKey, options);
   } else {
-    parts.timers.set(dueAt, "ready", seq);
+    parts.timers.set("ready", dueAt, seq);
     parts.queues.bump(queue, task.type, task.priority, "scheduled", 1);
   }
   parts.tasks.insert(task, {
@@ -57,7 +74,9 @@ export function addTask(tx: Transaction, task: NewTask, run: number, closedTask?
     addedAt: now,
     dueAt,
     closedTask,
+    options,
   });
+  setCloseTimer(tx, { seq, added_at: now }, options);
   tx.countAdded(queue);
 }
 
@@ -65,15 +84,14 @@ export function addTask(tx: Transaction, task: NewTask, run: number, closedTask?
 export function promoteTask(tx: Transaction, row: TaskRow): void {
   const { parts, now } = tx;
   const queue = parts.queues.byId(row.queue);
+  const options = given(row, queue);
   parts.queues.bump(queue, row.type, row.priority, "scheduled", -1);
   const task = { ...placeable(row), since: now };
   if (row.serial_key !== null && row.serial_place !== null) {
-    // A back-off kept its turn: it is still the first in line.
-    parts.ages.bump(queue, now, 1);
-    parts.tasks.setPlaced(row.seq, placeNow(tx, queue, task));
+    parts.tasks.setPlaced(row.seq, becomeReadyAgain(tx, queue, task, options));
     return;
   }
-  const standing = makeReady(tx, queue, task, row.serial_key ?? undefined);
+  const standing = becomeReady(tx, queue, task, row.serial_key ?? undefined, options);
   if (standing.serialPlace !== undefined) parts.tasks.setInLine(row.seq, standing.serialPlace);
   if (standing.placed !== undefined) parts.tasks.setPlaced(row.seq, standing.placed);
 }
@@ -98,7 +116,10 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
   const history = withAttempt(row, task, failure, now);
   const answered = by === "worker" ? task.leaseNo : row.answered;
   if (after.next === "closed") {
-    closeStarted(tx, task, after.state, { failure }, { attempts, answered, history });
+    // A worker's own failure says more than the request that it gave way to; that a lease was lost does not.
+    const isOwn = after.state !== "canceled" || by === "worker";
+    const closing = { failure: isOwn ? failure : canceled(task.cancel?.reason ?? "") };
+    closeStarted(tx, task, after.state, closing, { attempts, answered, history });
     return;
   }
   const heartbeat = parts.started.heartbeatDetails(task) ?? row.heartbeat;
@@ -106,15 +127,23 @@ export function failAttempt(tx: Transaction, task: Started, failure: FailureReco
   endStarted(tx, task, queue);
   parts.tasks.setRetried(row.seq, { attempts, answered, history, heartbeat, dueAt: after.at });
   parts.queues.bump(queue, row.type, row.priority, "scheduled", 1);
-  if (waits) parts.timers.set(after.at, "ready", row.seq);
+  setCloseTimer(tx, row, options);
+  if (waits) parts.timers.set("ready", after.at, row.seq);
   else promoteTask(tx, row);
 }
 
-/** A delivery came back unused, by a release or because it reached nobody: it gets its old place back. */
-export function returnTask(tx: Transaction, task: Started, why: "released" | "undelivered" | "unconfirmed"): void {
+/**
+ * How a delivery came back: its worker released it, perhaps for the fallback queue; it reached nobody, or nobody said
+ * that it did; or an operator took it back.
+ */
+export type CameBack = "released" | "released-to-fallback" | "undelivered" | "unconfirmed" | "revoked";
+
+/** A delivery came back unused: the task gets its old place back, or goes to its fallback if that is asked for and it has one. */
+export function returnTask(tx: Transaction, task: Started, why: CameBack): void {
   const { parts } = tx;
   const row = rowOf(tx, task);
-  const returns = why === "unconfirmed" ? row.returns + 1 : why === "released" ? 0 : row.returns;
+  const isRelease = why === "released" || why === "released-to-fallback";
+  const returns = why === "unconfirmed" ? row.returns + 1 : isRelease ? 0 : row.returns;
   if (returns > freeReturns) {
     const message = `${freeReturns + 1} deliveries in a row were not confirmed by the workers that they went to`;
     failAttempt(tx, task, serverMade(serverFailure.undelivered, message), "loss");
@@ -122,69 +151,72 @@ export function returnTask(tx: Transaction, task: Started, why: "released" | "un
   }
   const after = afterReturn({ cancelRequested: task.cancel !== undefined });
   // Only a release is an answer of the worker's: one that comes for a delivery that was taken back was never accepted.
-  const answered = why === "released" ? task.leaseNo : row.answered;
+  const answered = isRelease ? task.leaseNo : row.answered;
   if (after.next === "closed") {
-    closeStarted(tx, task, after.state, {}, { attempts: row.attempts, answered, history: row.history });
+    const { attempts, history } = row;
+    const failure = canceled(task.cancel?.reason ?? "");
+    closeStarted(tx, task, after.state, { failure }, { attempts, answered, history });
     return;
   }
   const queue = parts.queues.byId(task.queueId);
+  const options = given(row, queue);
   const heartbeat = parts.started.heartbeatDetails(task) ?? row.heartbeat;
   endStarted(tx, task, queue);
-  parts.order.putBack(queue, { ...placeable(row), since: task.since }, task);
-  parts.queues.bump(queue, row.type, row.priority, "ready", 1);
-  parts.ages.bump(queue, task.since, 1);
+  if (options !== undefined) setCloseTimer(tx, row, options);
+  if (why === "released-to-fallback" && options?.fallback !== undefined) {
+    leaveLine(tx, row, queue);
+    arriveAtFallback(tx, row, options, { since: task.since, returns, answered, heartbeat });
+    return;
+  }
+  putBack(tx, queue, row, task, options);
   parts.tasks.setReturned(row.seq, task, { returns, answered, heartbeat });
-  tx.touch(queue);
 }
 
 /** Closes a started task. */
-export function closeStarted(
-  tx: Transaction,
-  task: Started,
-  state: ClosedState,
-  why: Pick<OutcomeRecord, "result" | "failure">,
-  use: { readonly attempts: number; readonly answered: number | null; readonly history: Buffer | null },
-): void {
+export function closeStarted(tx: Transaction, task: Started, state: ClosedState, how: Closing, use: Use): void {
   const { parts } = tx;
   const row = rowOf(tx, task);
   const queue = parts.queues.byId(task.queueId);
   // How far it came says nothing about a task that completed.
   const details = state === "completed" ? undefined : (parts.started.heartbeatDetails(task) ?? row.heartbeat);
   endStarted(tx, task, queue);
-  closeRow(tx, row, queue, { state, closedAt: tx.now, ...why, ...(details && { heartbeatDetails: details }) }, use);
+  leaveLine(tx, row, queue);
+  closeRow(tx, row, queue, optionsOf(row, queue), outcomeOf(tx, state, how, details), use, how.silent);
 }
 
 /** Closes a task that is scheduled or ready. */
-export function closeWaiting(tx: Transaction, row: TaskRow, state: ClosedState, failure?: FailureRecord): void {
-  const { parts, now } = tx;
+export function closeWaiting(tx: Transaction, row: TaskRow, state: ClosedState, how: Closing): void {
+  const { parts } = tx;
   const queue = parts.queues.byId(row.queue);
-  if (row.due_at !== null) {
-    parts.timers.clear(row.due_at, "ready", row.seq);
-    parts.queues.bump(queue, row.type, row.priority, "scheduled", -1);
-  } else if (row.pass !== null && row.place !== null) {
-    const since = parts.order.remove(queue, placeable(row), { pass: row.pass, place: row.place });
-    parts.ages.bump(queue, since, -1);
-    parts.queues.bump(queue, row.type, row.priority, "ready", -1);
-  } else {
-    parts.queues.bump(queue, row.type, row.priority, "waiting", -1);
-  }
-  closeRow(
-    tx,
-    row,
-    queue,
-    { state, closedAt: now, ...(failure && { failure }) },
-    { attempts: row.attempts, answered: row.answered, history: row.history },
-  );
+  const options = optionsOf(row, queue);
+  takeOut(tx, row, queue, options);
+  const closeAt = closesAt(row, options);
+  if (closeAt !== undefined) parts.timers.clear("close", closeAt, row.seq);
+  closeRow(tx, row, queue, options, outcomeOf(tx, state, how, row.heartbeat), row, how.silent);
 }
 
 /** Removes a closed task that was kept. */
 export function removeClosed(tx: Transaction, row: TaskRow): void {
-  const { parts } = tx;
+  noLongerClosed(tx, row);
+  tx.parts.tasks.delete(row.seq);
+}
+
+/**
+ * Opens a dead task again: the same id, the next run, at the tail. Attempts and timeouts begin anew, and what the last
+ * run reached is not handed on; the failed attempts stay to be read.
+ */
+export function redriveTask(tx: Transaction, row: TaskRow): void {
+  const { parts, now } = tx;
   const queue = parts.queues.byId(row.queue);
-  if (row.kept_until !== null) parts.kept.dropTask(row.seq, row.kept_until);
-  if (row.state !== null && isDead(row.state)) parts.queues.bump(queue, row.type, row.priority, "dead", -1);
-  parts.queues.bumpClosed(queue, -1);
-  parts.tasks.delete(row.seq);
+  const options = optionsOf(row, queue);
+  noLongerClosed(tx, row);
+  // A new number, so that it comes behind everything in order of adding, and no token of the last run is current.
+  const seq = parts.numbers.next();
+  const task = { ...placeable(row), seq, since: now };
+  const standing = becomeReady(tx, queue, task, row.serial_key ?? undefined, options);
+  parts.tasks.setRedriven(row.seq, { seq, addedAt: now, ...standing });
+  setCloseTimer(tx, { seq, added_at: now }, options);
+  tx.countAdded(queue);
 }
 
 /** The row of a started task: as it was dispatched, or read again after a restart. */
@@ -192,34 +224,41 @@ export function rowOf(tx: Transaction, task: Started): TaskRow {
   return task.row ?? tx.parts.tasks.row(task.seq);
 }
 
-/** What a task says beyond its columns. */
-export function optionsOf(row: TaskRow, queue: QueueState): TaskOptions {
-  return readOptions(row.options, queue.queue.kind, row.start_to_close_ms);
+/** A task waits that has a schedule-to-close: the time of it. */
+function setCloseTimer(tx: Transaction, row: Pick<TaskRow, "seq" | "added_at">, options: TaskOptions): void {
+  const at = closesAt(row, options);
+  if (at !== undefined) tx.parts.timers.set("close", at, row.seq);
 }
 
-/** The task has become ready: it is placed, or stands in line for its serial key. */
-function makeReady(tx: Transaction, queue: QueueState, task: Placeable, serialKey: string | undefined): Standing {
+/** A closed task is not counted, and not kept, as such any more. */
+function noLongerClosed(tx: Transaction, row: TaskRow): void {
   const { parts } = tx;
-  parts.ages.bump(queue, task.since, 1);
-  if (serialKey === undefined) return { placed: placeNow(tx, queue, task), serialPlace: undefined };
-  const serialPlace = parts.numbers.next();
-  const alone = parts.serial.join(queue, serialKey, { place: serialPlace, seq: task.seq, since: task.since });
-  if (alone) return { placed: placeNow(tx, queue, task), serialPlace };
-  parts.queues.bump(queue, task.type, task.priority, "waiting", 1);
-  return { placed: undefined, serialPlace };
-}
-
-function placeNow(tx: Transaction, queue: QueueState, task: Placeable): Placed {
-  const placed = tx.parts.order.place(queue, task, tx.parts.numbers.next());
-  tx.parts.queues.bump(queue, task.type, task.priority, "ready", 1);
-  tx.touch(queue);
-  return placed;
+  const queue = parts.queues.byId(row.queue);
+  if (row.kept_until !== null) parts.kept.dropTask(row.seq, row.kept_until);
+  if (row.state !== null && isDead(row.state)) parts.queues.bump(queue, row.type, row.priority, "dead", -1);
+  parts.queues.bumpClosed(queue, -1);
 }
 
 /** It is leased to nobody any more; what follows is the caller's. */
 function endStarted(tx: Transaction, task: Started, queue: QueueState): void {
   tx.parts.started.delete(task);
   tx.parts.queues.bump(queue, task.type, task.priority, "started", -1);
+  startedEnded(tx, queue, task.key);
+}
+
+function outcomeOf(
+  { now }: Transaction,
+  state: ClosedState,
+  { result, failure }: Closing,
+  heartbeatDetails: Buffer | null | undefined,
+): OutcomeRecord {
+  return {
+    state,
+    closedAt: now,
+    ...(result && { result }),
+    ...(failure && { failure }),
+    ...(heartbeatDetails && { heartbeatDetails }),
+  };
 }
 
 /** The row of a task that stands nowhere any more becomes a closed one, or goes; what follows its closing is done. */
@@ -227,40 +266,23 @@ function closeRow(
   tx: Transaction,
   row: TaskRow,
   queue: QueueState,
+  options: TaskOptions,
   outcome: OutcomeRecord,
-  use: { readonly attempts: number; readonly answered: number | null; readonly history: Buffer | null },
+  { attempts, answered, history }: Use,
+  silent = false,
 ): void {
   const { parts, now } = tx;
-  const options = optionsOf(row, queue);
-  if (row.serial_key !== null && row.serial_place !== null) leaveLine(tx, row, queue, row.serial_key, row.serial_place);
-  const keepMs = retentionMs(outcome.state, options.retentionMs);
+  const keepMs = retentionMs(outcome.state, options.retentionMs, queue.config);
   if (keepMs === 0) {
     parts.tasks.delete(row.seq);
   } else {
-    parts.tasks.setClosed(row.seq, outcome, { ...use, keptUntil: now + keepMs });
+    parts.tasks.setClosed(row.seq, outcome, { attempts, answered, history, keptUntil: now + keepMs });
     parts.kept.keepTask(row.seq, now + keepMs);
     parts.queues.bumpClosed(queue, 1);
     if (isDead(outcome.state)) parts.queues.bump(queue, row.type, row.priority, "dead", 1);
   }
-  if (options.onClose !== undefined) addOnClose(tx, row, queue, options.onClose, outcome, use.attempts);
-  tx.closed.push({ namespace: queue.queue.namespace, id: row.id, run: row.run, attempts: use.attempts, outcome });
-}
-
-/** The task leaves the line for its serial key; if it was the first, the next one is placed. */
-function leaveLine(tx: Transaction, row: TaskRow, queue: QueueState, serialKey: string, serialPlace: number): void {
-  const { parts } = tx;
-  const wasFirst = parts.serial.first(queue, serialKey)?.place === serialPlace;
-  const since = parts.serial.leave(queue, serialKey, serialPlace);
-  if (!wasFirst) {
-    // It was waiting in line, so it was ready, and in no other place.
-    parts.ages.bump(queue, since, -1);
-    return;
-  }
-  const next = parts.serial.first(queue, serialKey);
-  if (next === undefined) return;
-  const nextRow = parts.tasks.row(next.seq);
-  parts.queues.bump(queue, nextRow.type, nextRow.priority, "waiting", -1);
-  parts.tasks.setPlaced(next.seq, placeNow(tx, queue, { ...placeable(nextRow), since: next.since }));
+  if (options.onClose !== undefined && !silent) addOnClose(tx, row, queue, options.onClose, outcome, attempts);
+  tx.closed.push({ namespace: queue.queue.namespace, id: row.id, run: row.run, attempts, outcome });
 }
 
 /** Adds the workflow task that carries the outcome. Never refused. */
@@ -282,14 +304,10 @@ function addOnClose(
   addTask(tx, onCloseTask(id, queue.queue.namespace, onClose), 1, closed);
 }
 
-function placeable(row: TaskRow): Omit<Placeable, "since"> {
-  const { seq, type, priority, key, weight } = row;
-  return { seq, type, priority, key, weight };
-}
-
 /** The history with one more failed attempt, of which the last ten are kept. */
 function withAttempt(row: TaskRow, task: Started, failure: FailureRecord, now: number): Buffer {
   const attempt: FailedAttemptRecord = {
+    run: row.run,
     attempt: row.attempts + 1,
     workerId: task.workerId,
     startedAt: task.startedAt,

@@ -1,9 +1,7 @@
-import { defaultPriority, defaultRetryPolicy, defaultWeight, type TaskQueue } from "@tq/matching-core";
+import { defaultPriority, defaultWeight, type TaskQueue } from "@tq/matching-core";
 import type { ClosedTaskRecord, NewTask, OnCloseRecord, OutcomeRecord } from "@tq/storage";
 import type { TaskRow } from "./tasks.ts";
 
-/** Start-to-close of a workflow task that the server itself adds: the default of its kind. */
-const workflowStartToCloseMs = 10_000;
 const noInput = new Uint8Array();
 
 /** The workflow task to add as a task closes. */
@@ -18,8 +16,7 @@ export function onCloseTask(id: string, namespace: string, onClose: OnCloseRecor
     fairnessWeight: defaultWeight,
     ...(onClose.serialKey !== undefined && { serialKey: onClose.serialKey }),
     startDelayMs: 0,
-    timeouts: { startToCloseMs: workflowStartToCloseMs },
-    retryPolicy: defaultRetryPolicy("workflow"),
+    timeouts: {},
     ...(onClose.headers && { headers: onClose.headers }),
     idPolicy: "reject",
   };

@@ -1,5 +1,9 @@
 import type Database from "better-sqlite3";
 import { Ages } from "./ages.ts";
+import { DrainedWorkers } from "./drained-workers.ts";
+import { Events } from "./events.ts";
+import { Fallbacks } from "./fallbacks.ts";
+import { KeyLimits } from "./key-limits.ts";
 import { KeyPasses } from "./key-passes.ts";
 import { Kept } from "./kept.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -18,18 +22,27 @@ import type { Parts } from "./transaction.ts";
 export function openParts(db: Database.Database, random: () => number): Parts {
   const namespaces = new Namespaces(db);
   const passes = new KeyPasses(db);
+  const lanes = new Lanes(db);
+  const limits = new KeyLimits(db);
+  const forgotten = (queueId: number): void => {
+    for (const part of [passes, lanes, limits]) part.forget(queueId);
+  };
   return {
     namespaces,
     numbers: new Numbers(),
-    queues: new Queues(db, namespaces),
+    queues: new Queues(db, namespaces, forgotten),
     ages: new Ages(db),
-    order: new Order(new Front(db), new Lanes(db), passes),
+    order: new Order(new Front(db), lanes, passes, limits),
     passes,
+    limits,
     serial: new SerialLines(db),
     started: new StartedTasks(db),
     tasks: new TaskRows(db),
     timers: new Timers(db),
     kept: new Kept(db),
+    fallbacks: new Fallbacks(db),
+    events: new Events(db),
+    drainedWorkers: new DrainedWorkers(db),
     random,
   };
 }

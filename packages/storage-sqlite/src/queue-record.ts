@@ -1,5 +1,6 @@
-import { priorities, type Priority } from "@tq/matching-core";
-import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { allowedAt, priorities, type Priority } from "@tq/matching-core";
+import type { HeldBackKeys, KeyHeldBack, TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { rateLimit } from "./key-limits.ts";
 import { countedStates, noCounts, type Counts, type QueueState } from "./queues.ts";
 
 /** Describes a queue from its counters. */
@@ -7,7 +8,12 @@ export function describe(
   queue: QueueState,
   startedByWorker: ReadonlyMap<string, number>,
   oldestReadyAt: number | undefined,
+  now: number,
 ): TaskQueueRecord {
+  const { ratePerSecond = queue.askedRate, burst } = queue.config;
+  const limit = rateLimit(ratePerSecond, burst);
+  const allowed = limit === undefined ? 0 : allowedAt(limit, queue.arrival);
+  const rateLimitedUntil = allowed > now ? allowed : undefined;
   const counts = noCounts();
   const byPriority = new Map<Priority, Counts>();
   const byType = new Map<string, Counts>();
@@ -27,8 +33,18 @@ export function describe(
     waitForSerialKey: counts.waiting,
     placedByType: mapValues(byType, (ofType) => ofType.ready),
     startedByWorker: new Map(startedByWorker),
+    config: queue.config,
+    ...(queue.pause !== undefined && { pause: queue.pause }),
+    ...(queue.drain !== undefined && { drain: queue.drain }),
+    ...(rateLimitedUntil !== undefined && { rateLimitedUntil }),
+    heldBackKeys: { rate: heldBack(queue, "rate"), "max-started": heldBack(queue, "max-started") },
     ...(oldestReadyAt !== undefined && { oldestReadyAt }),
   };
+}
+
+function heldBack(queue: QueueState, why: KeyHeldBack): HeldBackKeys {
+  const { keys, since } = queue.heldBack[why];
+  return keys > 0 && since !== undefined ? { keys, since } : { keys };
 }
 
 /** What the contract counts: those that wait for their serial key are ready. */

@@ -1,6 +1,9 @@
 import type Database from "better-sqlite3";
 import { taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
+import type { DrainRecord, KeyHeldBack, PauseRecord, TaskCounts, TaskQueueConfig } from "@tq/storage";
 import type { Namespaces } from "./namespaces.ts";
+import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
+import { steady } from "./steady.ts";
 
 /** The states that are counted. `waiting` is ready, but behind another task of its serial key, so not placed. */
 export const countedStates = ["scheduled", "ready", "waiting", "started", "dead"] as const;
@@ -20,8 +23,28 @@ export interface QueueState {
   readonly namespaceId: number;
   /** By priority; index 0 is not used. The pass of the last dispatched task of that priority. */
   readonly virtualTimes: number[];
+  readonly config: TaskQueueConfig;
+  /** Whether the configuration limits single keys; and whether it gives any a weight. */
+  readonly hasKeyLimits: boolean;
+  readonly hasKeyWeights: boolean;
+  /** As it was set; it may be over. */
+  pause: PauseRecord | undefined;
+  drain: DrainRecord | undefined;
+  /** Theoretical arrival time of its rate limit: see the core. */
+  arrival: number;
+  /** The rate that workers asked for, as of the last dispatch under it. */
+  askedRate: number | undefined;
+  /** Fairness keys that are held back, and since when there are any. */
+  readonly heldBack: Readonly<Record<KeyHeldBack, { keys: number; since: number | undefined }>>;
+  /** How many lanes there are: see order/. */
+  lanes: number;
+  /** Open tasks, and those of them that are started. */
+  open: number;
+  started: number;
   /** Closed tasks that are kept: as long as there are any, somebody may ask for them, and so for their queue. */
   closed: number;
+  /** Where its deletion goes on: of the tasks up to this number, none is a closed one of this queue. */
+  closedGoneUpTo: number;
   /** Whether the transaction changed any of the above. */
   rowChanged: boolean;
   /** By type, then by priority; index 0 is not used. */
@@ -37,15 +60,18 @@ function isZero(counts: Counts): boolean {
   return countedStates.every((state) => counts[state] === 0);
 }
 
-/** Whether it holds no task at all. */
+/** Whether it holds no task at all, and no operator has set anything on it. */
 function isEmpty(queue: QueueState): boolean {
-  return queue.counts.size === 0 && queue.closed === 0;
+  const { counts, closed, config, pause, drain } = queue;
+  return counts.size === 0 && closed === 0 && pause === undefined && drain === undefined && !isSet(config);
 }
 
-const columns = "id, namespace, name, kind, virtual_times, closed";
-/** In SQL, where `queue` is the row. */
-const emptyWithoutConfig =
-  "config is null and closed = 0 and not exists(select 1 from count c where c.queue = queue.id)";
+const columns = `id, namespace, name, kind, virtual_times, closed, arrival, asked_rate, config_revision,
+  config, pause, drain`;
+/** In SQL, where `q` is the row of the queue. */
+const emptyWithoutSettings =
+  "q.config is null and q.pause is null and q.drain is null and q.closed = 0 and not exists(select 1 from count where queue = q.id)";
+const noTasks: TaskCounts = { scheduled: 0, ready: 0, started: 0, dead: 0 };
 
 /**
  * The queues, with their counters. Counters are changed in memory while a transaction runs and written, each once, at
@@ -53,6 +79,7 @@ const emptyWithoutConfig =
  */
 export class Queues {
   readonly #namespaces: Namespaces;
+  readonly #forgotten: (queueId: number) => void;
   readonly #byKey = new Map<string, QueueState>();
   readonly #byId = new Map<number, QueueState>();
   /** Counter rows to write: queue, type, priority. */
@@ -61,29 +88,47 @@ export class Queues {
   readonly #emptied = new Map<number, number>();
   readonly #sql;
 
-  constructor(db: Database.Database, namespaces: Namespaces) {
+  /** @param forgotten called with the id of a queue that is held in memory no more */
+  constructor(db: Database.Database, namespaces: Namespaces, forgotten: (queueId: number) => void) {
     this.#namespaces = namespaces;
+    this.#forgotten = forgotten;
     this.#sql = {
       byName: db.prepare<[number, string, string], QueueRow>(
         `select ${columns} from queue where namespace = ? and name = ? and kind = ?`,
       ),
       byId: db.prepare<[number], QueueRow>(`select ${columns} from queue where id = ?`),
       list: db.prepare<[number, string, string, number], QueueRow>(
-        `select ${columns} from queue
-         where namespace = ? and (name, kind) > (?, ?) order by name, kind limit ?`,
+        steady(`select ${columns} from queue
+         where namespace = ? and (name, kind) > (?, ?) order by name, kind limit ?`),
+      ),
+      sum: db.prepare<[number], TaskCounts & { taskQueues: number }>(
+        `select count(distinct q.id) as taskQueues, coalesce(sum(scheduled), 0) as scheduled,
+           coalesce(sum(ready + waiting), 0) as ready, coalesce(sum(started), 0) as started, coalesce(sum(dead), 0) as dead
+         from queue q left join count c on c.queue = q.id where q.namespace = ? and not (${emptyWithoutSettings})`,
       ),
       insert: db.prepare(
-        "insert into queue(id, namespace, name, kind, virtual_times, closed) values(?, ?, ?, ?, ?, 0)",
+        `insert into queue(id, namespace, name, kind, virtual_times, closed, arrival, config_revision)
+         values(?, ?, ?, ?, ?, 0, 0, 0)`,
       ),
-      update: db.prepare("update queue set virtual_times = ?, closed = ? where id = ?"),
+      update: db.prepare(
+        `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, config_revision = ?, config = ?,
+           pause = ?, drain = ? where id = ?`,
+      ),
       counts: db.prepare<[number], Counts & { type: string; priority: Priority }>(
         "select type, priority, scheduled, ready, waiting, started, dead from count where queue = ?",
       ),
       setCount: db.prepare("insert or replace into count values(?, ?, ?, ?, ?, ?, ?, ?)"),
       deleteCount: db.prepare("delete from count where queue = ? and priority = ? and type = ?"),
-      empty: db.prepare<[], { id: number }>(`select id from queue where ${emptyWithoutConfig}`),
+      lanes: db.prepare<[number], number>("select count(*) from lane where queue = ?").pluck(),
+      heldBack: db.prepare<[number], { held_back: KeyHeldBack; keys: number; since: number }>(
+        `select held_back, count(*) as keys, min(since) as since from key_limit
+         where queue = ? and held_back is not null group by held_back`,
+      ),
+      empty: db.prepare<[], { id: number }>(`select id from queue q where ${emptyWithoutSettings}`),
+      arrival: db.prepare<[number], number>("select arrival from queue where id = ?").pluck(),
       deleteKeyPasses: db.prepare("delete from key_pass where queue = ?"),
-      deleteIfEmpty: db.prepare(`delete from queue where id = ? and ${emptyWithoutConfig}`),
+      deleteKeyLimits: db.prepare("delete from key_limit where queue = ?"),
+      deleteIfEmpty: db.prepare(`delete from queue as q where id = ? and ${emptyWithoutSettings}`),
     };
   }
 
@@ -115,7 +160,20 @@ export class Queues {
     const id = newId();
     const virtual_times = JSON.stringify([0, 0, 0, 0, 0, 0]);
     this.#sql.insert.run(id, namespaceId, queue.name, queue.kind, virtual_times);
-    return this.#load({ id, namespace: namespaceId, name: queue.name, kind: queue.kind, virtual_times, closed: 0 });
+    return this.#load({
+      id,
+      namespace: namespaceId,
+      name: queue.name,
+      kind: queue.kind,
+      virtual_times,
+      closed: 0,
+      arrival: 0,
+      asked_rate: null,
+      config_revision: 0,
+      config: null,
+      pause: null,
+      drain: null,
+    });
   }
 
   /** A queue whose id stands in a row. */
@@ -153,6 +211,12 @@ export class Queues {
     return found.slice(0, limit);
   }
 
+  /** How many queues of a namespace hold something or have settings, and all their tasks. Reads every row of theirs. */
+  sumOf(namespaceId: number): { readonly taskQueues: number; readonly counts: TaskCounts } {
+    const { taskQueues, ...counts } = this.#sql.sum.get(namespaceId) ?? { ...noTasks, taskQueues: 0 };
+    return { taskQueues, counts };
+  }
+
   /** Tasks that are placed: what a claim can find. */
   placed(queue: QueueState, type: string, priority: Priority): number {
     return queue.counts.get(type)?.[priority]?.ready ?? 0;
@@ -164,17 +228,30 @@ export class Queues {
     if (ofType === undefined) queue.counts.set(type, (ofType = []));
     const counts = (ofType[priority] ??= noCounts());
     counts[state] += by;
+    if (state !== "dead") queue.open += by;
+    if (state === "started") queue.started += by;
     const dirty = this.#dirtyTypes(queue);
     const ofDirty = dirty.get(type);
     if (ofDirty === undefined) dirty.set(type, new Set([priority]));
     else ofDirty.add(priority);
   }
 
+  /** Gives the queue another configuration. */
+  configure(queue: QueueState, config: TaskQueueConfig): void {
+    Object.assign(queue, configured(config));
+    this.changed(queue);
+  }
+
+  /** Something else than its counters changed: writes its row at the end of the transaction. */
+  changed(queue: QueueState): void {
+    queue.rowChanged = true;
+    this.#dirtyTypes(queue);
+  }
+
   /** A task closed and is kept, or one that was goes. */
   bumpClosed(queue: QueueState, by: 1 | -1): void {
     queue.closed += by;
-    queue.rowChanged = true;
-    this.#dirtyTypes(queue);
+    this.changed(queue);
   }
 
   /** Writes what the transaction changed. */
@@ -195,6 +272,7 @@ export class Queues {
       if (this.#byKey.size <= maxCached) return;
       this.#byKey.delete(key);
       this.#byId.delete(state.id);
+      this.#forgotten(state.id);
     }
   }
 
@@ -214,8 +292,15 @@ export class Queues {
       const cached = this.#byId.get(id);
       // Something of this very transaction is in it.
       if (cached !== undefined && !isEmpty(cached)) continue;
+      // A rate that its workers asked for holds even if it is used up for longer than that.
+      if ((cached?.arrival ?? this.#sql.arrival.get(id) ?? 0) > now) {
+        this.#emptied.set(id, now);
+        continue;
+      }
       if (this.#sql.deleteIfEmpty.run(id).changes === 0) continue;
       this.#sql.deleteKeyPasses.run(id);
+      this.#sql.deleteKeyLimits.run(id);
+      this.#forgotten(id);
       if (cached === undefined) continue;
       this.#byId.delete(id);
       this.#byKey.delete(cached.key);
@@ -242,7 +327,18 @@ export class Queues {
 
   #flushRow(queue: QueueState): void {
     if (!queue.rowChanged) return;
-    this.#sql.update.run(JSON.stringify(queue.virtualTimes), queue.closed, queue.id);
+    const { virtualTimes, closed, arrival, askedRate, config, pause, drain } = queue;
+    this.#sql.update.run(
+      JSON.stringify(virtualTimes),
+      closed,
+      arrival,
+      askedRate ?? null,
+      config.revision,
+      writeConfig(config),
+      pause === undefined ? null : JSON.stringify(pause),
+      drain === undefined ? null : JSON.stringify(drain),
+      queue.id,
+    );
     queue.rowChanged = false;
   }
 
@@ -260,19 +356,44 @@ export class Queues {
       queue,
       namespaceId: row.namespace,
       virtualTimes: JSON.parse(row.virtual_times) as number[],
+      ...configured(readConfig(row.config_revision, row.config)),
+      pause: row.pause === null ? undefined : (JSON.parse(row.pause) as PauseRecord),
+      drain: row.drain === null ? undefined : (JSON.parse(row.drain) as DrainRecord),
+      arrival: row.arrival,
+      askedRate: row.asked_rate ?? undefined,
+      heldBack: { rate: { keys: 0, since: undefined }, "max-started": { keys: 0, since: undefined } },
+      lanes: this.#sql.lanes.get(row.id) ?? 0,
+      open: 0,
+      started: 0,
       closed: row.closed,
+      closedGoneUpTo: 0,
       rowChanged: false,
       counts: new Map(),
     };
+    for (const { held_back, keys, since } of this.#sql.heldBack.all(row.id)) {
+      Object.assign(state.heldBack[held_back], { keys, since });
+    }
     for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
       let ofType = state.counts.get(type);
       if (ofType === undefined) state.counts.set(type, (ofType = []));
       ofType[priority] = counts;
+      state.open += counts.scheduled + counts.ready + counts.waiting + counts.started;
+      state.started += counts.started;
     }
     this.#byKey.set(state.key, state);
     this.#byId.set(state.id, state);
     return state;
   }
+}
+
+/** A configuration, with what is asked of it at every dispatch. */
+function configured(config: TaskQueueConfig): Pick<QueueState, "config" | "hasKeyLimits" | "hasKeyWeights"> {
+  const keys = [...config.fairnessKeys.values(), ...(config.defaultFairnessKey ? [config.defaultFairnessKey] : [])];
+  return {
+    config,
+    hasKeyLimits: keys.some((key) => key.ratePerSecond !== undefined || key.maxStarted !== undefined),
+    hasKeyWeights: keys.some((key) => key.weight !== undefined),
+  };
 }
 
 interface QueueRow {
@@ -282,4 +403,10 @@ interface QueueRow {
   readonly kind: TaskQueueKind;
   readonly virtual_times: string;
   readonly closed: number;
+  readonly arrival: number;
+  readonly asked_rate: number | null;
+  readonly config_revision: number;
+  readonly config: string | null;
+  readonly pause: string | null;
+  readonly drain: string | null;
 }

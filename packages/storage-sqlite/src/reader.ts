@@ -1,6 +1,16 @@
-import type { TaskQueue, TaskQueueKind, TaskState } from "@tq/matching-core";
-import { emptyTaskQueue, type Page, type TaskFilter, type TaskQueueRecord, type TaskRecord } from "@tq/storage";
+import type { TaskQueue, TaskQueueKind } from "@tq/matching-core";
+import {
+  emptyTaskQueue,
+  type EventRecord,
+  type HeldTaskRecord,
+  type NamespaceDescription,
+  type Page,
+  type TaskFilter,
+  type TaskQueueRecord,
+  type TaskRecord,
+} from "@tq/storage";
 import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns.ts";
+import { lastFailure, rowFilter, stateOf } from "./filter.ts";
 import { describe } from "./queue-record.ts";
 import type { QueueState } from "./queues.ts";
 import type { FullTaskRow } from "./tasks.ts";
@@ -9,9 +19,12 @@ import type { Parts } from "./transaction.ts";
 /** Answers questions. Between transactions only: it reads what is committed. */
 export class Reader {
   readonly #parts: Parts;
+  readonly #now: () => number;
 
-  constructor(parts: Parts) {
+  /** @param now time of the last commit */
+  constructor(parts: Parts, now: () => number) {
     this.#parts = parts;
+    this.#now = now;
   }
 
   getTasks(namespace: string, ids: readonly string[]): readonly (TaskRecord | undefined)[] {
@@ -31,18 +44,17 @@ export class Reader {
     const namespaceId = this.#parts.namespaces.idOf(namespace);
     if (namespaceId === undefined) return { items: [] };
     const items: TaskRecord[] = [];
+    const matches = rowFilter(this.#parts, namespace, filter);
     let after = page.after === undefined ? 0 : Number(page.after);
     let examined = 0;
     let bytes = 0;
-    // One row at a time: their payloads together may be large.
-    for (const row of this.#parts.tasks.scan(after, page.examine)) {
+    // One row at a time: their payloads together may be large. Those of other namespaces count as looked at: reading is
+    // what a list costs.
+    for (const row of this.#rows(namespaceId, filter, after, page.examine)) {
       examined += 1;
       after = row.seq;
-      // Those of other namespaces count as looked at: reading is what a list costs.
-      if (row.namespace !== namespaceId) continue;
-      const record = this.#record(row);
-      if (!matches(record, filter)) continue;
-      items.push(record);
+      if (!matches(row, () => lastFailure(row))) continue;
+      items.push(this.#record(row));
       bytes += row.input.length + (row.outcome?.length ?? 0);
       if (items.length === page.size || bytes >= page.maxBytes) return { items, next: String(after) };
     }
@@ -72,16 +84,71 @@ export class Reader {
     return namespaceId === undefined ? 0 : this.#parts.started.ofPoll(namespaceId, workerId, pollId).length;
   }
 
+  startedByWorker(namespace: string): ReadonlyMap<string, number> {
+    const namespaceId = this.#parts.namespaces.idOf(namespace);
+    const counts = new Map<string, number>();
+    for (const task of this.#parts.started.all()) {
+      if (task.namespaceId === namespaceId) counts.set(task.workerId, (counts.get(task.workerId) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  heldBy(namespace: string, workerId: string, limit: number): readonly HeldTaskRecord[] {
+    const { namespaces, queues, started, tasks } = this.#parts;
+    const namespaceId = namespaces.idOf(namespace);
+    const held: HeldTaskRecord[] = [];
+    for (const task of started.all()) {
+      if (held.length === limit) break;
+      if (task.namespaceId !== namespaceId || task.workerId !== workerId) continue;
+      const row = tasks.row(task.seq);
+      const heartbeatDetails = started.heartbeatDetails(task) ?? row.heartbeat;
+      held.push({
+        id: row.id,
+        queue: queues.byId(row.queue).queue,
+        type: row.type,
+        attempt: row.attempts + 1,
+        startedAt: task.startedAt,
+        ...(heartbeatDetails !== null && { heartbeatDetails }),
+      });
+    }
+    return held;
+  }
+
+  listEvents(
+    namespace: string,
+    filter: { readonly queueName?: string; readonly queueKind?: TaskQueueKind },
+    page: { readonly size: number; readonly after?: string },
+  ): Page<EventRecord> {
+    const namespaceId = this.#parts.namespaces.idOf(namespace);
+    return namespaceId === undefined ? { items: [] } : this.#parts.events.list(namespaceId, namespace, filter, page);
+  }
+
+  describeNamespace(name: string): NamespaceDescription | undefined {
+    const { namespaces, queues } = this.#parts;
+    const namespace = namespaces.get(name);
+    const id = namespaces.idOf(name);
+    return namespace === undefined || id === undefined ? undefined : { namespace, ...queues.sumOf(id) };
+  }
+
+  /** Up to `limit` rows behind a number, in order of adding; if the filter names ids, no others. */
+  *#rows(namespaceId: number, { ids = [] }: TaskFilter, after: number, limit: number): Iterable<FullTaskRow> {
+    const { tasks } = this.#parts;
+    if (ids.length === 0) yield* tasks.scan(after, limit);
+    else for (const seq of tasks.numbersOf(namespaceId, ids, after).slice(0, limit)) yield tasks.full(seq);
+  }
+
   #describe(state: QueueState): TaskQueueRecord {
     const { started, ages } = this.#parts;
-    return describe(state, started.countByWorker(state.id), ages.oldest(state));
+    return describe(state, started.countByWorker(state.id), ages.oldest(state), this.#now());
   }
 
   #record(row: FullTaskRow): TaskRecord {
-    const { queues, started } = this.#parts;
-    const { queue } = queues.byId(row.queue);
+    const { queues, started, limits } = this.#parts;
+    const ofQueue = queues.byId(row.queue);
+    const { queue } = ofQueue;
     const lease = started.get(row.seq);
-    const state: TaskState = row.state ?? (lease ? "started" : row.due_at === null ? "ready" : "scheduled");
+    const state = stateOf(row, lease);
+    const keyHeldBack = state === "ready" ? limits.heldBack(ofQueue, row.key) : undefined;
     return {
       seq: row.seq,
       id: row.id,
@@ -97,6 +164,7 @@ export class Reader {
       addedAt: row.added_at,
       ...(row.due_at !== null && { dueAt: row.due_at }),
       waitsForSerialKey: state === "ready" && row.pass === null,
+      ...(keyHeldBack !== undefined && { keyHeldBack }),
       ...(lease && {
         started: {
           at: lease.startedAt,
@@ -115,30 +183,4 @@ export class Reader {
       ...(row.closed_task !== null && { closedTask: readClosedTask(row.closed_task) }),
     };
   }
-}
-
-/** Whether everything that the filter names holds. */
-function matches(task: TaskRecord, filter: TaskFilter): boolean {
-  const among = <Value>(values: readonly Value[] | undefined, value: Value) =>
-    values === undefined || values.length === 0 || values.includes(value);
-  const failure = task.outcome?.failure ?? task.failedAttempts.at(-1)?.failure;
-  const closedAt = task.outcome?.closedAt;
-  return (
-    (filter.queueName === undefined || task.queue.name === filter.queueName) &&
-    (filter.queueKind === undefined || task.queue.kind === filter.queueKind) &&
-    among(filter.states, task.state) &&
-    among(filter.types, task.type) &&
-    (filter.idPrefix === undefined || task.id.startsWith(filter.idPrefix)) &&
-    (filter.workerId === undefined || task.started?.workerId === filter.workerId) &&
-    among(filter.priorities, task.priority) &&
-    among(filter.fairnessKeys, task.fairnessKey) &&
-    among<string | undefined>(filter.serialKeys, task.serialKey) &&
-    (filter.addedAfter === undefined || task.addedAt > filter.addedAfter) &&
-    (filter.addedBefore === undefined || task.addedAt < filter.addedBefore) &&
-    (filter.closedAfter === undefined || (closedAt !== undefined && closedAt > filter.closedAfter)) &&
-    (filter.closedBefore === undefined || (closedAt !== undefined && closedAt < filter.closedBefore)) &&
-    (filter.failureType === undefined || failure?.type === filter.failureType) &&
-    (filter.failureText === undefined ||
-      failure?.message.toLowerCase().includes(filter.failureText.toLowerCase()) === true)
-  );
 }

@@ -4,7 +4,7 @@ import { StoreError } from "@tq/storage";
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
 /** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
@@ -21,7 +21,10 @@ const tables = `
     id integer primary key, namespace integer not null, name text not null, kind text not null,
     virtual_times text not null,     -- JSON, one per priority
     closed integer not null,         -- closed tasks of it that are kept: as long as there are any, its row stays
-    config text                      -- JSON; null: nothing was set
+    arrival real not null,           -- theoretical arrival time of its rate limit: see the core's rate-limit
+    asked_rate real,                 -- the rate that workers asked for, as of the last dispatch under it
+    config_revision integer not null,
+    config text, pause text, drain text -- JSON; null: nothing is set
   );
   create unique index queue_name on queue(namespace, name, kind);
 
@@ -65,11 +68,13 @@ const tables = `
   create table key_pass(
     queue integer, priority integer, key text, pass real not null, primary key(queue, priority, key)
   ) without rowid;
-  -- When a limited key may dispatch again. Only while it is limited and not refilled.
+  -- A key with limits: the theoretical arrival time of its rate, and since when and why it is passed over. Its lanes are
+  -- then blocked. Gone once it is refilled and not passed over.
   create table key_limit(
-    queue integer, key text, next_at integer not null, wake_at integer, primary key(queue, key)
+    queue integer, key text, arrival real not null, held_back text, since integer, wake_at integer, primary key(queue, key)
   ) without rowid;
-  create index key_limit_wake on key_limit(queue, wake_at) where wake_at is not null;
+  create index key_limit_wake on key_limit(wake_at, queue, key) where wake_at is not null;
+  create index key_limit_idle on key_limit(arrival) where held_back is null;
   -- Everyone in line for a serial key, the one at work included.
   create table serial(
     queue integer, key text, place integer, seq integer not null, since integer not null,
@@ -81,8 +86,13 @@ const tables = `
     worker text not null, poll text not null, pass real not null, place integer not null, since integer not null,
     cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
   );
-  -- What happens by time: a delay or back-off that ends, and the timeouts of waiting tasks.
-  create table timer(at integer, kind text, seq integer, primary key(at, kind, seq)) without rowid;
+  -- What happens by time: "ready" ends a delay or back-off, "start" is a schedule-to-start that is over, "close" a
+  -- schedule-to-close. "resume" ends the pause of a queue; its seq is the queue's id.
+  create table timer(kind text, at integer, seq integer, primary key(kind, at, seq)) without rowid;
+  -- Ready tasks that have a fallback.
+  create table fallback(queue integer, seq integer, primary key(queue, seq)) without rowid;
+  -- Workers that are to take nothing new.
+  create table drained_worker(namespace integer, worker text, at integer not null, primary key(namespace, worker)) without rowid;
   create table kept(until integer, seq integer, primary key(until, seq)) without rowid;
   create table request(
     namespace integer, id text, verb text not null, until integer not null, answer text not null,
@@ -93,6 +103,8 @@ const tables = `
     id integer primary key, namespace integer not null, at integer not null, actor text not null, reason text not null,
     call text not null, queue_name text, queue_kind text, worker text, request text not null, changed integer not null
   );
+  create index event_of on event(namespace, queue_name, id);
+  create index event_at on event(at);
 
   create table count(
     queue integer, priority integer, type text, scheduled integer not null,

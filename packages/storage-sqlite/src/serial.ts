@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
+import { steady } from "./steady.ts";
 
 /** A task in line for its serial key. */
 export interface InLine {
@@ -19,7 +20,7 @@ export class SerialLines {
   constructor(db: Database.Database) {
     this.#sql = {
       first: db.prepare<[number, string], InLine>(
-        "select place, seq, since from serial where queue = ? and key = ? order by place limit 1",
+        steady("select place, seq, since from serial where queue = ? and key = ? order by place limit 1"),
       ),
       join: db.prepare("insert into serial values(?, ?, ?, ?, ?)"),
       leave: db

@@ -7,7 +7,9 @@ import {
   type Opened,
   type Operation,
   type OperationResult,
+  type TimeoutsRecord,
 } from "@tq/storage";
+import { backUp } from "./backup.ts";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
 import { openParts } from "./parts.ts";
@@ -17,8 +19,13 @@ import { Transaction, type Parts } from "./transaction.ts";
 import { add } from "./verbs/add.ts";
 import { answer } from "./verbs/answer.ts";
 import { cancel } from "./verbs/cancel.ts";
+import { changeTasks } from "./verbs/change-tasks.ts";
 import { claimAll } from "./verbs/claim.ts";
+import { deleteQueue } from "./verbs/delete-queue.ts";
+import { drainWorker } from "./verbs/drain-worker.ts";
+import { fallBackAll } from "./verbs/fall-back.ts";
 import { giveBack, renew, repoll } from "./verbs/leases.ts";
+import { configure, drain, pause, resume } from "./verbs/settings.ts";
 import { createNamespace } from "./verbs/namespaces.ts";
 import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
 import type { Store } from "@tq/storage";
@@ -43,6 +50,7 @@ interface Open {
   readonly stamp: Database.Statement;
   readonly epochNow: Database.Statement<[], number>;
   now: number;
+  readonly openedAt: number;
   /** A transaction failed, and what is in memory may differ from the file. */
   stale: boolean;
 }
@@ -82,13 +90,14 @@ export class SqliteStore implements Store {
       parts.numbers.reset(row.numbers);
       parts.namespaces.reset();
       parts.passes.reset(now);
+      parts.limits.reset(now);
       parts.queues.reset(now);
-      parts.started.reload(heartbeatMsOf, now);
+      parts.started.reload(timeoutsOf, now);
       this.#open = {
         db,
         lock,
         parts,
-        reader: new Reader(parts),
+        reader: new Reader(parts, () => this.#opened().now),
         begin: db.prepare("begin immediate"),
         commit: db.prepare("commit"),
         rollback: db.prepare("rollback"),
@@ -96,9 +105,18 @@ export class SqliteStore implements Store {
         stamp: db.prepare("update shard set now = ?, numbers = ? where epoch = ?"),
         epochNow: db.prepare<[], number>("select epoch from shard").pluck(),
         now,
+        openedAt: now,
         stale: false,
       };
-      return { lease: { shard: 0, epoch }, now, nextDue: this.#nextDue(this.#open) };
+      return {
+        lease: { shard: 0, epoch },
+        now,
+        nextDue: this.#nextDue(this.#open),
+        withFallback: parts.fallbacks.queues().map((id) => parts.queues.byId(id).queue),
+        drainedWorkers: parts.drainedWorkers
+          .all()
+          .map(({ namespace, worker }) => ({ namespace: parts.namespaces.nameOf(namespace), workerId: worker })),
+      };
     } catch (error) {
       db?.close();
       lock.release();
@@ -118,7 +136,7 @@ export class SqliteStore implements Store {
     if (commit.lease.shard !== 0)
       throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
     const now = Math.max(commit.now, open.now);
-    const tx = new Transaction(open.parts, now);
+    const tx = new Transaction(open.parts, now, open.openedAt);
     try {
       if (open.stale) this.#undo(open);
       open.begin.run();
@@ -127,10 +145,16 @@ export class SqliteStore implements Store {
       }
       const before = open.changes.get();
       const results = commit.operations.map((operation) => carryOut(tx, operation));
-      const { outcomes, granted } = claimAll(tx, commit.plan(tx.touched));
+      open.parts.started.flush();
+      const order = commit.plan(tx.touched);
+      tx.touched = new Map();
+      const { outcomes, granted } = claimAll(tx, order);
+      open.parts.started.flush();
+      open.parts.tasks.flush();
       open.parts.queues.flush(now);
       open.parts.ages.flush();
       open.parts.passes.flush(now);
+      open.parts.limits.flush(now);
       // A transaction that changed nothing (an idle renewal) is not worth an fsync.
       if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
       // Everything that reads comes before: what follows the commit must not fail, or it would look as if nothing happened.
@@ -139,9 +163,20 @@ export class SqliteStore implements Store {
       open.now = now;
       open.parts.started.committed();
       open.parts.queues.evict();
-      open.parts.order.lanes.evict();
+      for (const part of [open.parts.passes, open.parts.order.lanes, open.parts.limits]) part.evict();
       const notices = [...tx.notices.values()];
-      return { now, results, claims: outcomes, granted, closed: tx.closed, notices, added: tx.added, nextDue };
+      return {
+        now,
+        results,
+        claims: outcomes,
+        granted,
+        closed: tx.closed,
+        notices,
+        added: tx.added,
+        touched: tx.touched,
+        withFallback: tx.withFallback,
+        nextDue,
+      };
     } catch (error) {
       open.stale = true;
       try {
@@ -152,6 +187,8 @@ export class SqliteStore implements Store {
       throw translate(error, this.#options.path);
     }
   }
+
+  backup: Store["backup"] = async (path, onProgress) => backUp(this.#opened().db, path, onProgress);
 
   async close(): Promise<void> {
     const open = this.#open;
@@ -171,6 +208,12 @@ export class SqliteStore implements Store {
   describeTaskQueue: Store["describeTaskQueue"] = async (queue) =>
     this.#read(({ reader }) => reader.describeTaskQueue(queue));
   countLeased: Store["countLeased"] = async (...args) => this.#read(({ reader }) => reader.countLeased(...args));
+  startedByWorker: Store["startedByWorker"] = async (namespace) =>
+    this.#read(({ reader }) => reader.startedByWorker(namespace));
+  heldBy: Store["heldBy"] = async (...args) => this.#read(({ reader }) => reader.heldBy(...args));
+  listEvents: Store["listEvents"] = async (...args) => this.#read(({ reader }) => reader.listEvents(...args));
+  describeNamespace: Store["describeNamespace"] = async (name) =>
+    this.#read(({ reader }) => reader.describeNamespace(name));
   listNamespaces: Store["listNamespaces"] = async () => this.#read(({ parts }) => parts.namespaces.all());
   hasNamespace: Store["hasNamespace"] = async (name) =>
     this.#read(({ parts }) => parts.namespaces.idOf(name) !== undefined);
@@ -193,21 +236,28 @@ export class SqliteStore implements Store {
     parts.queues.reset(now);
     parts.ages.reset();
     parts.passes.reset(now);
+    parts.limits.reset(now);
     parts.order.lanes.reset();
-    parts.started.reload(heartbeatMsOf, undefined);
+    parts.tasks.reset();
+    parts.started.reload(timeoutsOf, undefined);
     open.stale = false;
   }
 
   #nextDue(open: Open): NextDue {
-    const { timers, started, kept, queues, passes } = open.parts;
-    const promote = timers.next();
-    const expire = started.nextDue();
-    const sweeps = [kept.next(), queues.nextRemoval(keepEmptyQueueMs), passes.nextPrune].filter(
-      (at) => at !== undefined,
-    );
+    const { timers, started, kept, queues, passes, limits, events, drainedWorkers } = open.parts;
+    const promotes = [timers.next("ready"), timers.next("resume"), limits.next()].filter((at) => at !== undefined);
+    const expires = [started.nextDue(), timers.next("start"), timers.next("close")].filter((at) => at !== undefined);
+    const sweeps = [
+      kept.next(),
+      queues.nextRemoval(keepEmptyQueueMs),
+      passes.nextPrune,
+      limits.nextPrune,
+      events.next(),
+      drainedWorkers.next(),
+    ].filter((at) => at !== undefined);
     return {
-      ...(promote !== undefined && { promote }),
-      ...(expire !== undefined && { expire }),
+      ...(promotes.length > 0 && { promote: Math.min(...promotes) }),
+      ...(expires.length > 0 && { expire: Math.min(...expires) }),
       ...(sweeps.length > 0 && { sweep: Math.min(...sweeps) }),
     };
   }
@@ -250,11 +300,27 @@ function carryOut(tx: Transaction, operation: Operation): OperationResult {
       return sweep(tx, operation);
     case "create-namespace":
       return createNamespace(tx, operation);
+    case "configure":
+      return configure(tx, operation);
+    case "pause":
+      return pause(tx, operation);
+    case "resume":
+      return resume(tx, operation);
+    case "drain":
+      return drain(tx, operation);
+    case "fall-back":
+      return fallBackAll(tx, operation);
+    case "delete-queue":
+      return deleteQueue(tx, operation);
+    case "change-tasks":
+      return changeTasks(tx, operation);
+    case "drain-worker":
+      return drainWorker(tx, operation);
   }
 }
 
-function heartbeatMsOf(options: Buffer | null): number | undefined {
-  return options === null ? undefined : readOptions(options, "activity", null).timeouts.heartbeatMs;
+function timeoutsOf(options: Buffer | null): TimeoutsRecord {
+  return options === null ? {} : readOptions(options, "activity", null).timeouts;
 }
 
 /** What SQLite throws, as the contract has it. Anything else is a defect, and goes on as it is. */

@@ -7,6 +7,7 @@
  * while the server was away), so a stored renewal could never change what happens.
  */
 import type Database from "better-sqlite3";
+import type { TimeoutsRecord } from "@tq/storage";
 import type { TaskRow } from "./tasks.ts";
 import { Deadlines, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
 
@@ -36,6 +37,8 @@ export interface Started {
   readonly weight: number;
   readonly startToCloseMs: number | null;
   readonly heartbeatMs: number | undefined;
+  /** When the task as a whole times out; undefined: never. */
+  readonly closeAt: number | undefined;
   cancel: CancelAsked | undefined;
   heartbeatAt: number;
   /** Whether a heartbeat had details, which are in its row. */
@@ -56,10 +59,21 @@ export function attemptUntil(task: Started): number {
   return Math.max(task.graceUntil, Math.min(byStart, byHeartbeat));
 }
 
+/**
+ * When the task as a whole times out. One that did while the server was away gets its grace, too: its worker may have been
+ * done in time and unable to say so, and no lease ends before one full length from the start.
+ */
+export function taskUntil({ closeAt, graceUntil }: Started): number {
+  return closeAt === undefined ? Infinity : Math.max(graceUntil, closeAt);
+}
+
 /** When it is over, one way or the other, unless something is heard of it. */
 function endOf(task: Started): number {
-  return Math.min(task.leaseUntil, attemptUntil(task));
+  return Math.min(task.leaseUntil, attemptUntil(task), taskUntil(task));
 }
+
+/** So few rows are deleted faster one by one. */
+const fewToDelete = 8;
 
 /** The tasks that are leased. */
 export class StartedTasks {
@@ -67,15 +81,20 @@ export class StartedTasks {
   readonly #byPoll = new Map<string, Set<Started>>();
   /** By queue, then by worker. */
   readonly #byQueue = new Map<number, Map<string, number>>();
+  /** By queue, then by fairness key. */
+  readonly #keysByQueue = new Map<number, Map<string, number>>();
   readonly #deadlines = new Deadlines<Started>();
   /** What the present transaction took out: should it fail, they are leased as they were. */
   readonly #ended: Started[] = [];
+  /** Of how many of these the rows are deleted: together, with one statement, before anything new is leased. */
+  #deleted = 0;
   readonly #sql;
 
   constructor(db: Database.Database) {
     this.#sql = {
       insert: db.prepare("insert into started values(?, ?, ?, ?, ?, ?, ?, ?, ?, null, null, null, null)"),
       delete: db.prepare("delete from started where seq = ?"),
+      deleteAll: db.prepare("delete from started where seq in (select value from json_each(?))"),
       cancel: db.prepare("update started set cancel_reason = ?, cancel_at = ? where seq = ?"),
       heartbeat: db.prepare("update started set heartbeat_at = ?, heartbeat = ? where seq = ?"),
       heartbeatOf: db.prepare<[number], Buffer | null>("select heartbeat from started where seq = ?").pluck(),
@@ -83,7 +102,7 @@ export class StartedTasks {
         `select s.seq, s.lease_no as leaseNo, s.lease_ms as leaseMs, s.started_at as startedAt, s.worker as workerId,
            s.poll as pollId, s.pass, s.place, s.since, s.cancel_reason, s.cancel_at, s.heartbeat_at,
            t.namespace as namespaceId, t.queue as queueId, t.type, t.priority, t.key, t.weight,
-           t.start_to_close_ms as startToCloseMs, t.options
+           t.start_to_close_ms as startToCloseMs, t.added_at, t.options
          from started s join task t on t.seq = s.seq`,
       ),
     };
@@ -92,10 +111,20 @@ export class StartedTasks {
   /** The transaction is on disk. */
   committed(): void {
     this.#ended.length = 0;
+    this.#deleted = 0;
+  }
+
+  /** Deletes the rows of what was taken out. Before anything is leased, and at the end of a transaction. */
+  flush(): void {
+    const gone = this.#deleted === 0 ? this.#ended : this.#ended.slice(this.#deleted);
+    if (gone.length === 0) return;
+    if (gone.length < fewToDelete) for (const { seq } of gone) this.#sql.delete.run(seq);
+    else this.#sql.deleteAll.run(JSON.stringify(gone.map(({ seq }) => seq)));
+    this.#deleted = this.#ended.length;
   }
 
   /** Reads the mirror anew. `now`: give every lease a full length from then; undefined: keep the ends that are known. */
-  reload(heartbeatMsOf: (options: Buffer | null) => number | undefined, now: number | undefined): void {
+  reload(timeoutsOf: (options: Buffer | null) => TimeoutsRecord, now: number | undefined): void {
     // Read first: if that fails, nothing is forgotten.
     const rows = this.#sql.all.all();
     const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
@@ -103,14 +132,17 @@ export class StartedTasks {
     this.#bySeq.clear();
     this.#byPoll.clear();
     this.#byQueue.clear();
-    this.#ended.length = 0;
+    this.#keysByQueue.clear();
+    this.committed();
     for (const row of rows) {
-      const { cancel_reason, cancel_at, heartbeat_at, options, ...rest } = row;
+      const { cancel_reason, cancel_at, heartbeat_at, added_at, options, ...rest } = row;
+      const { heartbeatMs, scheduleToCloseMs } = timeoutsOf(options);
       const granted = row.startedAt + row.leaseMs;
       const before = known.get(row.leaseNo);
       this.#remember({
         ...rest,
-        heartbeatMs: heartbeatMsOf(options),
+        heartbeatMs,
+        closeAt: scheduleToCloseMs === undefined ? undefined : added_at + scheduleToCloseMs,
         cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
         heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
         hasDetails: heartbeat_at !== null,
@@ -132,9 +164,19 @@ export class StartedTasks {
     return this.#bySeq.get(seq);
   }
 
+  /** Everything that is leased, in order of leasing. */
+  all(): Iterable<Started> {
+    return this.#bySeq.values();
+  }
+
   /** How many tasks of a queue each worker has. */
   countByWorker(queueId: number): ReadonlyMap<string, number> {
     return this.#byQueue.get(queueId) ?? new Map<string, number>();
+  }
+
+  /** How many tasks of a fairness key are started. */
+  countOfKey(queueId: number, key: string): number {
+    return this.#keysByQueue.get(queueId)?.get(key) ?? 0;
   }
 
   /** Everything leased to this worker by this poll. */
@@ -149,7 +191,6 @@ export class StartedTasks {
   }
 
   delete(task: Started): void {
-    this.#sql.delete.run(task.seq);
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
     this.#deadlines.delete(task);
@@ -209,21 +250,29 @@ export class StartedTasks {
     this.#deadlines.set(task, endOf(task));
   }
 
-  #count({ queueId, workerId }: Started, by: 1 | -1): void {
-    const workers = this.#byQueue.get(queueId) ?? new Map<string, number>();
-    const count = (workers.get(workerId) ?? 0) + by;
-    if (count > 0) this.#byQueue.set(queueId, workers.set(workerId, count));
-    else if (workers.delete(workerId) && workers.size === 0) this.#byQueue.delete(queueId);
+  #count({ queueId, workerId, key }: Started, by: 1 | -1): void {
+    countIn(this.#byQueue, queueId, workerId, by);
+    countIn(this.#keysByQueue, queueId, key, by);
   }
+}
+
+/** Changes a counter of a queue; what has come to 0 goes. */
+function countIn(counters: Map<number, Map<string, number>>, queueId: number, name: string, by: 1 | -1): void {
+  let ofQueue = counters.get(queueId);
+  if (ofQueue === undefined) counters.set(queueId, (ofQueue = new Map<string, number>()));
+  const count = (ofQueue.get(name) ?? 0) + by;
+  if (count > 0) ofQueue.set(name, count);
+  else if (ofQueue.delete(name) && ofQueue.size === 0) counters.delete(queueId);
 }
 
 interface StartedRow extends Omit<
   Started,
-  "cancel" | "heartbeatAt" | "hasDetails" | "graceUntil" | "leaseUntil" | "heartbeatMs" | "row"
+  "cancel" | "heartbeatAt" | "hasDetails" | "graceUntil" | "leaseUntil" | "heartbeatMs" | "closeAt" | "row"
 > {
   readonly cancel_reason: string | null;
   readonly cancel_at: number | null;
   readonly heartbeat_at: number | null;
+  readonly added_at: number;
   readonly options: Buffer | null;
 }
 

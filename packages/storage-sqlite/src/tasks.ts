@@ -1,7 +1,9 @@
 import type Database from "better-sqlite3";
 import type { ClosedState, Priority } from "@tq/matching-core";
-import type { ClosedTaskRecord, NewTask, OutcomeRecord } from "@tq/storage";
-import { writeClosedTask, writeOptions, writeOutcome } from "./columns.ts";
+import type { ClosedTaskRecord, Encoded, NewTask, OutcomeRecord } from "@tq/storage";
+import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOptions } from "./columns.ts";
+import type { QueueState } from "./queues.ts";
+import { steady } from "./steady.ts";
 
 /** A row of the task table, without its larger columns. */
 export interface TaskRow {
@@ -41,6 +43,24 @@ export interface FullTaskRow extends TaskRow {
   input: Buffer;
 }
 
+/** The columns that filters ask of, but for failures: short ones, so that many rows can be held at once. */
+export type TaskSketch = Pick<TaskRow, (typeof sketchColumns)[number]>;
+
+const sketchColumns = [
+  "seq",
+  "namespace",
+  "id",
+  "queue",
+  "type",
+  "priority",
+  "key",
+  "serial_key",
+  "added_at",
+  "due_at",
+  "state",
+  "closed_at",
+] as const;
+
 const columns = `seq, namespace, id, run, queue, type, priority, key, weight, serial_key, serial_place, pass, place,
   added_at, due_at, start_to_close_ms, attempts, returns, answered, state, closed_at, kept_until, headers, options, history,
   heartbeat, closed_task`;
@@ -58,13 +78,27 @@ export interface Placed {
   readonly place: number;
 }
 
+/** So few rows are deleted faster one by one. */
+const fewToDelete = 8;
+
 /** The rows of tasks. */
 export class TaskRows {
+  /** Deleted together, with one statement, before anything could see that they are still there. */
+  readonly #toDelete = new Set<number>();
   readonly #sql;
 
   constructor(db: Database.Database) {
     this.#sql = {
       holder: db.prepare<[number, string], IdHolder>("select seq, run, state from task where namespace = ? and id = ?"),
+      holders: db.prepare<[number, string], IdHolder & { readonly id: string }>(
+        "select id, seq, run, state from task where namespace = ? and id in (select value from json_each(?))",
+      ),
+      // Most tasks: what is not bound costs nothing.
+      insertPlain: db.prepare(
+        `insert into task(seq, namespace, id, run, queue, type, priority, key, weight, pass, place, added_at,
+           start_to_close_ms, attempts, returns, input)
+         values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`,
+      ),
       insert: db.prepare(
         `insert into task(seq, namespace, id, run, queue, type, priority, key, weight, serial_key, serial_place, pass, place,
            added_at, due_at, start_to_close_ms, attempts, returns, headers, options, closed_task, input)
@@ -76,7 +110,13 @@ export class TaskRows {
         `select ${columns}, outcome, input from task where namespace = ? and id = ?`,
       ),
       scan: db.prepare<[number, number], FullTaskRow>(
-        `select ${columns}, outcome, input from task where seq > ? order by seq limit ?`,
+        steady(`select ${columns}, outcome, input from task where seq > ? order by seq limit ?`),
+      ),
+      sketches: db.prepare<[number, number, number], TaskSketch>(
+        steady(`select ${sketchColumns.join(", ")} from task where seq > ? and seq <= ? order by seq limit ?`),
+      ),
+      failing: db.prepare<[number], Pick<FullTaskRow, "state" | "closed_at" | "outcome" | "history">>(
+        "select state, closed_at, outcome, history from task where seq = ?",
       ),
       placed: db.prepare("update task set pass = ?, place = ?, due_at = null where seq = ?"),
       inLine: db.prepare("update task set serial_place = ?, due_at = null where seq = ?"),
@@ -87,17 +127,41 @@ export class TaskRows {
       returned: db.prepare(
         "update task set returns = ?, answered = ?, heartbeat = ?, pass = ?, place = ? where seq = ?",
       ),
+      moved: db.prepare(
+        `update task set queue = ?, type = ?, options = ?, serial_place = ?, pass = ?, place = ?, returns = ?,
+           answered = ?, heartbeat = ?
+         where seq = ?`,
+      ),
+      input: db.prepare("update task set input = ? where seq = ?"),
+      redriven: db.prepare(
+        `update task set seq = ?, run = run + 1, added_at = ?, serial_place = ?, pass = ?, place = ?, attempts = 0, returns = 0,
+           answered = null, state = null, closed_at = null, kept_until = null, outcome = null, heartbeat = null
+         where seq = ?`,
+      ),
       closed: db.prepare(
         `update task set state = ?, closed_at = ?, kept_until = ?, attempts = ?, answered = ?, history = ?, outcome = ?,
            due_at = null, pass = null, place = null, serial_place = null where seq = ?`,
       ),
       delete: db.prepare("delete from task where seq = ?"),
+      deleteAll: db.prepare("delete from task where seq in (select value from json_each(?))"),
     };
+  }
+
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#toDelete.clear();
   }
 
   /** Who has this id, open or kept. */
   holder(namespaceId: number, id: string): IdHolder | undefined {
+    this.flush();
     return this.#sql.holder.get(namespaceId, id);
+  }
+
+  /** The same for many ids at once. */
+  holders(namespaceId: number, ids: readonly string[]): ReadonlyMap<string, IdHolder> {
+    this.flush();
+    return new Map(this.#sql.holders.all(namespaceId, JSON.stringify(ids)).map((row) => [row.id, row]));
   }
 
   insert(
@@ -112,8 +176,37 @@ export class TaskRows {
       readonly addedAt: number;
       readonly dueAt: number | undefined;
       readonly closedTask: ClosedTaskRecord | undefined;
+      readonly options: TaskOptions;
     },
   ): void {
+    this.flush();
+    const { placed, options } = row;
+    const given = writeOptions(options, task.queue.kind);
+    const isPlain =
+      given === null &&
+      placed !== undefined &&
+      row.serialPlace === undefined &&
+      task.headers === undefined &&
+      row.closedTask === undefined;
+    if (isPlain) {
+      this.#sql.insertPlain.run(
+        row.seq,
+        row.namespaceId,
+        task.id,
+        row.run,
+        row.queueId,
+        task.type,
+        task.priority,
+        task.fairnessKey,
+        task.fairnessWeight,
+        placed.pass,
+        placed.place,
+        row.addedAt,
+        options.timeouts.startToCloseMs ?? null,
+        task.input,
+      );
+      return;
+    }
     this.#sql.insert.run(
       row.seq,
       row.namespaceId,
@@ -126,13 +219,13 @@ export class TaskRows {
       task.fairnessWeight,
       task.serialKey ?? null,
       row.serialPlace ?? null,
-      row.placed?.pass ?? null,
-      row.placed?.place ?? null,
+      placed?.pass ?? null,
+      placed?.place ?? null,
       row.addedAt,
       row.dueAt ?? null,
-      task.timeouts.startToCloseMs ?? null,
+      options.timeouts.startToCloseMs ?? null,
       task.headers === undefined ? null : JSON.stringify(task.headers),
-      writeOptions(task),
+      given,
       row.closedTask === undefined ? null : writeClosedTask(row.closedTask),
       task.input,
     );
@@ -149,16 +242,38 @@ export class TaskRows {
   }
 
   find(seq: number): TaskRow | undefined {
+    this.flush();
     return this.#sql.row.get(seq);
   }
 
   byId(namespaceId: number, id: string): FullTaskRow | undefined {
+    this.flush();
     return this.#sql.byId.get(namespaceId, id);
   }
 
   /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. */
   scan(after: number, limit: number): Iterable<FullTaskRow> {
+    this.flush();
     return this.#sql.scan.iterate(after, limit);
+  }
+
+  /** The same without their larger columns, and no further than `upTo`. */
+  sketches(after: number, upTo: number, limit: number): TaskSketch[] {
+    this.flush();
+    return this.#sql.sketches.all(after, upTo, limit);
+  }
+
+  /** The numbers of tasks by their ids, behind a number, in order of adding. */
+  numbersOf(namespaceId: number, ids: readonly string[], after: number): number[] {
+    return [...new Set(ids)]
+      .map((id) => this.holder(namespaceId, id)?.seq ?? 0)
+      .filter((seq) => seq > after)
+      .sort((a, b) => a - b);
+  }
+
+  /** The columns that say why a task failed last. Throws if there is none. */
+  failing(seq: number): Pick<FullTaskRow, "state" | "closed_at" | "outcome" | "history"> {
+    return present(this.#sql.failing.get(seq), seq);
   }
 
   /** It is placed now, and no longer scheduled. */
@@ -194,6 +309,44 @@ export class TaskRows {
     this.#sql.returned.run(to.returns, to.answered, to.heartbeat, at.pass, at.place, seq);
   }
 
+  /** It stands in another queue now, or will once it is ready. */
+  setMoved(
+    seq: number,
+    to: {
+      readonly queue: QueueState;
+      readonly type: string;
+      readonly options: TaskOptions;
+      readonly serialPlace: number | undefined;
+      readonly placed: Placed | undefined;
+      readonly returns: number;
+      readonly answered: number | null;
+      readonly heartbeat: Buffer | null;
+    },
+  ): void {
+    const { queue, type, placed, serialPlace = null, returns, answered, heartbeat } = to;
+    const { pass = null, place = null } = placed ?? {};
+    const options = writeOptions(to.options, queue.queue.kind);
+    this.#sql.moved.run(queue.id, type, options, serialPlace, pass, place, returns, answered, heartbeat, seq);
+  }
+
+  setInput(seq: number, input: Encoded): void {
+    this.#sql.input.run(input, seq);
+  }
+
+  /** It is open again, under a new number: as if it had been added now, but for its history. */
+  setRedriven(
+    seq: number,
+    to: {
+      readonly seq: number;
+      readonly addedAt: number;
+      readonly serialPlace: number | undefined;
+      readonly placed: Placed | undefined;
+    },
+  ): void {
+    const { pass = null, place = null } = to.placed ?? {};
+    this.#sql.redriven.run(to.seq, to.addedAt, to.serialPlace ?? null, pass, place, seq);
+  }
+
   setClosed(
     seq: number,
     outcome: OutcomeRecord,
@@ -218,8 +371,22 @@ export class TaskRows {
   }
 
   delete(seq: number): void {
-    this.#sql.delete.run(seq);
+    this.#toDelete.add(seq);
   }
+
+  /** Writes what was deleted. Before a row is read by anything but its number, and at the end of a transaction. */
+  flush(): void {
+    const { size } = this.#toDelete;
+    if (size === 0) return;
+    if (size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
+    else this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
+    this.#toDelete.clear();
+  }
+}
+
+/** What a task says beyond its columns. */
+export function optionsOf(row: Pick<TaskRow, "options" | "start_to_close_ms">, queue: QueueState): TaskOptions {
+  return readOptions(row.options, queue.queue.kind, row.start_to_close_ms);
 }
 
 function present<Row>(row: Row | undefined, seq: number): Row {

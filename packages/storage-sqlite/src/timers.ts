@@ -1,36 +1,42 @@
 import type Database from "better-sqlite3";
+import { steady } from "./steady.ts";
 
-/** What a timer does when its time has come: "ready" ends a delay or back-off. */
-export type TimerKind = "ready";
+/**
+ * What a timer does when its time has come: "ready" ends a delay or back-off, "start" a schedule-to-start, "close" a
+ * schedule-to-close, "resume" the pause of a queue (its number is the queue's).
+ */
+export type TimerKind = "ready" | "start" | "close" | "resume";
 
-/** What happens to waiting tasks by time. */
+/** What happens by time to tasks that wait, and to paused queues. */
 export class Timers {
   readonly #sql;
 
   constructor(db: Database.Database) {
     this.#sql = {
       set: db.prepare("insert into timer values(?, ?, ?)"),
-      clear: db.prepare("delete from timer where at = ? and kind = ? and seq = ?"),
-      due: db.prepare<[number, number], { at: number; kind: TimerKind; seq: number }>(
-        "select at, kind, seq from timer where at <= ? order by at, kind, seq limit ?",
+      clear: db.prepare("delete from timer where kind = ? and at = ? and seq = ?"),
+      due: db.prepare<[TimerKind, number, number], { at: number; seq: number }>(
+        steady("select at, seq from timer where kind = ? and at <= ? order by at, seq limit ?"),
       ),
-      next: db.prepare<[], number>("select at from timer order by at limit 1").pluck(),
+      next: db.prepare<[TimerKind], number>(steady("select at from timer where kind = ? order by at limit 1")).pluck(),
     };
   }
 
-  set(at: number, kind: TimerKind, seq: number): void {
-    this.#sql.set.run(at, kind, seq);
+  set(kind: TimerKind, at: number, seq: number): void {
+    this.#sql.set.run(kind, at, seq);
   }
 
-  clear(at: number, kind: TimerKind, seq: number): void {
-    this.#sql.clear.run(at, kind, seq);
+  clear(kind: TimerKind, at: number, seq: number): void {
+    this.#sql.clear.run(kind, at, seq);
   }
 
-  due(now: number, limit: number): { readonly at: number; readonly kind: TimerKind; readonly seq: number }[] {
-    return this.#sql.due.all(now, limit);
+  /** Up to `limit` that are due, in order of when. */
+  due(kind: TimerKind, now: number, limit: number): { readonly at: number; readonly seq: number }[] {
+    return this.#sql.due.all(kind, now, limit);
   }
 
-  next(): number | undefined {
-    return this.#sql.next.get();
+  /** When the next of a kind is due. */
+  next(kind: TimerKind): number | undefined {
+    return this.#sql.next.get(kind);
   }
 }

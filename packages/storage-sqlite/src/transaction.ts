@@ -1,6 +1,10 @@
 import { workerKey, type TaskQueue } from "@tq/matching-core";
 import type { ClosedNotice, WorkerNotice } from "@tq/storage";
 import type { Ages } from "./ages.ts";
+import type { DrainedWorkers } from "./drained-workers.ts";
+import type { Events } from "./events.ts";
+import type { Fallbacks } from "./fallbacks.ts";
+import type { KeyLimits } from "./key-limits.ts";
 import type { KeyPasses } from "./key-passes.ts";
 import type { Kept } from "./kept.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -20,11 +24,15 @@ export interface Parts {
   readonly ages: Ages;
   readonly order: Order;
   readonly passes: KeyPasses;
+  readonly limits: KeyLimits;
   readonly serial: SerialLines;
   readonly started: StartedTasks;
   readonly tasks: TaskRows;
   readonly timers: Timers;
   readonly kept: Kept;
+  readonly fallbacks: Fallbacks;
+  readonly events: Events;
+  readonly drainedWorkers: DrainedWorkers;
   /** A number in [0, 1): for jitter. */
   readonly random: () => number;
 }
@@ -33,15 +41,20 @@ export interface Parts {
 export class Transaction {
   readonly parts: Parts;
   readonly now: number;
+  /** When the store was opened. */
+  readonly openedAt: number;
   /** Queues in which something became claimable. */
-  readonly touched = new Map<string, TaskQueue>();
+  touched = new Map<string, TaskQueue>();
   readonly closed: ClosedNotice[] = [];
   readonly notices = new Map<string, WorkerNotice>();
   readonly added = new Map<string, number>();
+  /** Queues in which a task that has a fallback became ready. */
+  readonly withFallback = new Map<string, TaskQueue>();
 
-  constructor(parts: Parts, now: number) {
+  constructor(parts: Parts, now: number, openedAt: number) {
     this.parts = parts;
     this.now = now;
+    this.openedAt = openedAt;
   }
 
   touch(queue: QueueState): void {

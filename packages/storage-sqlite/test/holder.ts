@@ -11,7 +11,14 @@ try {
   await store.commit({
     lease,
     now,
-    operations: [{ verb: "create-namespace", name: "held", description: "" }],
+    operations: [
+      {
+        verb: "create-namespace",
+        name: "held",
+        description: "",
+        action: { actor: "", reason: "", call: "CreateNamespace", request: "{}" },
+      },
+    ],
     plan: () => ({ offers: [], claims: [] }),
   });
   console.log("open");

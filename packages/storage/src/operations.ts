@@ -1,4 +1,21 @@
 import type { ClaimRequest, LeaseRef, Offer, TaskQueue } from "@tq/matching-core";
+import type {
+  ActionRecord,
+  ChangeTasksOperation,
+  ChangeTasksResult,
+  ConfigureOperation,
+  ConfigureResult,
+  DeleteQueueOperation,
+  DeleteQueueResult,
+  DrainOperation,
+  DrainResult,
+  DrainWorkerOperation,
+  DrainWorkerResult,
+  PauseOperation,
+  PauseResult,
+  ResumeOperation,
+  ResumeResult,
+} from "./operator-operations.ts";
 import type { DispatchedTask, Encoded, FailureRecord, NamespaceRecord, NewTask, OutcomeRecord } from "./records.ts";
 
 /** Remembers the answer of a call for ten minutes, in the transaction of its effect. */
@@ -33,7 +50,14 @@ export interface Refusal {
     | "too-many-types"
     | "request-id-reused"
     /** Only workflow tasks are answered with commands. */
-    | "not-a-workflow-task";
+    | "not-a-workflow-task"
+    /** An operator drains the queue. */
+    | "queue-draining"
+    /** The queue has as many open tasks as it may. */
+    | "max-backlog"
+    /** Somebody else changed the configuration first; the subject is its present revision. */
+    | "revision-mismatch"
+    | "queue-not-empty";
   /** Index of the item; 0 where the call as a whole is meant. */
   readonly index: number;
   /** The name or id that was refused. */
@@ -148,7 +172,10 @@ export type CancelResult =
   | { readonly verb: "cancel"; readonly statuses: readonly CancelStatus[] }
   | { readonly verb: "cancel"; readonly refused: Refusal };
 
-/** Makes up to `limit` tasks ready whose delay or back-off is over, in order of when that was. */
+/**
+ * Makes up to `limit` tasks ready whose delay or back-off is over, in order of when that was; lets fairness keys go on
+ * whose rate allows another dispatch, and queues whose pause is over.
+ */
 export interface PromoteOperation {
   readonly verb: "promote";
   readonly limit: number;
@@ -156,10 +183,14 @@ export interface PromoteOperation {
 
 export interface PromoteResult {
   readonly verb: "promote";
+  /** Tasks that became ready. */
   readonly promoted: number;
 }
 
-/** Ends up to `limit` attempts whose lease or time is over, in order of when that was. */
+/**
+ * Ends up to `limit` attempts whose lease or time is over, in order of when that was; and sees to as many tasks whose
+ * schedule-to-start or schedule-to-close is over.
+ */
 export interface ExpireOperation {
   readonly verb: "expire";
   readonly limit: number;
@@ -167,10 +198,27 @@ export interface ExpireOperation {
 
 export interface ExpireResult {
   readonly verb: "expire";
+  /** Attempts that ended. */
   readonly expired: number;
+  /** Tasks whose schedule-to-start or schedule-to-close was over: moved to their fallback, or closed. */
+  readonly timedOut: number;
 }
 
-/** Removes up to `limit` of what has been kept long enough: closed tasks, request ids, rows of queues that are empty. */
+/** Moves up to `limit` ready tasks of a queue that has no live worker to their fallback queues, in order of adding. */
+export interface FallBackOperation {
+  readonly verb: "fall-back";
+  readonly queue: TaskQueue;
+  readonly limit: number;
+}
+
+export interface FallBackResult {
+  readonly verb: "fall-back";
+  readonly moved: number;
+  /** Others wait there that have a fallback. */
+  readonly more: boolean;
+}
+
+/** Removes up to `limit` of what has been kept long enough: closed tasks, request ids, events, rows of queues that are empty. */
 export interface SweepOperation {
   readonly verb: "sweep";
   readonly limit: number;
@@ -186,6 +234,7 @@ export interface CreateNamespaceOperation {
   readonly verb: "create-namespace";
   readonly name: string;
   readonly description: string;
+  readonly action: ActionRecord;
   readonly request?: RequestKey;
 }
 
@@ -204,6 +253,14 @@ export type Operation =
   | PromoteOperation
   | ExpireOperation
   | SweepOperation
+  | FallBackOperation
+  | ConfigureOperation
+  | PauseOperation
+  | ResumeOperation
+  | DrainOperation
+  | DeleteQueueOperation
+  | ChangeTasksOperation
+  | DrainWorkerOperation
   | CreateNamespaceOperation;
 
 /** What became of it: the result with the same verb. */
@@ -217,6 +274,14 @@ export type OperationResult =
   | PromoteResult
   | ExpireResult
   | SweepResult
+  | FallBackResult
+  | ConfigureResult
+  | PauseResult
+  | ResumeResult
+  | DrainResult
+  | DeleteQueueResult
+  | ChangeTasksResult
+  | DrainWorkerResult
   | CreateNamespaceResult;
 
 /** The result type of an operation type. */

@@ -1,3 +1,4 @@
+import { noConfig, type DrainRecord, type PauseRecord, type TaskQueueConfig } from "./configuration.ts";
 import type {
   ClosedState,
   LeaseRef,
@@ -22,6 +23,14 @@ export interface FailureRecord {
   readonly encoded: Encoded;
 }
 
+/** The limits that a new task asks for. Undefined: its queue's default, else its kind's. 0: none. */
+export interface NewTimeouts {
+  readonly scheduleToStartMs?: number;
+  readonly startToCloseMs?: number;
+  readonly scheduleToCloseMs?: number;
+  readonly heartbeatMs?: number;
+}
+
 /** The limits on a task's life; undefined is without limit. */
 export interface TimeoutsRecord {
   readonly scheduleToStartMs?: number;
@@ -30,7 +39,10 @@ export interface TimeoutsRecord {
   readonly heartbeatMs?: number;
 }
 
-/** Where a task moves when its queue does not serve it. The kind is that of the task's queue. */
+/**
+ * Where a task moves when its queue does not serve it: schedule-to-start over, no live worker, or released with that wish.
+ * The kind is that of the task's queue. A task moves once: there it has neither a fallback nor a schedule-to-start.
+ */
 export interface FallbackRecord {
   readonly queueName: string;
   /** Replaces the task's type. */
@@ -52,7 +64,7 @@ export interface OnCloseRecord {
 /** What happens to an add whose id belongs to a closed task that is kept. */
 export type IdPolicy = "reject" | "allow-if-dead" | "allow";
 
-/** A task to add, checked and with its defaults filled in. Namespace and kind are those of its queue. */
+/** A task to add, checked. Namespace and kind are those of its queue, whose configuration fills in what is absent. */
 export interface NewTask {
   readonly id: string;
   readonly queue: TaskQueue;
@@ -63,8 +75,9 @@ export interface NewTask {
   readonly fairnessWeight: number;
   readonly serialKey?: string;
   readonly startDelayMs: number;
-  readonly timeouts: TimeoutsRecord;
-  readonly retryPolicy: RetryPolicy;
+  readonly timeouts: NewTimeouts;
+  /** Undefined: the queue's default, else the kind's. */
+  readonly retryPolicy?: RetryPolicy;
   readonly headers?: Readonly<Record<string, string>>;
   readonly fallback?: FallbackRecord;
   readonly onClose?: OnCloseRecord;
@@ -96,6 +109,7 @@ export interface ClosedTaskRecord {
 
 /** One attempt that failed. */
 export interface FailedAttemptRecord {
+  readonly run: number;
   readonly attempt: number;
   readonly workerId: string;
   readonly startedAt: number;
@@ -122,7 +136,11 @@ export interface DispatchedTask {
   readonly leaseMs: number;
   readonly timeouts: TimeoutsRecord;
   readonly retryPolicy: RetryPolicy;
+  /** When the task as a whole times out; undefined: never. */
+  readonly scheduleToCloseAt?: number;
+  /** What the last heartbeat said, of an earlier attempt in this run. */
   readonly heartbeatDetails?: Encoded;
+  /** Why the last attempt in this run failed. */
   readonly lastFailure?: FailureRecord;
   readonly closedTask?: ClosedTaskRecord;
 }
@@ -145,6 +163,8 @@ export interface TaskRecord {
   readonly dueAt?: number;
   /** True if it is ready as far as time goes, but an earlier task with its serial key is open. */
   readonly waitsForSerialKey: boolean;
+  /** Set on a ready task whose fairness key is held back just now. */
+  readonly keyHeldBack?: KeyHeldBack;
   readonly started?: {
     readonly at: number;
     readonly workerId: string;
@@ -172,6 +192,16 @@ export interface TaskCounts {
   readonly dead: number;
 }
 
+/** Why a fairness key is passed over: its rate is used up, or as many of its tasks are started as may be. */
+export type KeyHeldBack = "rate" | "max-started";
+
+/** Fairness keys that are passed over. */
+export interface HeldBackKeys {
+  readonly keys: number;
+  /** Since when the first of them is; undefined: not known. */
+  readonly since?: number;
+}
+
 /** A queue, described at a cost that depends on neither its backlog nor its keys. */
 export interface TaskQueueRecord {
   readonly queue: TaskQueue;
@@ -186,6 +216,30 @@ export interface TaskQueueRecord {
   readonly startedByWorker: ReadonlyMap<string, number>;
   /** Since when the longest-waiting ready task is ready, to 100 ms. */
   readonly oldestReadyAt?: number;
+  readonly config: TaskQueueConfig;
+  readonly pause?: PauseRecord;
+  readonly drain?: DrainRecord;
+  /** When the queue's rate allows the next dispatch; absent: now, as far as the rate goes. */
+  readonly rateLimitedUntil?: number;
+  /** Fairness keys that are passed over, by why. */
+  readonly heldBackKeys: Readonly<Record<KeyHeldBack, HeldBackKeys>>;
+}
+
+/** A namespace with what is in it. */
+export interface NamespaceDescription {
+  readonly namespace: NamespaceRecord;
+  readonly taskQueues: number;
+  readonly counts: TaskCounts;
+}
+
+/** A task that a worker holds. */
+export interface HeldTaskRecord {
+  readonly id: string;
+  readonly queue: TaskQueue;
+  readonly type: string;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly heartbeatDetails?: Encoded;
 }
 
 /** Describes a queue that does not exist, or that only its workers know of. */
@@ -198,6 +252,8 @@ export function emptyTaskQueue(queue: TaskQueue): TaskQueueRecord {
     waitForSerialKey: 0,
     placedByType: new Map(),
     startedByWorker: new Map(),
+    config: noConfig,
+    heldBackKeys: { rate: { keys: 0 }, "max-started": { keys: 0 } },
   };
 }
 

@@ -1,6 +1,14 @@
 import type { ClaimOutcome, TaskQueue, TaskState, TaskQueueKind } from "@tq/matching-core";
 import type { ClosedNotice, Operation, OperationResult, PlanClaims, WorkerNotice } from "./operations.ts";
-import type { DispatchedTask, NamespaceRecord, TaskQueueRecord, TaskRecord } from "./records.ts";
+import type { EventRecord } from "./operator-operations.ts";
+import type {
+  DispatchedTask,
+  HeldTaskRecord,
+  NamespaceDescription,
+  NamespaceRecord,
+  TaskQueueRecord,
+  TaskRecord,
+} from "./records.ts";
 
 /**
  * Part of the store that one server owns. Every commit names both; one whose epoch is not the present one is refused
@@ -35,11 +43,15 @@ export interface Committed {
   readonly notices: readonly WorkerNotice[];
   /** How many tasks were added, by taskQueueKey, for rates. Internal adds count too. */
   readonly added: ReadonlyMap<string, number>;
+  /** Queues in which something became claimable after the plan was made: claims met tasks that were past a deadline. */
+  readonly touched: ReadonlyMap<string, TaskQueue>;
+  /** Queues in which a task that has a fallback became ready, by taskQueueKey. */
+  readonly withFallback: ReadonlyMap<string, TaskQueue>;
   /** When the earliest of promote, expire and sweep has something to do. Undefined: nothing is waited for. */
   readonly nextDue: NextDue;
 }
 
-/** When each of the timed verbs next has something to do; absent: never, unless something changes. */
+/** When each of the timed verbs next has something to do; absent: never, unless something changes. `promote` is exact to 1 ms. */
 export interface NextDue {
   readonly promote?: number;
   readonly expire?: number;
@@ -52,8 +64,10 @@ export interface TaskFilter {
   readonly queueKind?: TaskQueueKind;
   readonly states?: readonly TaskState[];
   readonly types?: readonly string[];
+  readonly ids?: readonly string[];
   readonly idPrefix?: string;
-  readonly workerId?: string;
+  /** Workers that hold it. */
+  readonly workerIds?: readonly string[];
   readonly priorities?: readonly number[];
   readonly fairnessKeys?: readonly string[];
   readonly serialKeys?: readonly string[];
@@ -95,6 +109,18 @@ export interface StoreReader {
   describeTaskQueue(queue: TaskQueue): Promise<TaskQueueRecord>;
   /** How many of the tasks that a poll was given are still leased to its worker: whether repeating it has an answer. */
   countLeased(namespace: string, workerId: string, pollId: string): Promise<number>;
+  /** How many tasks each worker of a namespace holds. */
+  startedByWorker(namespace: string): Promise<ReadonlyMap<string, number>>;
+  /** Up to `limit` of the tasks that a worker holds. */
+  heldBy(namespace: string, workerId: string, limit: number): Promise<readonly HeldTaskRecord[]>;
+  /** What operators did, newest first; of one queue or of the whole namespace. */
+  listEvents(
+    namespace: string,
+    filter: { readonly queueName?: string; readonly queueKind?: TaskQueueKind },
+    page: { readonly size: number; readonly after?: string },
+  ): Promise<Page<EventRecord>>;
+  /** Undefined if there is none of that name. Costs as much as the namespace has queues. */
+  describeNamespace(name: string): Promise<NamespaceDescription | undefined>;
   listNamespaces(): Promise<readonly NamespaceRecord[]>;
   hasNamespace(name: string): Promise<boolean>;
 }
@@ -105,6 +131,16 @@ export interface Opened {
   /** At least the time asked for, and never less than the last one stored. */
   readonly now: number;
   readonly nextDue: NextDue;
+  /** Queues in which ready tasks have a fallback. */
+  readonly withFallback: readonly TaskQueue[];
+  /** Workers that are to take nothing new. */
+  readonly drainedWorkers: readonly { readonly namespace: string; readonly workerId: string }[];
+}
+
+/** How far a backup is, in the engine's own pages. */
+export interface BackupProgress {
+  readonly pagesTotal: number;
+  readonly pagesRemaining: number;
 }
 
 /**
@@ -118,7 +154,7 @@ export interface Store extends StoreReader {
   readonly description: string;
   /**
    * Takes the shard over: raises its epoch, so that an earlier owner is refused, and gives every lease found at least
-   * one full length from now, whatever the attempt's own timeouts say: its worker could not answer meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
+   * one full length from now, whatever the timeouts of the attempt and of the task say: its worker could not answer meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
    */
   open(now: number): Promise<Opened>;
   /**
@@ -126,6 +162,11 @@ export interface Store extends StoreReader {
    * disk. If it rejects, nothing of it happened.
    */
   commit(commit: Commit): Promise<Committed>;
+  /**
+   * Writes a consistent copy of the store to a file that must not exist, beside running commits. Throws StoreError
+   * "unusable" if it exists or cannot be written; then nothing is left of it.
+   */
+  backup(path: string, onProgress: (progress: BackupProgress) => void): Promise<{ readonly bytes: number }>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { fakeActivityQueue, fakeNow, fakeQueue, fakeTask, fakeWorker } from "../../test/fake-matching.ts";
+import { noConfig, type TaskQueueRecord, type TaskRecord } from "@tq/storage";
 import type { QueueActivity } from "../matching/matching.ts";
-import { waitReasons, waitReasonsOfTask } from "./wait-reasons.ts";
+import { waitReasons as reasonsOf, waitReasonsOfTask } from "./wait-reasons.ts";
 
 const queue = fakeActivityQueue("emails");
+const waitReasons = (record: TaskQueueRecord, activity: QueueActivity) => reasonsOf({ record, activity, now: fakeNow });
 const activity = (...workers: QueueActivity["workers"][number][]): QueueActivity => ({
   addsPerSecond: 0,
   dispatchesPerSecond: 0,
@@ -40,8 +42,11 @@ describe("waitReasons", () => {
     expect(others).toEqual([]);
   });
 
-  it("takes workers that shut down for none", () => {
-    const [reason] = waitReasons(ready({ a: 1 }), activity(fakeWorker("w", { shuttingDown: true })));
+  it.each([
+    ["shut down", { shuttingDown: true }],
+    ["are drained", { draining: true }],
+  ])("takes workers that %s for none", (_what, fields) => {
+    const [reason] = waitReasons(ready({ a: 1 }), activity(fakeWorker("w", fields)));
     expect(reason).toMatchObject({ reason: "no-workers" });
     expect(reason?.hint).toContain("shutting down");
   });
@@ -74,7 +79,77 @@ describe("waitReasons", () => {
   });
 });
 
+describe("limits and pauses", () => {
+  const moving = () => activity(fakeWorker("w"));
+  const reasonsIn = (fields: Partial<TaskQueueRecord>, of: QueueActivity = moving()) =>
+    waitReasons({ ...ready({ a: 2 }), ...fields }, of);
+  const pause = { actor: "alice", reason: "deploy", since: fakeNow - 60_000 };
+  const config = (fields: object) => ({ ...noConfig, ...fields });
+
+  it("say first that dispatch is paused, by whom and until when", () => {
+    const [first, second] = reasonsIn({ pause: { ...pause, until: fakeNow + 1 } }, activity());
+    expect(first).toMatchObject({ reason: "paused", count: 2, since: fakeNow - 60_000 });
+    expect(first?.hint).toMatch(/"alice" paused dispatch \("deploy"\).*2023-11-14T22:13:20\.001Z/);
+    expect(second?.reason).toBe("no-workers");
+  });
+
+  it("take a pause whose time is over for none", () => {
+    expect(reasonsIn({ pause: { ...pause, until: fakeNow } })).toEqual([]);
+  });
+
+  it("count those that serial keys hold up under a pause, too", () => {
+    const record = { ...ready({ a: 2 }, 3), pause };
+    expect(waitReasons(record, moving()).map(({ reason, count }) => [reason, count])).toEqual([
+      ["paused", 5],
+      ["serial-key-busy", 3],
+    ]);
+  });
+
+  it("say that the rate is used up, and whose it is", () => {
+    const rateLimitedUntil = fakeNow + 1;
+    const [own] = reasonsIn({ rateLimitedUntil, config: config({ ratePerSecond: 5 }) });
+    expect(own).toMatchObject({ reason: "rate-limited", count: 2, since: fakeNow - 1_000 });
+    expect(own?.hint).toContain("5 a second, as its rate_per_second says");
+    const [asked] = reasonsIn({ rateLimitedUntil }, { ...moving(), askedRate: 0.5 });
+    expect(asked?.hint).toContain("0.5 a second, the smallest rate that its workers ask for");
+    expect(reasonsIn({ rateLimitedUntil: fakeNow })).toEqual([]);
+  });
+
+  it("say that as many are started as may be", () => {
+    const counts = { scheduled: 0, ready: 2, started: 4, dead: 0 };
+    expect(reasonsIn({ counts, config: config({ maxStarted: 5 }) })).toEqual([]);
+    expect(reasonsIn({ counts, config: config({ maxStarted: 4 }) })).toMatchObject([
+      { reason: "max-started", count: 2, since: fakeNow - 1_000 },
+    ]);
+  });
+
+  it("say of keys how many are held back, and not how many tasks", () => {
+    const heldBackKeys = { rate: { keys: 1, since: 7 }, "max-started": { keys: 3 } };
+    const [started, rate] = reasonsIn({ heldBackKeys });
+    expect(started).toMatchObject({ reason: "key-max-started", count: 0 });
+    expect(started?.hint).toContain("3 fairness keys");
+    expect(rate).toMatchObject({ reason: "key-rate-limited", count: 0, since: 7 });
+  });
+
+  it("come after what only more workers can mend", () => {
+    const reasons = reasonsIn(
+      { rateLimitedUntil: fakeNow + 1, config: config({ ratePerSecond: 5 }) },
+      activity(fakeWorker("w", { freeSlots: 0 })),
+    );
+    expect(reasons.map(({ reason }) => reason)).toEqual(["no-free-slots", "rate-limited"]);
+  });
+
+  it("are none where nothing is ready", () => {
+    const counts = { scheduled: 1, ready: 0, started: 9, dead: 0 };
+    const full = { counts, pause, rateLimitedUntil: fakeNow + 1, config: config({ maxStarted: 9 }) };
+    expect(waitReasons(fakeQueue(queue, full), moving()).map(({ reason }) => reason)).toEqual(["all-delayed"]);
+  });
+});
+
 describe("waitReasonsOfTask", () => {
+  const of = (task: TaskRecord, fields: Partial<TaskQueueRecord> = {}, workers: QueueActivity = activity()) =>
+    waitReasonsOfTask(task, { record: fakeQueue(queue, fields), activity: workers, now: fakeNow });
+
   it.each([
     [fakeTask("a"), "no-workers"],
     [fakeTask("a", { state: "scheduled" }), "all-delayed"],
@@ -82,6 +157,23 @@ describe("waitReasonsOfTask", () => {
     [fakeTask("a", { state: "started" }), undefined],
     [fakeTask("a", { state: "completed" }), undefined],
   ])("gives the same for one task", (task, expected) => {
-    expect(waitReasonsOfTask(task, activity())[0]?.reason).toBe(expected);
+    expect(of(task)[0]?.reason).toBe(expected);
+  });
+
+  it("counts the task that waits for its key", () => {
+    const workers = activity(fakeWorker("w"));
+    expect(of(fakeTask("a", { keyHeldBack: "rate" }), {}, workers)).toMatchObject([
+      { reason: "key-rate-limited", count: 1 },
+    ]);
+    expect(of(fakeTask("a", { keyHeldBack: "max-started" }), {}, workers)).toMatchObject([
+      { reason: "key-max-started", count: 1 },
+    ]);
+  });
+
+  it("knows the limits of its queue, and not the keys of others", () => {
+    const heldBackKeys = { rate: { keys: 9 }, "max-started": { keys: 9 } };
+    const counts = { scheduled: 0, ready: 50, started: 1, dead: 0 };
+    const fields = { heldBackKeys, counts, config: { ...noConfig, maxStarted: 1 } };
+    expect(of(fakeTask("a"), fields, activity(fakeWorker("w")))).toMatchObject([{ reason: "max-started", count: 1 }]);
   });
 });

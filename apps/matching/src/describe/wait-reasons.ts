@@ -1,17 +1,24 @@
 /*
  * Why ready tasks of a queue do not move: a pure function of what the store counts and what memory knows of the workers.
- * The first reason is the one line that an operator sees, so they come in the order in which they should be acted on.
+ * The first reason is the one line that an operator sees, so they come in the order in which they should be acted on:
+ * what stops everything, then what only more workers can mend, then what was set as a limit, then what passes by itself.
  */
-import type { LiveWorker, TaskQueueKind } from "@tq/matching-core";
-import type { TaskQueueRecord, TaskRecord } from "@tq/storage";
+import { takesTasks, type LiveWorker, type TaskQueue } from "@tq/matching-core";
+import type { HeldBackKeys, KeyHeldBack, PauseRecord, TaskQueueRecord, TaskRecord } from "@tq/storage";
 import type { QueueActivity } from "../matching/matching.ts";
+import * as hints from "./wait-hints.ts";
 
-/** Why tasks wait, as far as this version can tell: without limits and pauses. */
+/** Why tasks wait. */
 export type WaitReason =
   | "store-unavailable"
+  | "paused"
   | "no-workers"
   | "missing-type"
   | "no-free-slots"
+  | "max-started"
+  | "rate-limited"
+  | "key-max-started"
+  | "key-rate-limited"
   | "serial-key-busy"
   | "all-delayed";
 
@@ -26,28 +33,88 @@ export interface WaitingTasks {
   readonly hint: string;
 }
 
-/** How many types a hint names. */
-const typesInHint = 3;
+/** What a queue is at a moment. */
+export interface QueueNow {
+  readonly record: TaskQueueRecord;
+  readonly activity: QueueActivity;
+  readonly now: number;
+}
+
+/** The tasks that wait: all of a queue, or one of them. */
+type Waiting = Pick<TaskQueueRecord, "placedByType" | "waitForSerialKey" | "heldBackKeys" | "oldestReadyAt"> & {
+  readonly ready: number;
+  readonly scheduled: number;
+};
 
 /** Why the tasks of a queue wait. Empty: they move, or there are none. */
-export function waitReasons(record: TaskQueueRecord, activity: QueueActivity): WaitingTasks[] {
-  const { counts, queue } = record;
-  if (activity.storeError !== undefined && counts.ready + counts.scheduled > 0) {
-    const hint = `Nothing can be written, so nothing moves: ${activity.storeError}.`;
-    return [{ reason: "store-unavailable", count: counts.ready + counts.scheduled, hint }];
-  }
-  if (counts.ready === 0) return counts.scheduled === 0 ? [] : [allDelayed(counts.scheduled)];
-  const reasons: WaitingTasks[] = [];
-  const since = record.oldestReadyAt === undefined ? {} : { since: record.oldestReadyAt };
-  const takers = activity.workers.filter((worker) => !worker.shuttingDown);
+export function waitReasons(queue: QueueNow): WaitingTasks[] {
+  const { ready, scheduled } = queue.record.counts;
+  return reasonsOf({ ...queue.record, ready, scheduled }, queue);
+}
 
+/** Why one task waits; the same, for GetTasks. */
+export function waitReasonsOfTask(task: TaskRecord, queue: QueueNow): WaitingTasks[] {
+  if (task.state !== "scheduled" && task.state !== "ready") return [];
+  const held = (why: KeyHeldBack): HeldBackKeys => ({ keys: task.keyHeldBack === why ? 1 : 0 });
+  const waiting = {
+    scheduled: task.state === "scheduled" ? 1 : 0,
+    ready: task.state === "ready" ? 1 : 0,
+    waitForSerialKey: task.waitsForSerialKey ? 1 : 0,
+    placedByType: new Map(task.state === "ready" && !task.waitsForSerialKey ? [[task.type, 1]] : []),
+    heldBackKeys: { rate: held("rate"), "max-started": held("max-started") },
+  };
+  const reasons = reasonsOf(waiting, queue);
+  // Of a queue it cannot be told how many tasks wait for their key; of one task it can.
+  return reasons.map((reason) => (reason.count === 0 ? { ...reason, count: 1 } : reason));
+}
+
+/** The pause of a queue; undefined: it has none, or its time is over. */
+export function pauseAt({ pause }: TaskQueueRecord, now: number): PauseRecord | undefined {
+  return pause !== undefined && (pause.until ?? Infinity) > now ? pause : undefined;
+}
+
+/** Whether a worker takes tasks of this type. One whose registrations the server still has to ask for may. */
+export function takesType(worker: Pick<LiveWorker, "registrations">, kind: TaskQueue["kind"], type: string): boolean {
+  const types = worker.registrations?.[kind];
+  return types === undefined || types === null || types.includes(type);
+}
+
+function reasonsOf(waiting: Waiting, queue: QueueNow): WaitingTasks[] {
+  const { ready, scheduled, waitForSerialKey } = waiting;
+  const { storeError } = queue.activity;
+  if (storeError !== undefined && ready + scheduled > 0) {
+    return [{ reason: "store-unavailable", count: ready + scheduled, hint: hints.storeUnavailable(storeError) }];
+  }
+  if (ready === 0) return scheduled === 0 ? [] : [{ reason: "all-delayed", count: scheduled, hint: hints.allDelayed }];
+  const reasons = [...ofPause(ready, queue), ...ofWorkers(waiting, queue)];
+  const placed = placedOf(waiting);
+  if (placed > 0) reasons.push(...ofLimits(waiting, placed, queue));
+  if (waitForSerialKey > 0) {
+    reasons.push({ reason: "serial-key-busy", count: waitForSerialKey, hint: hints.serialKeyBusy });
+  }
+  return reasons;
+}
+
+function placedOf({ placedByType }: Waiting): number {
+  let placed = 0;
+  for (const count of placedByType.values()) placed += count;
+  return placed;
+}
+
+function ofPause(ready: number, { record, now }: QueueNow): WaitingTasks[] {
+  const pause = pauseAt(record, now);
+  if (pause === undefined) return [];
+  return [{ reason: "paused", count: ready, since: pause.since, hint: hints.paused(pause) }];
+}
+
+function ofWorkers(waiting: Waiting, { record: { queue }, activity }: QueueNow): WaitingTasks[] {
+  const since = sinceOf(waiting);
+  const takers = activity.workers.filter(takesTasks);
   const missing: string[] = [];
   let missingCount = 0;
   let unservedCount = 0;
-  let placed = 0;
-  for (const [type, count] of record.placedByType) {
+  for (const [type, count] of waiting.placedByType) {
     if (count === 0) continue;
-    placed += count;
     const able = takers.filter((worker) => takesType(worker, queue.kind, type));
     if (able.length === 0) {
       missing.push(type);
@@ -56,72 +123,44 @@ export function waitReasons(record: TaskQueueRecord, activity: QueueActivity): W
       unservedCount += count;
     }
   }
-  if (placed > 0 && takers.length === 0) {
-    reasons.push({ reason: "no-workers", count: placed, ...since, hint: noWorkersHint(record, activity) });
-  } else {
-    if (missingCount > 0) {
-      reasons.push({ reason: "missing-type", count: missingCount, ...since, hint: missingTypeHint(missing) });
-    }
-    if (unservedCount > 0) {
-      reasons.push({ reason: "no-free-slots", count: unservedCount, ...since, hint: noFreeSlotsHint(takers.length) });
-    }
+  if (missingCount > 0 && takers.length === 0) {
+    return [{ reason: "no-workers", count: missingCount, ...since, hint: hints.noWorkers(queue, activity) }];
   }
-  if (record.waitForSerialKey > 0) reasons.push(serialKeyBusy(record.waitForSerialKey));
+  const reasons: WaitingTasks[] = [];
+  if (missingCount > 0) {
+    reasons.push({ reason: "missing-type", count: missingCount, ...since, hint: hints.missingType(missing) });
+  }
+  if (unservedCount > 0) {
+    reasons.push({ reason: "no-free-slots", count: unservedCount, ...since, hint: hints.noFreeSlots(takers.length) });
+  }
   return reasons;
 }
 
-/** Why one task waits; the same, for GetTasks. */
-export function waitReasonsOfTask(task: TaskRecord, activity: QueueActivity): WaitingTasks[] {
-  if (task.state !== "scheduled" && task.state !== "ready") return [];
-  const counts = {
-    scheduled: task.state === "scheduled" ? 1 : 0,
-    ready: task.state === "ready" ? 1 : 0,
-    started: 0,
-    dead: 0,
-  };
-  return waitReasons(
-    {
-      queue: task.queue,
-      counts,
-      byPriority: new Map(),
-      byType: new Map(),
-      waitForSerialKey: task.waitsForSerialKey ? 1 : 0,
-      placedByType: new Map(task.waitsForSerialKey ? [] : [[task.type, 1]]),
-      startedByWorker: new Map(),
-    },
-    activity,
-  );
+function ofLimits(waiting: Waiting, placed: number, { record, activity, now }: QueueNow): WaitingTasks[] {
+  const { config, counts } = record;
+  const since = sinceOf(waiting);
+  const reasons: WaitingTasks[] = [];
+  if (config.maxStarted !== undefined && counts.started >= config.maxStarted) {
+    reasons.push({ reason: "max-started", count: placed, ...since, hint: hints.maxStarted(config.maxStarted) });
+  }
+  if ((record.rateLimitedUntil ?? 0) > now) {
+    reasons.push({ reason: "rate-limited", count: placed, ...since, hint: hints.rateLimited(config, activity) });
+  }
+  const { rate, "max-started": maxStarted } = waiting.heldBackKeys;
+  // How many tasks wait behind a key is not counted: that would cost something for each of them.
+  if (maxStarted.keys > 0) {
+    reasons.push({ reason: "key-max-started", count: 0, ...known(maxStarted), hint: hints.keyMaxStarted(maxStarted) });
+  }
+  if (rate.keys > 0) {
+    reasons.push({ reason: "key-rate-limited", count: 0, ...known(rate), hint: hints.keyRateLimited(rate) });
+  }
+  return reasons;
 }
 
-/** Whether a worker takes tasks of this type. One whose registrations the server still has to ask for may. */
-export function takesType(worker: Pick<LiveWorker, "registrations">, kind: TaskQueueKind, type: string): boolean {
-  const types = worker.registrations?.[kind];
-  return types === undefined || types === null || types.includes(type);
+function sinceOf({ oldestReadyAt }: Waiting): { readonly since?: number } {
+  return oldestReadyAt === undefined ? {} : { since: oldestReadyAt };
 }
 
-function allDelayed(count: number): WaitingTasks {
-  const hint = "Nothing is ready: every task waits for its delay or for the back-off after a failed attempt to end.";
-  return { reason: "all-delayed", count, hint };
-}
-
-function serialKeyBusy(count: number): WaitingTasks {
-  const hint = "An earlier task with the same serial key is open; the next one follows when it closes.";
-  return { reason: "serial-key-busy", count, hint };
-}
-
-function noWorkersHint({ queue }: TaskQueueRecord, { workers }: QueueActivity): string {
-  const name = `${queue.kind} queue ${JSON.stringify(queue.name)}`;
-  if (workers.length > 0) return `The only live workers of the ${name} are shutting down; start one that polls it.`;
-  return `No live worker polls the ${name}; start one, and check that it polls this name and namespace.`;
-}
-
-function missingTypeHint(missing: readonly string[]): string {
-  const named = missing.slice(0, typesInHint).map((type) => JSON.stringify(type));
-  const more = missing.length > typesInHint ? ` and ${missing.length - typesInHint} more` : "";
-  return `No live worker of this queue has registered ${named.join(", ")}${more}; start a worker that has, or check the spelling.`;
-}
-
-function noFreeSlotsHint(workers: number): string {
-  const who = workers === 1 ? "The live worker has" : `The ${workers} live workers have`;
-  return `${who} no slot free; start more workers, or give them more slots.`;
+function known({ since }: HeldBackKeys): { readonly since?: number } {
+  return since === undefined ? {} : { since };
 }

@@ -78,7 +78,10 @@ export const errorTable: Readonly<Record<Reason, ErrorEntry>> = {
     message: "the task queue {subject} still has tasks or live workers",
   },
 
-  REVISION_MISMATCH: { code: Code.Aborted, message: "somebody else has changed {subject} first; read it again" },
+  REVISION_MISMATCH: {
+    code: Code.Aborted,
+    message: "somebody else has changed the configuration first; read it again",
+  },
   POLL_SUPERSEDED: {
     code: Code.Aborted,
     message: "another call with the poll id {subject} has taken this poll's place; make a new poll id for each poll",

@@ -1,149 +1,21 @@
-import type { TaskQueue } from "@tq/matching-core";
-import {
-  StoreError,
-  type Commit,
-  type Committed,
-  type DispatchedTask,
-  type OperationResult,
-  type Store,
-} from "@tq/storage";
+import { taskQueueKey } from "@tq/matching-core";
 import { afterEach, describe, expect, test } from "vitest";
-import { systemClock, type Clock } from "../clock.ts";
+import {
+  delivery as task,
+  pollCall,
+  ScriptedStore,
+  settle,
+  startEngine as start,
+  StillClock,
+  stopEngines,
+  worker,
+} from "../../test/scripted-store.ts";
+import { systemClock } from "../clock.ts";
 import { Confirmations } from "./confirmations.ts";
-import { Engine } from "./engine.ts";
-import type { PollCall } from "./matching.ts";
 import { News } from "./news.ts";
+import { Rates } from "./rates.ts";
 
-const queue: TaskQueue = { namespace: "default", name: "q", kind: "activity" };
-const registrations = { activity: null, workflow: null };
-const worker = { namespace: "default", workerId: "w", identity: "", buildId: "", registrationsHash: "", registrations };
-
-/** A clock that a spec moves. */
-class StillClock implements Clock {
-  #now = 1_000_000;
-  readonly #timers = new Set<{ readonly at: number; readonly callback: () => void }>();
-  wallNow = (): number => this.#now;
-  monotonicNow = (): number => this.#now;
-  soon = (callback: () => void): void => void setImmediate(callback);
-  after = (delayMs: number, callback: () => void): (() => void) => {
-    const timer = { at: this.#now + delayMs, callback };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  };
-
-  async advance(ms: number): Promise<void> {
-    for (const until = this.#now + ms; this.#now < until;) {
-      this.#now = Math.min(this.#now + 50, until);
-      for (const timer of this.#timers) {
-        if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
-        timer.callback();
-      }
-      await settle();
-    }
-  }
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 6; i++) await new Promise((resolve) => void setImmediate(resolve));
-}
-
-/** A store of which a spec says what it has to give, what is leased, and whether it can write. */
-class ScriptedStore {
-  readonly commits: Commit[] = [];
-  /** Leases that are ready to be granted. */
-  ready: DispatchedTask[] = [];
-  /** What a repeated poll is answered with. */
-  leased: DispatchedTask[] = [];
-  failing = false;
-  /** Set: commits wait for it. */
-  stall: Promise<void> | undefined;
-  refusesAnswers = false;
-  promoteAt: number | undefined;
-
-  readonly store = {
-    description: "scripted",
-    open: async (now: number) => ({ lease: { shard: 0, epoch: 1 }, now, nextDue: this.#nextDue() }),
-    close: async () => undefined,
-    countLeased: async () => this.leased.length,
-    getTasks: async (_: string, ids: readonly string[]) => ids.map((id) => ({ id })),
-    commit: async (commit: Commit): Promise<Committed> => {
-      this.commits.push(commit);
-      await this.stall;
-      if (this.failing) throw new StoreError("unavailable", "the disk is full");
-      const results = commit.operations.map((operation): object => {
-        if (operation.verb === "repoll") return { verb: "repoll", tasks: this.leased };
-        if (operation.verb === "answer" && this.refusesAnswers) {
-          return { verb: "answer", refused: { reason: "request-id-reused", index: 0, subject: "r" } };
-        }
-        return { verb: operation.verb, statuses: [], lost: [], cancels: [], returned: 0, promoted: 0 };
-      });
-      const plan = commit.plan(new Map([["default\u0000q\u0000activity", queue]]));
-      const granted = plan.offers.map(({ slots }) => this.ready.splice(0, slots));
-      return {
-        now: commit.now,
-        results: results as OperationResult[],
-        claims: plan.claims.map(() => ({ dry: true })),
-        granted,
-        closed: [],
-        notices: [],
-        added: new Map(),
-        nextDue: this.#nextDue(),
-      };
-    },
-  } as unknown as Store;
-
-  /** The leases that were given back, in commits that went through. */
-  get returned(): readonly number[] {
-    return this.commits.flatMap(({ operations }) =>
-      operations.flatMap((operation) =>
-        operation.verb === "return" ? operation.leases.map(({ leaseNo }) => leaseNo) : [],
-      ),
-    );
-  }
-
-  #nextDue(): object {
-    return this.promoteAt === undefined ? {} : { promote: this.promoteAt };
-  }
-}
-
-function task(leaseNo: number): DispatchedTask {
-  return { id: "a", lease: { seq: 1, leaseNo }, queue } as unknown as DispatchedTask;
-}
-
-const engines: Engine[] = [];
-afterEach(async () => {
-  await Promise.all(engines.splice(0).map(async (engine) => engine.stop()));
-});
-
-async function start(scripted: ScriptedStore, clock: Clock = new StillClock()): Promise<Engine> {
-  const engine = new Engine({
-    store: scripted.store,
-    clock,
-    instanceId: "i",
-    maxReplyBytes: 1_000_000,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  engines.push(engine);
-  await engine.start();
-  return engine;
-}
-
-function pollCall(more: Partial<PollCall> = {}): PollCall {
-  return {
-    worker,
-    pollId: "p",
-    queues: [queue],
-    maxTasks: 1,
-    leaseMs: 3_600_000,
-    waitMs: 20_000,
-    receivedPollIds: [],
-    signal: new AbortController().signal,
-    delivery: { onUndelivered: () => undefined },
-    ...more,
-  };
-}
+afterEach(stopEngines);
 
 describe("the engine", () => {
   test("on the machine's own clock, a wait for tasks always ends", async () => {
@@ -255,5 +127,27 @@ describe("news", () => {
     const seen = news.cursor("w");
     news.forget("w");
     expect(news.cursor("w")).not.toBe(seen);
+  });
+});
+
+describe("rates", () => {
+  const of = (name: string) => ({ namespace: "default", name, kind: "activity" as const });
+
+  test("are taken over the last 30 s", () => {
+    const rates = new Rates();
+    for (let second = 0; second < 60; second++) rates.added(taskQueueKey(of("q")), 3, second * 1_000);
+    expect(rates.of(of("q"), 59_999).addsPerSecond).toBeCloseTo(3);
+    expect(rates.of(of("q"), 74_999).addsPerSecond).toBeCloseTo(1.5);
+  });
+
+  test("hold nothing of queues that have been quiet for so long", () => {
+    const rates = new Rates();
+    for (let i = 0; i < 10_000; i++) rates.added(taskQueueKey(of(`q${i}`)), 1, i);
+    rates.dispatched(taskQueueKey(of("q0")), 1, 20_000);
+    rates.forgetQuiet(41_000);
+    expect(rates.size).toBe(1);
+    expect(rates.nextWake()).toBeLessThanOrEqual(52_000);
+    rates.forgetQuiet(52_000);
+    expect([rates.size, rates.nextWake()]).toEqual([0, undefined]);
   });
 });

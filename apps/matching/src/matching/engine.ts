@@ -2,8 +2,8 @@
  * The matching service: it takes calls, puts what they ask into commits, and wakes itself when the core or the store says
  * so. All decisions are the core's or the store's; who waits for what is in the files beside this one.
  */
-import { workerKey, Workers, type LeaseRef, type TaskQueue } from "@tq/matching-core";
-import type { Committed, DispatchedTask, NextDue, Operation, OperationResult, ResultOf, Store } from "@tq/storage";
+import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
+import type { Committed, DispatchedTask, Operation, ResultOf, Store } from "@tq/storage";
 import { ServerTime, type Clock } from "../clock.ts";
 import { Alarm } from "./alarm.ts";
 import { waitForTasks } from "./closing-waits.ts";
@@ -14,13 +14,8 @@ import { ShuttingDown, type Matching, type QueueActivity, type ServiceHealth } f
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
 import { renewAndHold, type RenewOnce } from "./renewals.ts";
-import { Returns } from "./returns.ts";
+import { TimedWork } from "./timed-work.ts";
 import { pollKey, WaitingPolls } from "./waiting-polls.ts";
-
-/** How many tasks one commit promotes, expires or removes, so that none takes long. */
-const timedLimit = 1_000;
-/** Least time between two sweeps that found little: removing things early is worth nothing. */
-const sweepEveryMs = 200;
 
 /** What the engine needs. */
 export interface EngineOptions {
@@ -38,17 +33,15 @@ export interface EngineOptions {
 export class Engine implements Matching {
   readonly #options: EngineOptions;
   readonly #time: ServerTime;
-  readonly #workers = new Workers();
+  readonly #workers: Workers;
   readonly #confirmations = new Confirmations();
   readonly #closings = new Closings();
   readonly #rates = new Rates();
-  readonly #returns = new Returns();
+  readonly #timed: TimedWork;
   readonly #news: News;
   readonly #polls: WaitingPolls;
   readonly #alarm: Alarm;
   #running: { readonly group: GroupCommit; readonly epoch: number; readonly startedAt: number } | undefined;
-  #nextDue: NextDue = {};
-  #sweepNotBefore = 0;
   #draining = false;
 
   constructor(options: EngineOptions) {
@@ -57,6 +50,18 @@ export class Engine implements Matching {
     this.#time = new ServerTime(clock);
     this.#news = new News(instanceId);
     this.#alarm = new Alarm(clock, this.#time, () => this.#ring());
+    this.#workers = new Workers({
+      served: (queueKey) => this.#timed.served(queueKey),
+      unserved: (queue, now) => this.#timed.unserved(queue, now),
+      askedRateChanged: (queueKey) => {
+        this.#polls.touch(queueKey);
+        if (this.#polls.wantsClaim) this.#running?.group.wake();
+      },
+    });
+    this.#timed = new TimedWork({
+      confirmations: this.#confirmations,
+      isServed: (queueKey) => this.#workers.serves(queueKey),
+    });
     this.#polls = new WaitingPolls({
       time: this.#time,
       workers: this.#workers,
@@ -76,8 +81,10 @@ export class Engine implements Matching {
     const opened = await store.open(this.#time.now());
     this.#time.atLeast(opened.now);
     const group = new GroupCommit(store, opened.lease, clock, this.#time, this.#participant());
-    this.#running = { group, epoch: opened.lease.epoch, startedAt: this.#time.now() };
-    this.#nextDue = opened.nextDue;
+    const startedAt = this.#time.now();
+    this.#running = { group, epoch: opened.lease.epoch, startedAt };
+    for (const { namespace, workerId } of opened.drainedWorkers) this.#workers.drain(namespace, workerId, startedAt);
+    this.#timed.start(opened, startedAt);
     this.#setAlarm();
   }
 
@@ -104,7 +111,23 @@ export class Engine implements Matching {
 
   add: Matching["add"] = async (operation) => this.#submit(operation);
   cancel: Matching["cancel"] = async (operation) => this.#submit(operation);
-  createNamespace: Matching["createNamespace"] = async (operation) => this.#submit(operation);
+  operate: Matching["operate"] = async (operation) => this.#submit(operation);
+
+  drainWorker: Matching["drainWorker"] = async (operation) => {
+    const result = await this.#submit(operation);
+    if ("refused" in result) return result;
+    const worker = this.#workers.drain(operation.namespace, operation.workerId, this.now());
+    if (worker === undefined) return result;
+    this.#polls.endOf(worker);
+    this.#news.publish(workerKey(worker));
+    this.#setAlarm();
+    return result;
+  };
+
+  backup: Matching["backup"] = async (path, onProgress) => {
+    this.#group();
+    return this.#options.store.backup(path, onProgress);
+  };
 
   answer: Matching["answer"] = async (operation, { workerId, receivedPollIds }) => {
     const { namespace, answers } = operation;
@@ -129,7 +152,7 @@ export class Engine implements Matching {
       tasks,
       statuses: answered?.statuses ?? [],
       registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
-      drainRequested: false,
+      drainRequested: worker.draining,
     };
   };
 
@@ -153,7 +176,7 @@ export class Engine implements Matching {
         renewOnce,
       );
       const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
-      return { ...renewed, drainRequested: false, registrationsWanted };
+      return { ...renewed, drainRequested: worker.draining, registrationsWanted };
     } finally {
       this.#workers.callClosed(worker, this.now());
     }
@@ -162,8 +185,9 @@ export class Engine implements Matching {
   shutdownWorker(namespace: string, workerId: string): void {
     const worker = this.#workers.get(namespace, workerId);
     if (worker === undefined) return;
-    worker.shuttingDown = true;
+    this.#workers.shutDown(worker, this.now());
     this.#polls.endOf(worker);
+    this.#setAlarm();
   }
 
   getTasks: Matching["getTasks"] = async (call) => {
@@ -182,8 +206,26 @@ export class Engine implements Matching {
       .ofQueue(queue)
       .map((worker) => ({ ...worker, freeSlots: free.get(worker.workerId) ?? 0 }));
     const group = this.#running?.group;
-    const storeError = group?.retryAt === undefined ? {} : { storeError: group.lastError };
-    return { ...this.#rates.of(queue, this.now()), workers, ...storeError };
+    const askedRate = this.#workers.askedRate(taskQueueKey(queue));
+    return {
+      ...this.#rates.of(queue, this.now()),
+      workers,
+      ...(askedRate !== undefined && { askedRate }),
+      ...(group?.retryAt !== undefined && { storeError: group.lastError }),
+    };
+  }
+
+  workersOf(namespace: string, queue?: TaskQueue): readonly LiveWorker[] {
+    if (queue !== undefined) return this.#workers.ofQueue(queue);
+    return [...this.#workers.all()].filter((worker) => worker.namespace === namespace);
+  }
+
+  workerOf(namespace: string, workerId: string): LiveWorker | undefined {
+    return this.#workers.get(namespace, workerId);
+  }
+
+  isDrained(namespace: string, workerId: string): boolean {
+    return this.#workers.isDrained(namespace, workerId);
   }
 
   polledQueues(namespace: string): readonly TaskQueue[] {
@@ -225,7 +267,7 @@ export class Engine implements Matching {
   #giveBack(tasks: readonly DispatchedTask[]): void {
     const leases = tasks.map(({ lease }) => lease);
     this.#confirmations.confirm(leases);
-    this.#returns.add(leases, "undelivered");
+    this.#timed.giveBack(leases, "undelivered");
     this.#running?.group.wake();
   }
 
@@ -240,11 +282,11 @@ export class Engine implements Matching {
       get wantsClaim() {
         return polls.wantsClaim;
       },
-      timedOperations: (now) => this.#timedOperations(now),
+      timedOperations: (now) => this.#timed.operations(now),
       plan: (touched, now) => polls.plan(touched, now),
       committed: (committed, timed) => this.#committed(committed, timed),
       failed: (timed) => {
-        this.#returns.putBack(timed);
+        this.#timed.failed(timed, this.now());
         this.#endOverdue();
       },
       claimsFailed: () => polls.claimsFailed(),
@@ -252,18 +294,7 @@ export class Engine implements Matching {
     };
   }
 
-  #timedOperations(now: number): readonly Operation[] {
-    const { promote, expire, sweep } = this.#nextDue;
-    this.#returns.add(this.#confirmations.takeOverdue(now), "unconfirmed");
-    const operations: Operation[] = [...this.#returns.take()];
-    if (expire !== undefined && expire <= now) operations.push({ verb: "expire", limit: timedLimit });
-    if (promote !== undefined && promote <= now) operations.push({ verb: "promote", limit: timedLimit });
-    if (sweep !== undefined && Math.max(sweep, this.#sweepNotBefore) <= now)
-      operations.push({ verb: "sweep", limit: timedLimit });
-    return operations;
-  }
-
-  #committed(committed: Committed, timed: readonly OperationResult[]): void {
+  #committed(committed: Committed, timed: readonly Operation[]): void {
     const { now } = committed;
     this.#polls.committed(committed);
     for (const [key, tasks] of committed.added) this.#rates.added(key, tasks, now);
@@ -272,9 +303,7 @@ export class Engine implements Matching {
       // One that is gone reads what there is when it comes back.
       if (this.#workers.get(notice.namespace, notice.workerId) !== undefined) this.#news.publish(workerKey(notice));
     }
-    this.#nextDue = committed.nextDue;
-    const swept = timed.find((result) => result.verb === "sweep");
-    if (swept !== undefined) this.#sweepNotBefore = now + (swept.removed >= timedLimit ? 0 : sweepEveryMs);
+    this.#timed.committed(committed, timed);
     this.#endOverdue();
   }
 
@@ -282,22 +311,24 @@ export class Engine implements Matching {
   #endOverdue(): void {
     const now = this.now();
     this.#polls.endOverdue(now);
+    this.#rates.forgetQuiet(now);
     for (const worker of this.#workers.takeGone(now)) this.#news.forget(workerKey(worker));
     this.#setAlarm();
   }
 
-  /** What the store wants to be woken for, at the earliest. */
+  /** When a commit is next due, at the earliest. */
   #storeDue(): number {
-    const { promote = Infinity, expire = Infinity, sweep = Infinity } = this.#nextDue;
-    const confirm = this.#confirmations.nextWake() ?? Infinity;
-    const returns = this.#returns.isEmpty ? Infinity : 0;
-    const due = Math.min(promote, expire, Math.max(sweep, this.#sweepNotBefore), confirm, returns);
-    return Math.max(due, this.#running?.group.retryAt ?? 0);
+    return Math.max(this.#timed.due(), this.#running?.group.retryAt ?? 0);
   }
 
   #setAlarm(): void {
     if (this.#running === undefined) return;
-    this.#alarm.setToEarliest([this.#storeDue(), this.#polls.nextWake(), this.#workers.nextWake()]);
+    this.#alarm.setToEarliest([
+      this.#storeDue(),
+      this.#polls.nextWake(),
+      this.#workers.nextWake(),
+      this.#rates.nextWake(),
+    ]);
   }
 
   #ring(): void {

@@ -26,6 +26,8 @@ function fakeStore(during: (commit: Commit) => void | Promise<void> = () => unde
       closed: [],
       notices: [],
       added: new Map(),
+      touched: new Map(),
+      withFallback: new Map(),
       nextDue: {},
     } as unknown as Committed;
   };

@@ -33,8 +33,8 @@ export interface CommitParticipant {
   timedOperations(now: number): readonly Operation[];
   /** What to claim, now that the operations have touched these queues. */
   plan(touched: ReadonlyMap<string, TaskQueue>, now: number): ClaimOrder;
-  /** It is on disk. `timed` are the results of the timed operations. */
-  committed(committed: Committed, timed: readonly OperationResult[]): void;
+  /** It is on disk. `timed` are the timed operations of it, whose results are the first. */
+  committed(committed: Committed, timed: readonly Operation[]): void;
   /** These timed operations did not happen. Called after every commit that failed, with what of it was lost. */
   failed(timed: readonly Operation[]): void;
   /** What was planned cannot be claimed, though the store works: a defect. It is not to be planned again at once. */
@@ -144,7 +144,7 @@ export class GroupCommit {
     this.lastProgressAt = committed.now;
     this.lastError = "";
     this.#worksAgain();
-    this.#participant.committed(committed, committed.results.slice(0, timed.length));
+    this.#participant.committed(committed, timed);
     group.forEach(({ resolve, reject }, i) => {
       const result = committed.results[timed.length + i];
       if (result === undefined) reject(new Error("the store answered too few operations"));

@@ -8,11 +8,20 @@ import type {
   CancelNotice,
   CancelOperation,
   CancelResult,
+  ChangeTasksOperation,
+  ConfigureOperation,
   CreateNamespaceOperation,
-  CreateNamespaceResult,
+  DeleteQueueOperation,
   DispatchedTask,
+  DrainOperation,
+  DrainWorkerOperation,
+  DrainWorkerResult,
   Encoded,
+  PauseOperation,
   Refusal,
+  ResultOf,
+  ResumeOperation,
+  Store,
   StoreReader,
   TaskRecord,
 } from "@tq/storage";
@@ -32,6 +41,8 @@ export interface PollCall {
   readonly queues: readonly TaskQueue[];
   readonly maxTasks: number;
   readonly leaseMs: number;
+  /** Dispatches per second that the worker wants of each of its queues. */
+  readonly askedRate?: number;
   /** Undefined: the lease alone counts. */
   readonly confirmWithinMs?: number;
   /** How long to hold it, jitter and the caller's deadline already taken off. 0 answers at once. */
@@ -94,11 +105,23 @@ export interface QueueActivity {
   readonly storeError?: string;
   readonly addsPerSecond: number;
   readonly dispatchesPerSecond: number;
+  /** Dispatches per second: the smallest that a live worker asks for. */
+  readonly askedRate?: number;
   readonly workers: readonly (LiveWorker & {
     /** Slots that its waiting polls offer to this queue. */
     readonly freeSlots: number;
   })[];
 }
+
+/** What operators ask for that changes nothing but the store. */
+export type OperatorOperation =
+  | ConfigureOperation
+  | PauseOperation
+  | ResumeOperation
+  | DrainOperation
+  | DeleteQueueOperation
+  | ChangeTasksOperation
+  | CreateNamespaceOperation;
 
 /** How a background service does. */
 export interface ServiceHealth {
@@ -123,7 +146,12 @@ export interface Matching {
     from: { readonly workerId: string; readonly receivedPollIds: readonly string[] },
   ): Promise<AnswerOperationResult>;
   cancel(operation: CancelOperation): Promise<CancelResult>;
-  createNamespace(operation: CreateNamespaceOperation): Promise<CreateNamespaceResult>;
+  /** What an operator asks for that is the store's to do. */
+  operate<O extends OperatorOperation>(operation: O): Promise<ResultOf<O>>;
+  /** Remembers that a worker is to take nothing new, and tells it. */
+  drainWorker(operation: DrainWorkerOperation): Promise<DrainWorkerResult>;
+  /** Writes a copy of the store; see Store.backup. */
+  backup: Store["backup"];
   poll(call: PollCall): Promise<PollReply>;
   renew(call: RenewCall): Promise<RenewReply>;
   /** The worker is going: ends its waiting polls, empty. */
@@ -133,6 +161,12 @@ export interface Matching {
   /** Everything else that is only read. */
   readonly reader: StoreReader;
   activityOf(queue: TaskQueue): QueueActivity;
+  /** Live workers of a queue; undefined: every live worker of the namespace. */
+  workersOf(namespace: string, queue?: TaskQueue): readonly LiveWorker[];
+  /** Undefined if it does not live. */
+  workerOf(namespace: string, workerId: string): LiveWorker | undefined;
+  /** Whether an operator drains this worker, whether it lives or not. */
+  isDrained(namespace: string, workerId: string): boolean;
   /** Queues that live workers poll, whether or not the store knows them. */
   polledQueues(namespace: string): readonly TaskQueue[];
   readonly waitingPolls: number;

@@ -1,4 +1,4 @@
-import { taskQueueKey, type TaskQueue } from "@tq/matching-core";
+import { Deadlines, taskQueueKey, type TaskQueue } from "@tq/matching-core";
 
 /** Over how long rates are taken. */
 export const rateWindowMs = 30_000;
@@ -10,13 +10,13 @@ interface Counts {
   readonly adds: number[];
   readonly dispatches: number[];
   readonly seconds: number[];
-  lastSecond: number;
 }
 
 /** How fast tasks are added to and dispatched from each queue. Queues that are quiet for 30 s are forgotten. */
 export class Rates {
   readonly #queues = new Map<string, Counts>();
-  #prunedSecond = 0;
+  /** When each of them has been quiet for so long. A second more or less does not matter. */
+  readonly #quiet = new Deadlines<string>(bucketMs);
 
   added(key: string, tasks: number, now: number): void {
     this.#count(key, now, "adds", tasks);
@@ -39,10 +39,10 @@ export class Rates {
 
   #count(key: string, now: number, what: "adds" | "dispatches", tasks: number): void {
     const second = Math.floor(now / bucketMs);
-    this.#prune(second);
+    this.#quiet.set(key, now + rateWindowMs);
     let counts = this.#queues.get(key);
     if (counts === undefined) {
-      counts = { adds: [], dispatches: [], seconds: [], lastSecond: second };
+      counts = { adds: [], dispatches: [], seconds: [] };
       this.#queues.set(key, counts);
     }
     const slot = second % buckets;
@@ -52,13 +52,20 @@ export class Rates {
       counts.dispatches[slot] = 0;
     }
     counts[what][slot] = (counts[what][slot] ?? 0) + tasks;
-    counts.lastSecond = second;
   }
 
-  /** Once a second: lets go of queues that have been quiet. */
-  #prune(second: number): void {
-    if (second === this.#prunedSecond) return;
-    this.#prunedSecond = second;
-    for (const [key, { lastSecond }] of this.#queues) if (lastSecond <= second - buckets) this.#queues.delete(key);
+  /** Lets go of queues that have been quiet. */
+  forgetQuiet(now: number): void {
+    for (const key of this.#quiet.takeDue(now)) this.#queues.delete(key);
+  }
+
+  /** When it wants to be woken, at the latest. */
+  nextWake(): number | undefined {
+    return this.#quiet.next();
+  }
+
+  /** How many queues it holds. */
+  get size(): number {
+    return this.#queues.size;
   }
 }

@@ -5,9 +5,11 @@
 import {
   Deadlines,
   Matcher,
+  takesTasks,
   taskQueueKey,
   workerKey,
   type ClaimPlan,
+  type ClaimRequest,
   type LiveWorker,
   type TaskQueue,
   type WaitingPoll,
@@ -86,7 +88,7 @@ export class WaitingPolls {
       if (again === undefined || again.length > 0) return again;
     }
     const registrations = this.#surroundings.workers.registrationsOf(worker);
-    if (registrations === undefined || worker.shuttingDown || call.signal.aborted || this.#ended) return [];
+    if (registrations === undefined || !takesTasks(worker) || call.signal.aborted || this.#ended) return [];
     return this.#begin(call, worker, key, registrations);
   }
 
@@ -94,12 +96,19 @@ export class WaitingPolls {
   plan(touched: ReadonlyMap<string, TaskQueue>, now: number): ClaimOrder {
     this.#matcher.touch(touched.keys());
     this.#plan = this.#matcher.plan(now);
-    return { offers: this.#plan.polls.map(({ offer }) => offer), claims: this.#plan.claims };
+    const { polls, claims } = this.#plan;
+    return { offers: polls.map(({ offer }) => offer), claims: claims.map((claim) => this.#atAskedRate(claim)) };
+  }
+
+  /** These may find something now, though no commit touched them: what their workers ask for has changed. */
+  touch(queueKey: string): void {
+    this.#matcher.touch([queueKey]);
   }
 
   /** The plan was carried out: answers those that got something. */
   committed(committed: Committed): void {
     this.#matcher.settle(this.#plan, committed.claims);
+    this.#matcher.touch(committed.touched.keys());
     this.#plan.polls.forEach((poll, i) => {
       const tasks = committed.granted[i] ?? [];
       if (tasks.length > 0) this.#granted(poll, tasks, committed.now);
@@ -144,9 +153,12 @@ export class WaitingPolls {
     return free;
   }
 
-  /** When a poll ends by time, at the latest. */
+  /** When a poll ends by time, or something is forgotten, at the latest. */
   nextWake(): number | undefined {
-    return this.#matcher.nextWake();
+    const ends = this.#matcher.nextWake();
+    const forgets = this.#repeatsKept.next();
+    if (ends === undefined) return forgets;
+    return forgets === undefined ? ends : Math.min(ends, forgets);
   }
 
   /** Whether the moment has come at which a claim that found nothing is to be tried again. */
@@ -191,7 +203,7 @@ export class WaitingPolls {
       };
       call.signal.addEventListener("abort", gone);
       if (key !== undefined) this.#byKey.set(key, poll);
-      workers.callOpened(worker, call.queues);
+      workers.pollOpened(worker, call.queues, call.askedRate);
       this.#matcher.add(poll);
       // Others wait for the same, so there is nothing: no commit is needed to know it.
       if (call.waitMs === 0 && !this.wantsClaim) end([]);
@@ -227,8 +239,8 @@ export class WaitingPolls {
   }
 
   #granted(poll: Poll, tasks: readonly DispatchedTask[], now: number): void {
-    const { rates, giveBack } = this.#surroundings;
-    for (const { queue } of tasks) rates.dispatched(taskQueueKey(queue), 1, now);
+    const { giveBack } = this.#surroundings;
+    this.#count(tasks, now);
     // It may have gone while the commit was under way, in an engine that does not block.
     if (!this.#matcher.has(poll)) {
       giveBack(tasks);
@@ -236,6 +248,23 @@ export class WaitingPolls {
     }
     this.#onTheirWay(poll.call, poll.key, tasks);
     poll.end(tasks);
+  }
+
+  #count(tasks: readonly DispatchedTask[], now: number): void {
+    const { rates } = this.#surroundings;
+    for (let from = 0; from < tasks.length;) {
+      const queue = tasks[from]?.queue;
+      let to = from + 1;
+      while (to < tasks.length && tasks[to]?.queue === queue) to += 1;
+      if (queue !== undefined) rates.dispatched(taskQueueKey(queue), to - from, now);
+      from = to;
+    }
+  }
+
+  /** A claim with the rate that the live workers of its queue ask for. */
+  #atAskedRate(claim: ClaimRequest): ClaimRequest {
+    const askedRate = this.#surroundings.workers.askedRate(taskQueueKey(claim.queue));
+    return askedRate === undefined ? claim : { ...claim, askedRate };
   }
 
   #onTheirWay(call: PollCall, key: string | undefined, tasks: readonly DispatchedTask[]): void {

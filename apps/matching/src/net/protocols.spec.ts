@@ -75,11 +75,17 @@ describe.each(transports)("over %s", (_name, make) => {
     expect(port.incidents).toEqual([]);
   });
 
-  it("a stream that is not built says so", async () => {
-    const stream = createClient(OperatorService, transport).moveTasks({});
-    expect(await refusalOf(stream[Symbol.asyncIterator]().next())).toMatchObject({
-      code: "Unimplemented",
-      reason: "NOT_BUILT",
+  it("a stream tells how far it is, and a refused one why", async () => {
+    const operator = createClient(OperatorService, transport);
+    const bulk = { filter: { everything: true } };
+    const progress: unknown[] = [];
+    for await (const reply of operator.purgeTasks({ bulk })) progress.push(reply.progress);
+    expect(progress).toMatchObject([{ changed: 1n, done: true }]);
+    const refused = operator.moveTasks({ bulk });
+    expect(await refusalOf(refused[Symbol.asyncIterator]().next())).toEqual({
+      code: "InvalidArgument",
+      reason: "INVALID_FIELD",
+      fields: ["to"],
     });
   });
 

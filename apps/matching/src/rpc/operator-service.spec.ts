@@ -4,10 +4,6 @@ import { describe, expect, it } from "vitest";
 import { fakeActivityQueue, fakeNow, fakeQueue, fakeWorker } from "../../test/fake-matching.ts";
 import { inMemory, refusalOf } from "../../test/in-memory.ts";
 
-async function endOf(stream: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of stream);
-}
-
 const counts = { scheduled: 1, ready: 2, started: 3, dead: 4 };
 
 describe("ListTaskQueues", () => {
@@ -86,6 +82,40 @@ describe("DescribeTaskQueue", () => {
     expect(Object.keys(description!.countsByType)).toEqual(["__proto__"]);
   });
 
+  it("shows what is set on it: configuration, pause, drain", async () => {
+    const { client, matching } = inMemory(OperatorService);
+    const queue = fakeActivityQueue("q");
+    const by = { actor: "alice", reason: "why", since: fakeNow - 1_000 };
+    const config = {
+      revision: 3,
+      ratePerSecond: 5,
+      fairnessKeys: new Map([["__proto__", { weight: 2 }]]),
+      maxBacklog: 9,
+      deadRetentionMs: 0,
+    };
+    matching.queues.push(fakeQueue(queue, { config, pause: by, drain: by }));
+    const [description] = (await client.describeTaskQueue({ taskQueue: { name: "q", kind: TaskQueueKind.ACTIVITY } }))
+      .taskQueues;
+    expect(description).toMatchObject({
+      config: { revision: 3n, ratePerSecond: 5, maxBacklog: 9n, deadRetention: { seconds: 0n } },
+      pause: { actor: "alice", reason: "why", since: { seconds: BigInt(fakeNow / 1_000 - 1) } },
+      drain: { actor: "alice", reason: "why" },
+    });
+    expect(Object.entries(description!.config!.fairnessKeys)).toMatchObject([["__proto__", { weight: 2 }]]);
+    expect(description!.config).not.toHaveProperty("burst");
+    const { taskQueues } = await client.listTaskQueues({});
+    expect(taskQueues).toMatchObject([{ paused: true, draining: true }]);
+  });
+
+  it("shows no pause whose time is over", async () => {
+    const { client, matching } = inMemory(OperatorService);
+    const pause = { actor: "", reason: "", since: fakeNow - 2, until: fakeNow };
+    matching.queues.push(fakeQueue(fakeActivityQueue("q"), { pause }));
+    expect((await client.listTaskQueues({})).taskQueues).toMatchObject([{ paused: false }]);
+    const taskQueue = { name: "q", kind: TaskQueueKind.ACTIVITY };
+    expect((await client.describeTaskQueue({ taskQueue })).taskQueues[0]?.pause).toBeUndefined();
+  });
+
   it("refuses a missing or reserved name", async () => {
     const { client } = inMemory(OperatorService);
     expect(await refusalOf(client.describeTaskQueue({}))).toMatchObject({ fields: ["task_queue"] });
@@ -106,32 +136,46 @@ describe("namespaces", () => {
     expect((await client.listNamespaces({})).namespaces.map(({ name }) => name)).toEqual(["default", "prod-1"]);
   });
 
+  it("keep who made them and why", async () => {
+    const { client, matching } = inMemory(OperatorService);
+    const action = { actor: "alice", reason: "a new team", requestId: "r" };
+    await client.createNamespace({ name: "team", description: "d", action });
+    expect(matching.operations).toEqual([
+      {
+        verb: "create-namespace",
+        name: "team",
+        description: "d",
+        action: {
+          actor: "alice",
+          reason: "a new team",
+          call: "CreateNamespace",
+          request: '{"name":"team","description":"d"}',
+        },
+        request: { namespace: "default", id: "r" },
+      },
+    ]);
+  });
+
+  it("are described with what is in them", async () => {
+    const { client, matching } = inMemory(OperatorService);
+    const namespace = { name: "default", description: "", createdAt: fakeNow };
+    matching.described.set("default", { namespace, taskQueues: 2, counts });
+    expect(await client.describeNamespace({})).toMatchObject({
+      namespace: { name: "default" },
+      taskQueues: 2n,
+      counts: { scheduled: 1n, ready: 2n, started: 3n, dead: 4n },
+    });
+    expect(await refusalOf(client.describeNamespace({ name: "none" }))).toMatchObject({
+      code: "NotFound",
+      reason: "NAMESPACE_NOT_FOUND",
+    });
+  });
+
   it.each(["", "Upper", "-a", "a b", "x".repeat(101)])("refuse the name %j", async (name) => {
     const { client } = inMemory(OperatorService);
     expect(await refusalOf(client.createNamespace({ name }))).toMatchObject({
       reason: "INVALID_NAME",
       fields: ["name"],
     });
-  });
-});
-
-describe("GetServerInfo", () => {
-  it("lists exactly the calls that answer unimplemented", async () => {
-    const { client, matching } = inMemory(OperatorService);
-    matching.waitingPolls = 3;
-    const info = await client.getServerInfo({});
-    expect(info).toMatchObject({ version: "1.2.3", instanceId: "instance", epoch: 7n, waitingPolls: 3 });
-    expect(info.services).toMatchObject([{ name: "committer", running: true }]);
-    expect(info.unimplementedCalls).toContain("tq.v1.OperatorService/MoveTasks");
-    for (const call of info.unimplementedCalls) {
-      const method = OperatorService.methods.find(({ name }) => call === `tq.v1.OperatorService/${name}`)!;
-      const reply: unknown = client[method.localName as "describeWorker"]({});
-      const ended = method.methodKind === "server_streaming" ? endOf(reply as AsyncIterable<unknown>) : reply;
-      expect(await refusalOf(ended as Promise<unknown>)).toEqual({
-        code: "Unimplemented",
-        reason: "NOT_BUILT",
-        fields: [],
-      });
-    }
   });
 });

@@ -12,7 +12,6 @@ import { Namespaces } from "./namespaces.ts";
 import { operatorService } from "./operator-service.ts";
 import { Reflection } from "./reflection.ts";
 import { taskService } from "./task-service.ts";
-import { unbuiltCalls, withUnbuilt } from "./unbuilt.ts";
 import { workerService } from "./worker-service.ts";
 
 /** The services of the contract. */
@@ -45,30 +44,20 @@ export function createHealth(): HealthService {
 
 /** Everything that the server answers, for a Connect router of any transport. */
 export function createRoutes(matching: Matching, options: RoutesOptions): (router: ConnectRouter) => void {
-  const unimplemented: string[] = [];
   const services = {
     matching,
     namespaces: new Namespaces(matching.reader),
     maxReplyBytes: options.maxReplyBytes ?? defaultMaxReplyBytes,
     random: options.random ?? Math.random,
     version: options.version,
-    unimplementedCalls: () => unimplemented,
   };
-  const tasks = taskService(services);
-  const workers = workerService(services);
-  const operators = operatorService(services);
-  unimplemented.push(
-    ...unbuiltCalls(TaskService, tasks),
-    ...unbuiltCalls(WorkerService, workers),
-    ...unbuiltCalls(OperatorService, operators),
-  );
   const health = options.health ?? createHealth();
   const reflection = new Reflection([...contract, Health]);
   const protocol = protocolOptions(options.report);
   return (router) => {
-    router.service(TaskService, withUnbuilt(TaskService, tasks), protocol);
-    router.service(WorkerService, withUnbuilt(WorkerService, workers), protocol);
-    router.service(OperatorService, withUnbuilt(OperatorService, operators), protocol);
+    router.service(TaskService, taskService(services), protocol);
+    router.service(WorkerService, workerService(services), protocol);
+    router.service(OperatorService, operatorService(services), protocol);
     router.service(Health, health, protocol);
     router.service(ServerReflection, reflection.v1, protocol);
     router.service(ServerReflectionAlpha, reflection.v1alpha, protocol);

@@ -2,7 +2,7 @@ import { AddWarning, CancelStatus, TaskQueueKind, TaskService, TaskState, WaitFo
 import { taskQueueKey } from "@tq/matching-core";
 import { StoreError } from "@tq/storage";
 import { describe, expect, it } from "vitest";
-import { fakeActivityQueue, fakeNow, fakeTask, fakeWorker } from "../../test/fake-matching.ts";
+import { fakeActivityQueue, fakeNow, fakeQueue, fakeTask, fakeWorker } from "../../test/fake-matching.ts";
 import { inMemory, refusalOf } from "../../test/in-memory.ts";
 import { ShuttingDown } from "../matching/matching.ts";
 import { noPayloads } from "../translation/payload-codec.ts";
@@ -177,10 +177,24 @@ describe("ListTasks", () => {
       "filter.task_queue.name",
       "page_size",
     ]);
-    expect(await refusalOf(client.listTasks({ filter: { buildId: "x" } }))).toMatchObject({
-      code: "Unimplemented",
-      reason: "NOT_BUILT",
-    });
+  });
+
+  it("finds the tasks of a build by its live workers, and none where there is none", async () => {
+    const { client, matching } = inMemory(TaskService);
+    matching.workers.push(fakeWorker("a", { buildId: "v1" }), fakeWorker("b", { buildId: "v2" }));
+    await client.listTasks({ filter: { buildId: "v1" } });
+    await client.listTasks({ filter: { buildId: "v1", workerId: "b" } });
+    await client.listTasks({ filter: { buildId: "v3", ids: ["x"] } });
+    expect(matching.filters).toEqual([{ workerIds: ["a"] }, { workerIds: [""] }, { workerIds: [""], ids: ["x"] }]);
+  });
+
+  it("says why a task waits, from its queue's limits, too", async () => {
+    const { client, matching } = inMemory(TaskService);
+    const pause = { actor: "alice", reason: "", since: fakeNow };
+    matching.queues.push(fakeQueue(fakeActivityQueue("q"), { pause }));
+    matching.tasks.set("a", fakeTask("a"));
+    const { tasks } = await client.listTasks({});
+    expect(tasks[0]?.reasons.map(({ reason }) => reason)).toEqual([WaitReason.PAUSED, WaitReason.NO_WORKERS]);
   });
 });
 

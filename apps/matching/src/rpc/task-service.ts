@@ -20,10 +20,12 @@ import { bounds } from "../validation/bounds.ts";
 import { limitItems, readCount, readDurationMs } from "../validation/numbers.ts";
 import { allowText, requireName } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
-import { AddWarnings } from "./add-warnings.ts";
+import { addWarnings } from "./add-warnings.ts";
 import { holdMs } from "./holding.ts";
 import type { ServicesContext } from "./services-context.ts";
-import { fittingTasks, pageOfTasks, TaskReasons } from "./task-pages.ts";
+import { fittingTasks, pageOfTasks } from "./task-pages.ts";
+import { workersOfBuild } from "./workers-of-build.ts";
+import { taskReasons } from "./task-reasons.ts";
 
 const waitRange = { minMs: 0, maxMs: Infinity, words: "0 to 60 s" };
 const pageSize = { max: bounds.pageSize, byDefault: bounds.defaultPageSize };
@@ -36,16 +38,15 @@ const cancelStatus: Readonly<Record<CancelStatus, CancelStatusMessage>> = {
 };
 
 /** The calls of producers and workflow engines. */
-export function taskService(services: ServicesContext): Partial<ServiceImpl<typeof TaskService>> {
+export function taskService(services: ServicesContext): ServiceImpl<typeof TaskService> {
   const { matching, namespaces } = services;
-  const warnings = new AddWarnings(matching);
   const makeId = (): string => makeTaskId(matching.now());
   return {
     async addTasks(request): Promise<AddTasksResponse> {
       const operation = readAddTasks(request, await namespaces.of(request), makeId);
       const result = await matching.add(operation);
       if ("refused" in result) throw refusedByStore(result.refused, `tasks[${result.refused.index}]`);
-      const warned = warnings.of(operation.tasks);
+      const warned = addWarnings(operation.tasks, matching);
       const tasks: AddTasksResponse["tasks"] = result.added.map(({ id, run, existed }, i) => ({
         $typeName: "tq.v1.AddedTask",
         id,
@@ -67,16 +68,20 @@ export function taskService(services: ServicesContext): Partial<ServiceImpl<type
     async listTasks(request) {
       const namespace = await namespaces.of(request);
       const violations = new Violations();
-      const filter = readTaskFilter(request.filter, violations);
+      const filter = readTaskFilter(request.filter, {
+        path: "filter",
+        violations,
+        workersOfBuild: (buildId) => workersOfBuild(matching, namespace, buildId),
+      });
       const size = readCount(request.pageSize, pageSize, "page_size", violations);
       violations.throwIfAny();
       const after = decodePageToken("tasks", request.pageToken, 1)?.[0];
       const detail = { input: request.includePayloads, payloads: request.includePayloads };
       const query = { namespace, filter, size, after };
       const page = await pageOfTasks(matching.reader, query, detail, services.maxReplyBytes);
-      const reasons = new TaskReasons(matching);
+      const reasonsOf = await taskReasons(page.items, matching);
       return {
-        tasks: page.items.map((task) => toTaskMessage(task, detail, reasons.of(task))),
+        tasks: page.items.map((task) => toTaskMessage(task, detail, reasonsOf(task))),
         nextPageToken: page.next === undefined ? "" : encodePageToken("tasks", [page.next]),
       };
     },
@@ -127,20 +132,20 @@ function checkIds(ids: readonly string[], max: number, violations: Violations): 
   violations.atTop();
 }
 
-function toGetTasksResponse(
+async function toGetTasksResponse(
   request: GetTasksRequest,
   found: readonly (TaskRecord | undefined)[],
   { matching, maxReplyBytes }: ServicesContext,
-): GetTasksResponse {
+): Promise<GetTasksResponse> {
   const detail = { input: !request.omitInput, payloads: true };
   const tasks = found.filter((task) => task !== undefined);
   // Every id may have to be named, as missing or as omitted.
   const idBytes = request.ids.reduce((sum, id) => sum + Buffer.byteLength(id) + 4, 0);
   const fitting = fittingTasks(tasks, detail, maxReplyBytes - idBytes);
-  const reasons = new TaskReasons(matching);
+  const reasonsOf = await taskReasons(tasks.slice(0, fitting), matching);
   return {
     $typeName: "tq.v1.GetTasksResponse",
-    tasks: tasks.slice(0, fitting).map((task) => toTaskMessage(task, detail, reasons.of(task))),
+    tasks: tasks.slice(0, fitting).map((task) => toTaskMessage(task, detail, reasonsOf(task))),
     missingIds: request.ids.filter((_id, i) => found[i] === undefined),
     omittedIds: tasks.slice(fitting).map((task) => task.id),
   };

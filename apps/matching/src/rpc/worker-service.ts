@@ -14,7 +14,7 @@ import { Violations } from "../validation/violations.ts";
 import { surroundings, type ServicesContext } from "./services-context.ts";
 
 /** The calls of workers. */
-export function workerService(services: ServicesContext): Partial<ServiceImpl<typeof WorkerService>> {
+export function workerService(services: ServicesContext): ServiceImpl<typeof WorkerService> {
   const { matching, namespaces } = services;
   const makeId = (): string => makeTaskId(matching.now());
   return {

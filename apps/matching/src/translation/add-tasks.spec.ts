@@ -29,7 +29,7 @@ const seconds = (n: number) => ({ seconds: BigInt(n) });
 const text = (length: number) => ({ body: { case: "text", value: "x".repeat(length) } }) as const;
 
 describe("readAddTasks", () => {
-  it("fills in the defaults of an activity", () => {
+  it("leaves to the queue what a task does not say", () => {
     const { tasks } = read({ taskQueue: queue, type: "t" });
     expect(tasks).toEqual([
       {
@@ -41,37 +41,25 @@ describe("readAddTasks", () => {
         fairnessKey: "",
         fairnessWeight: 1,
         startDelayMs: 0,
-        timeouts: { startToCloseMs: 3_600_000 },
-        retryPolicy: {
-          initialIntervalMs: 1_000,
-          backoffCoefficient: 2,
-          maximumIntervalMs: 100_000,
-          maximumAttempts: 25,
-          nonRetryableFailureTypes: [],
-          jitter: 0.1,
-        },
+        timeouts: {},
         idPolicy: "reject",
       },
     ]);
   });
 
-  it("fills in the defaults of a workflow task", () => {
-    const [task] = read({ taskQueue: { name: "q", kind: TaskQueueKind.WORKFLOW }, type: "t" }).tasks;
-    expect(task?.timeouts).toEqual({ startToCloseMs: 10_000 });
-    expect(task?.retryPolicy.maximumAttempts).toBe(0);
-  });
-
-  it.each([
-    ["timeouts.schedule_to_start", { timeouts: { scheduleToStart: { seconds: 1n } } }],
-    ["timeouts.schedule_to_close", { timeouts: { scheduleToClose: { seconds: 1n } } }],
-    ["fallback", { fallback: { taskQueue: { name: "f" } } }],
-  ])("refuses %s, which is not built, rather than take the task without it", (field, more) => {
-    expect(() => read({ ...valid, ...more })).toThrow(
-      expect.objectContaining({
-        reason: "NOT_BUILT",
-        fields: [expect.objectContaining({ field: `tasks[0].${field}` })],
-      }),
-    );
+  it("fills in a retry policy that says only half with the defaults of its kind", () => {
+    const retryPolicy = { initialInterval: seconds(2) };
+    const [activity] = read({ ...valid, retryPolicy }).tasks;
+    expect(activity?.retryPolicy).toEqual({
+      initialIntervalMs: 2_000,
+      backoffCoefficient: 2,
+      maximumIntervalMs: 100_000,
+      maximumAttempts: 25,
+      nonRetryableFailureTypes: [],
+      jitter: 0.1,
+    });
+    const [decision] = read({ ...valid, taskQueue: { ...queue, kind: TaskQueueKind.WORKFLOW }, retryPolicy }).tasks;
+    expect(decision?.retryPolicy?.maximumAttempts).toBe(0);
   });
 
   it("carries every field into the record", () => {
@@ -86,7 +74,12 @@ describe("readAddTasks", () => {
       fairnessWeight: 0.5,
       serialKey: "order-1",
       startDelay: { seconds: 1n, nanos: 500_000_001 },
-      timeouts: { startToClose: seconds(0), heartbeat: seconds(4) },
+      timeouts: {
+        scheduleToStart: seconds(1),
+        startToClose: seconds(0),
+        scheduleToClose: seconds(9),
+        heartbeat: seconds(4),
+      },
       retryPolicy: { initialInterval: seconds(0), maximumAttempts: 0, jitter: 0, nonRetryableFailureTypes: ["No"] },
       headers: { trace: "1" },
       onClose: {
@@ -106,7 +99,7 @@ describe("readAddTasks", () => {
       fairnessWeight: 0.5,
       serialKey: "order-1",
       startDelayMs: 1_501,
-      timeouts: { heartbeatMs: 4_000 },
+      timeouts: { scheduleToStartMs: 1_000, startToCloseMs: 0, scheduleToCloseMs: 9_000, heartbeatMs: 4_000 },
       retryPolicy: {
         initialIntervalMs: 0,
         backoffCoefficient: 2,
@@ -119,7 +112,6 @@ describe("readAddTasks", () => {
       idPolicy: "allow-if-dead",
       retentionMs: 0,
     });
-    expect(task!.timeouts).not.toHaveProperty("startToCloseMs");
     expect(decodePayloads(task!.input)).toMatchObject([text(3), { contentType: "image/png", metadata: { a: "b" } }]);
     expect(decodePayload(task!.onClose!.context!)).toMatchObject(text(1));
   });

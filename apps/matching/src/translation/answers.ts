@@ -101,9 +101,6 @@ function readAnswer(message: TaskAnswer, reader: AnswerReader): Answer | undefin
       return { lease, kind: "canceled", failure: readCanceled(answer.value, violations) };
     case "released":
       allowText(answer.value.reason, bounds.reasonBytes, "released.reason", violations);
-      if (answer.value.toFallback) {
-        violations.add("NOT_BUILT", "released.to_fallback", "is not built yet; release without it");
-      }
       return { lease, kind: "released", reason: answer.value.reason, toFallback: answer.value.toFallback };
     case undefined:
       violations.add("INVALID_FIELD", "answer", "must be one of completed, failed, canceled and released");

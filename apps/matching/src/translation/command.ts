@@ -1,5 +1,4 @@
 import type { Command, NewTask as NewTaskMessage, StartTimer } from "@tq/proto";
-import { defaultRetryPolicy } from "@tq/matching-core";
 import type { CommandRecord, NewTask } from "@tq/storage";
 import { bounds } from "../validation/bounds.ts";
 import { readDurationMs, readPriority, upToTenYears } from "../validation/numbers.ts";
@@ -7,7 +6,6 @@ import { allowName, allowText, requireName } from "../validation/strings.ts";
 import { readNewTask, readTaskHeaders, type NewTaskReader } from "./new-task.ts";
 import { readPayloads } from "./payload.ts";
 import { readTaskQueue, type KindRule } from "./task-queue.ts";
-import { readTimeouts } from "./timeouts.ts";
 import type { Writable } from "./writable.ts";
 
 /** Path of the commands inside an answer. */
@@ -69,8 +67,7 @@ function readTimer(timer: StartTimer, { namespace, violations, makeId }: NewTask
     fairnessKey: "",
     fairnessWeight: 1,
     startDelayMs: readDurationMs(timer.delay, upToTenYears, "delay", violations) ?? 0,
-    timeouts: readTimeouts(undefined, "workflow", violations),
-    retryPolicy: defaultRetryPolicy("workflow"),
+    timeouts: {},
     idPolicy: "reject",
   };
   if (timer.serialKey !== "") {

@@ -29,9 +29,7 @@ export function toDispatchedMessage(task: DispatchedTask): DispatchedTaskMessage
   const { timeouts } = task;
   if (timeouts.startToCloseMs !== undefined) message.startToCloseTimeout = toDuration(timeouts.startToCloseMs);
   if (timeouts.heartbeatMs !== undefined) message.heartbeatTimeout = toDuration(timeouts.heartbeatMs);
-  if (timeouts.scheduleToCloseMs !== undefined) {
-    message.scheduleToCloseDeadline = toTimestamp(task.addedAt + timeouts.scheduleToCloseMs);
-  }
+  if (task.scheduleToCloseAt !== undefined) message.scheduleToCloseDeadline = toTimestamp(task.scheduleToCloseAt);
   if (task.heartbeatDetails !== undefined) message.heartbeatDetails = decodePayload(task.heartbeatDetails);
   if (task.lastFailure !== undefined) message.lastFailure = toFailureMessage(task.lastFailure);
   if (task.closedTask !== undefined) message.closedTask = toClosedTaskMessage(task.closedTask);

@@ -21,7 +21,7 @@ export interface NewTaskReader {
   readonly makeId: () => string;
 }
 
-/** A task to add, checked and with its defaults. Field paths begin where `violations` stands. */
+/** A task to add, checked; timeouts and a retry policy that it does not name are left to its queue. Field paths begin where `violations` stands. */
 export function readNewTask(message: NewTaskMessage, kindRule: KindRule, reader: NewTaskReader): NewTask {
   const { namespace, violations } = reader;
   const queue = readTaskQueue(message.taskQueue, namespace, kindRule, "task_queue", violations);
@@ -38,21 +38,19 @@ export function readNewTask(message: NewTaskMessage, kindRule: KindRule, reader:
     fairnessKey: message.fairnessKey,
     fairnessWeight: readWeight(message.fairnessWeight, "fairness_weight", violations),
     startDelayMs: readDurationMs(message.startDelay, upToTenYears, "start_delay", violations) ?? 0,
-    timeouts: readTimeouts(message.timeouts, queue.kind, violations),
-    retryPolicy: readRetryPolicy(message.retryPolicy, queue.kind, violations),
+    timeouts: readTimeouts(message.timeouts, violations),
     idPolicy: readIdPolicy(message.idPolicy, violations),
   };
+  if (message.retryPolicy !== undefined) {
+    task.retryPolicy = readRetryPolicy(message.retryPolicy, queue.kind, "retry_policy", violations);
+  }
   if (message.serialKey !== "") {
     allowName(message.serialKey, bounds.nameBytes, "serial_key", violations);
     task.serialKey = message.serialKey;
   }
   const headers = readHeaders(message.headers, headerLimit, "headers", violations);
   if (headers !== undefined) task.headers = headers;
-  if (message.fallback !== undefined) {
-    const before = violations.count;
-    task.fallback = readFallback(message.fallback, queue, violations);
-    if (violations.count === before) violations.add("NOT_BUILT", "fallback", "is not built yet; leave it unset");
-  }
+  if (message.fallback !== undefined) task.fallback = readFallback(message.fallback, queue, violations);
   if (message.onClose !== undefined) task.onClose = readOnClose(message.onClose, namespace, violations);
   const retentionMs = readDurationMs(message.retention, upToTenYears, "retention", violations);
   if (retentionMs !== undefined) task.retentionMs = retentionMs;

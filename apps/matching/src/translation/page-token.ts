@@ -1,7 +1,7 @@
 import { CallRefused } from "../errors/call-refused.ts";
 
 /** Which list a page token belongs to. */
-export type PagedList = "tasks" | "task-queues";
+export type PagedList = "tasks" | "task-queues" | "workers" | "events";
 
 /** A place in a list, as a token for its next page. The parts are the list's own. */
 export function encodePageToken(list: PagedList, parts: readonly string[]): string {

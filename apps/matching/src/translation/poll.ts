@@ -4,7 +4,7 @@ import type { Encoded } from "@tq/storage";
 import type { LeaseRef } from "@tq/matching-core";
 import type { Delivery, PollCall, RenewCall } from "../matching/matching.ts";
 import { bounds } from "../validation/bounds.ts";
-import { limitItems, readCount, readDurationMs } from "../validation/numbers.ts";
+import { limitItems, limitRate, readCount, readDurationMs } from "../validation/numbers.ts";
 import { allowName } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
 import { readAnswers, readToken } from "./answers.ts";
@@ -49,16 +49,8 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
   const confirmRange = { minMs: 1_000, maxMs: leaseMs, words: "1 s to the length of the lease" };
   const confirmWithinMs = readDurationMs(request.confirmWithin, confirmRange, "confirm_within", violations);
   const askedMs = readDurationMs(request.wait, waitRange, "wait", violations);
-  const rate = request.taskQueueRatePerSecond;
-  if (rate !== undefined && !(rate > 0 && rate < Infinity)) {
-    violations.add(
-      "INVALID_FIELD",
-      "task_queue_rate_per_second",
-      "must be a number over 0; leave it unset for no limit",
-    );
-  } else if (rate !== undefined) {
-    violations.add("NOT_BUILT", "task_queue_rate_per_second", "is not built yet; leave it unset");
-  }
+  const { taskQueueRatePerSecond: askedRate } = request;
+  if (askedRate !== undefined) limitRate(askedRate, "task_queue_rate_per_second", violations);
   const { operation, refused } = readAnswers(request, namespace, { violations, makeId: around.makeId });
   const maximum = readCount(request.maxTasks, maxTasks, "max_tasks", violations);
   const receivedPollIds = readPollIds(request.receivedPollIds, violations);
@@ -77,6 +69,7 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
     signal: around.signal,
     delivery: around.delivery,
   };
+  if (askedRate !== undefined) call.askedRate = askedRate;
   if (confirmWithinMs !== undefined) call.confirmWithinMs = confirmWithinMs;
   if (carriesAnswers) call.answers = operation;
   return { call, refused };

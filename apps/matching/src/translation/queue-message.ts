@@ -7,25 +7,27 @@ import {
   type WorkerSummary,
 } from "@tq/proto";
 import { create } from "@bufbuild/protobuf";
-import { TaskQueueConfigSchema, TaskQueueDescriptionSchema, WorkerStatusSchema } from "@tq/proto";
-import type { TaskCounts, TaskQueueRecord } from "@tq/storage";
+import { TaskQueueDescriptionSchema, WorkerStatusSchema, type DrainInfo, type PauseInfo } from "@tq/proto";
+import { takesTasks } from "@tq/matching-core";
+import type { DrainRecord, PauseRecord, TaskCounts, TaskQueueRecord } from "@tq/storage";
 import { registrationDifferences } from "../describe/registration-differences.ts";
-import { waitReasons, type WaitingTasks, type WaitReason } from "../describe/wait-reasons.ts";
+import { pauseAt, waitReasons, type WaitingTasks, type WaitReason } from "../describe/wait-reasons.ts";
 import { wantedSlots } from "../describe/wanted-slots.ts";
 import type { QueueActivity } from "../matching/matching.ts";
+import { toConfigMessage } from "./queue-config.ts";
 import { toTaskQueueRef } from "./task-queue.ts";
 import { toDuration, toTimestamp } from "./time.ts";
 
 /** A queue in one line, as a message. */
 export function toQueueSummary(record: TaskQueueRecord, activity: QueueActivity, now: number): TaskQueueSummary {
-  const [reason] = waitReasons(record, activity);
+  const [reason] = waitReasons({ record, activity, now });
   const message: TaskQueueSummary = {
     $typeName: "tq.v1.TaskQueueSummary",
     taskQueue: toTaskQueueRef(record.queue),
     counts: toCountsMessage(record.counts),
     liveWorkers: activity.workers.length,
-    paused: false,
-    draining: false,
+    paused: pauseAt(record, now) !== undefined,
+    draining: record.drain !== undefined,
   };
   if (record.oldestReadyAt !== undefined) message.oldestReadyAge = toDuration(Math.max(0, now - record.oldestReadyAt));
   if (reason !== undefined) message.reason = toWaitingMessage(reason);
@@ -51,10 +53,12 @@ export function toQueueDescription(
       workerIdsWithout: [...difference.workerIdsWithout],
     })),
     wantedSlots: wantedSlots({ ...record.counts, addsPerSecond, dispatchesPerSecond }),
-    reasons: waitReasons(record, activity).map(toWaitingMessage),
-    // Nothing can be set on a queue yet: every field is at its default.
-    config: create(TaskQueueConfigSchema),
+    reasons: waitReasons({ record, activity, now }).map(toWaitingMessage),
+    config: toConfigMessage(record.config),
   });
+  const pause = pauseAt(record, now);
+  if (pause !== undefined) message.pause = toPauseMessage(pause);
+  if (record.drain !== undefined) message.drain = toDrainMessage(record.drain);
   for (const [priority, counts] of record.byPriority) message.countsByPriority[priority] = toCountsMessage(counts);
   // A type may be named like a property of every object.
   const byType = new Map([...record.byType].map(([type, counts]) => [type, toCountsMessage(counts)]));
@@ -68,6 +72,11 @@ const reasonMessage: Readonly<Record<WaitReason, WaitReasonMessage>> = {
   "no-workers": WaitReasonMessage.NO_WORKERS,
   "missing-type": WaitReasonMessage.MISSING_TYPE,
   "no-free-slots": WaitReasonMessage.NO_FREE_SLOTS,
+  paused: WaitReasonMessage.PAUSED,
+  "rate-limited": WaitReasonMessage.RATE_LIMITED,
+  "key-rate-limited": WaitReasonMessage.KEY_RATE_LIMITED,
+  "max-started": WaitReasonMessage.MAX_STARTED,
+  "key-max-started": WaitReasonMessage.KEY_MAX_STARTED,
   "serial-key-busy": WaitReasonMessage.SERIAL_KEY_BUSY,
   "all-delayed": WaitReasonMessage.ALL_DELAYED,
 };
@@ -84,7 +93,20 @@ export function toWaitingMessage(waiting: WaitingTasks): WaitingTasksMessage {
   return message;
 }
 
-function toCountsMessage(counts: TaskCounts): TaskCountsMessage {
+/** A pause as a message. */
+export function toPauseMessage({ actor, reason, since, until }: PauseRecord): PauseInfo {
+  const message: PauseInfo = { $typeName: "tq.v1.PauseInfo", actor, reason, since: toTimestamp(since) };
+  if (until !== undefined) message.until = toTimestamp(until);
+  return message;
+}
+
+/** A drain as a message. */
+export function toDrainMessage({ actor, reason, since }: DrainRecord): DrainInfo {
+  return { $typeName: "tq.v1.DrainInfo", actor, reason, since: toTimestamp(since) };
+}
+
+/** Counts as a message. */
+export function toCountsMessage(counts: TaskCounts): TaskCountsMessage {
   return {
     $typeName: "tq.v1.TaskCounts",
     scheduled: BigInt(counts.scheduled),
@@ -103,7 +125,7 @@ function toWorkerSummary(worker: QueueActivity["workers"][number], started: numb
     lastSeen: toTimestamp(worker.lastSeen),
     freeSlots: worker.freeSlots,
     started,
-    draining: worker.shuttingDown,
+    draining: !takesTasks(worker),
   };
   if (worker.status !== undefined) message.status = create(WorkerStatusSchema, worker.status);
   return message;

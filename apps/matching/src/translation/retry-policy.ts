@@ -8,22 +8,22 @@ import { toDuration } from "./time.ts";
 
 /** A retry policy, checked, with the defaults of its kind of queue for what it leaves out. */
 export function readRetryPolicy(
-  message: RetryPolicyMessage | undefined,
+  message: RetryPolicyMessage,
   kind: TaskQueueKind,
+  path: string,
   violations: Violations,
 ): RetryPolicy {
   const byDefault = defaultRetryPolicy(kind);
-  if (message === undefined) return byDefault;
-  const initial = readDurationMs(message.initialInterval, upToTenYears, "retry_policy.initial_interval", violations);
-  const maximum = readDurationMs(message.maximumInterval, upToTenYears, "retry_policy.maximum_interval", violations);
+  const initial = readDurationMs(message.initialInterval, upToTenYears, `${path}.initial_interval`, violations);
+  const maximum = readDurationMs(message.maximumInterval, upToTenYears, `${path}.maximum_interval`, violations);
   const coefficient = message.backoffCoefficient ?? byDefault.backoffCoefficient;
   if (!(coefficient >= 1 && coefficient < Infinity)) {
-    violations.add("INVALID_FIELD", "retry_policy.backoff_coefficient", "must be a number of at least 1");
+    violations.add("INVALID_FIELD", `${path}.backoff_coefficient`, "must be a number of at least 1");
   }
   const jitter = message.jitter ?? byDefault.jitter;
-  if (!(jitter >= 0 && jitter <= 1)) violations.add("INVALID_FIELD", "retry_policy.jitter", "must be 0 to 1");
+  if (!(jitter >= 0 && jitter <= 1)) violations.add("INVALID_FIELD", `${path}.jitter`, "must be 0 to 1");
   const types = message.nonRetryableFailureTypes;
-  const field = "retry_policy.non_retryable_failure_types";
+  const field = `${path}.non_retryable_failure_types`;
   if (limitItems(types.length, bounds.nonRetryableFailureTypes, field, violations)) {
     for (const [i, type] of types.entries()) allowText(type, bounds.nameBytes, `${field}[${i}]`, violations);
   }

@@ -117,6 +117,7 @@ function toFailedAttempt(record: FailedAttemptRecord, detail: TaskDetail): Faile
   if (!detail.payloads) failure.details = [];
   return {
     $typeName: "tq.v1.FailedAttempt",
+    run: record.run,
     attempt: record.attempt,
     workerId: record.workerId,
     startedAt: toTimestamp(record.startedAt),

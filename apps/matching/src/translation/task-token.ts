@@ -6,12 +6,14 @@
 import type { LeaseRef } from "@tq/matching-core";
 
 const version = 1;
+/** SQLite has one shard. */
+const onlyShard = 0;
 const checkBytes = 2;
 /** Version, shard, two numbers of up to 53 bits, check. */
 const maxBytes = 1 + 5 + 8 + 8 + checkBytes;
 
-/** A delivery, as a token. Shard 0 is SQLite's only one. */
-export function encodeTaskToken(lease: LeaseRef, shard = 0): Uint8Array {
+/** A delivery, as a token. */
+export function encodeTaskToken(lease: LeaseRef, shard = onlyShard): Uint8Array {
   const buffer = Buffer.allocUnsafe(maxBytes);
   buffer[0] = version;
   let at = writeNumber(shard, buffer, 1);
@@ -23,8 +25,11 @@ export function encodeTaskToken(lease: LeaseRef, shard = 0): Uint8Array {
   return buffer.subarray(0, at + checkBytes);
 }
 
-/** The delivery that a token proves; undefined if this service did not make it. */
-export function decodeTaskToken(token: Uint8Array): (LeaseRef & { readonly shard: number }) | undefined {
+/**
+ * The delivery that a token proves; undefined if this service did not make it. One of another shard was made by another
+ * server's store, or over another one: its numbers mean nothing here.
+ */
+export function decodeTaskToken(token: Uint8Array, shard = onlyShard): LeaseRef | undefined {
   const end = token.length - checkBytes;
   if (end < 4 || token.length > maxBytes || token[0] !== version) return undefined;
   const check = checkOf(token, end);
@@ -41,9 +46,9 @@ export function decodeTaskToken(token: Uint8Array): (LeaseRef & { readonly shard
     if (!Number.isSafeInteger(value)) return undefined;
     numbers.push(value);
   }
-  const [shard, seq, leaseNo] = numbers;
-  if (shard === undefined || seq === undefined || leaseNo === undefined || numbers.length !== 3) return undefined;
-  return { shard, seq, leaseNo };
+  const [ofShard, seq, leaseNo] = numbers;
+  if (ofShard !== shard || seq === undefined || leaseNo === undefined || numbers.length !== 3) return undefined;
+  return { seq, leaseNo };
 }
 
 function writeNumber(value: number, buffer: Uint8Array, start: number): number {

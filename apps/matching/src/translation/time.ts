@@ -1,4 +1,5 @@
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Violations } from "../validation/violations.ts";
 
 /** A moment in ms since the epoch, as a message. */
 export function toTimestamp(ms: number): Timestamp {
@@ -14,7 +15,20 @@ export function toDuration(ms: number): Duration {
   return { $typeName: "google.protobuf.Duration", seconds: BigInt(seconds), nanos };
 }
 
-/** The moment that a message names, in ms since the epoch. */
-export function fromTimestamp(timestamp: Timestamp): number {
-  return Number(timestamp.seconds) * 1_000 + timestamp.nanos / 1_000_000;
+/** What a timestamp may name, as protobuf has it: the years 1 to 9999. */
+const earliestSeconds = -62_135_596_800n;
+const latestSeconds = 253_402_300_799n;
+
+/** The moment that a message names, in ms since the epoch. Undefined where it is unset. */
+export function readMoment(
+  timestamp: Timestamp | undefined,
+  field: string,
+  violations: Violations,
+): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const { seconds, nanos } = timestamp;
+  if (seconds < earliestSeconds || seconds > latestSeconds || nanos < 0 || nanos > 999_999_999) {
+    violations.add("INVALID_FIELD", field, "must be a moment of the years 1 to 9999");
+  }
+  return Number(seconds) * 1_000 + nanos / 1_000_000;
 }

@@ -30,6 +30,14 @@ export const bounds = {
   nonRetryableFailureTypes: 100,
   /** Values of one repeated field of a filter. */
   filterValues: 1_000,
+  /** Fairness keys that one queue is configured for by name; held in memory while the queue is in use. */
+  fairnessKeys: 10_000,
+  /** Dispatches per second. Lower than one in eleven days is a mistake in the unit; more than the highest is no limit. */
+  lowestRate: 0.000_001,
+  highestRate: 1_000_000_000,
+  pathBytes: 4_096,
+  /** Tasks of a worker that DescribeWorker shows. */
+  heldTasksShown: 1_000,
   pageSize: 1_000,
   defaultPageSize: 100,
   /** Ten years: what is waited for longer is a mistake in the unit. */

@@ -46,14 +46,39 @@ export function readPriority(value: number, field: string, violations: Violation
 /** A fairness weight; 0 takes the default. */
 export function readWeight(value: number, field: string, violations: Violations): number {
   if (value === 0) return defaultWeight;
+  return limitWeight(value, field, violations, ", or 0 for the default, 1");
+}
+
+/** A fairness weight that is said. */
+export function limitWeight(value: number, field: string, violations: Violations, orElse = ""): number {
   if (!(value >= weightBounds.min && value <= weightBounds.max)) {
-    violations.add(
-      "INVALID_FIELD",
-      field,
-      `must be ${weightBounds.min} to ${weightBounds.max}, or 0 for the default, 1`,
-    );
+    violations.add("INVALID_FIELD", field, `must be ${weightBounds.min} to ${weightBounds.max}${orElse}`);
   }
   return value;
+}
+
+/** A rate of dispatch, per second. */
+export function limitRate(value: number, field: string, violations: Violations): number {
+  if (!(value >= bounds.lowestRate && value <= bounds.highestRate)) {
+    const range = "must be over 0: 0.000001 to 1,000,000,000 a second";
+    violations.add("INVALID_FIELD", field, `${range}; leave it unset for no limit`);
+  }
+  return value;
+}
+
+/** A whole number from 1 that is said. */
+export function limitNumber(value: number, field: string, hint: string, violations: Violations): number {
+  if (!(value >= 1 && value <= Number.MAX_SAFE_INTEGER)) {
+    violations.add("INVALID_FIELD", field, `must be at least 1${hint}; leave it unset for no limit`);
+  }
+  return value;
+}
+
+/** A revision that the caller has read; 0 for any. */
+export function readRevision(value: bigint, field: string, violations: Violations): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    violations.add("INVALID_FIELD", field, "is no revision that was ever given");
+  return Number(value);
 }
 
 /** A count; 0 takes the default. */

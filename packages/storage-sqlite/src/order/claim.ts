@@ -3,7 +3,8 @@
  * own: the heads of every type that has something placed, by (pass, place), with markers that move as their keys are
  * served.
  */
-import { placePass, priorities, stride, type Priority, type TypeSet } from "@tq/matching-core";
+import { placePass, priorities, stride, type Place, type Priority, type TypeSet } from "@tq/matching-core";
+import { weightOf, type HoldBack } from "../key-limits.ts";
 import type { QueueState } from "../queues.ts";
 import { PlaceHeap } from "./entries.ts";
 import type { FrontRow } from "./front.ts";
@@ -16,15 +17,28 @@ export interface Candidate extends Placeable {
   readonly place: number;
 }
 
-/**
- * Takes a task, or answers false: then the claim ends, and the task stays where it is.
- */
-export type Take = (task: Candidate) => boolean;
+/** What became of a task at the head. */
+export type Taken =
+  | "taken"
+  /** It stays where it is, and the claim goes on behind it. */
+  | "skipped"
+  /** It stays where it is, and the claim ends. */
+  | "ended";
+
+/** Takes a task, or not. */
+export type Take = (task: Candidate) => Taken;
+
+/** Says which fairness keys may not be dispatched now. */
+export interface KeyGate {
+  /** Why this key may not; undefined: it may. */
+  readonly closed: (key: string) => HoldBack | undefined;
+  readonly now: number;
+}
 
 /** How many rows of the front are read at once, at least and at most. */
 const readAhead = { min: 16, max: 512 };
-/** How many rows of a lane are read first. Doubled each time: with many heavy keys each is served once or twice a claim. */
-const firstLaneRows = 4;
+/** How many rows of a lane are read at once, at least: with many heavy keys each is served once or twice a claim. */
+const fewestLaneRows = 2;
 
 interface Entry {
   pass: number;
@@ -35,28 +49,37 @@ interface Entry {
   cursor: Cursor | undefined;
 }
 
-/** Reads one type's rows of the front, in order. */
+/** Reads one type's rows of the front, in order. What is taken is deleted in one go: everything between two places. */
 interface Cursor {
   readonly type: string;
   rows: FrontRow[];
   next: number;
   more: boolean;
+  /** Behind it, up to the last taken one, all tasks are to be deleted. */
+  keptTo: Place;
+  lastTaken: Place | undefined;
 }
 
-/** Reads one lane's rows, in order. */
+/** Reads one lane's rows, in order; deletes like a cursor of the front. */
 interface LaneCursor {
+  readonly key: string;
   readonly type: string;
   rows: LaneRow[];
   next: number;
   /** How many rows to read next; 0 at the end of the lane. */
   chunk: number;
+  keptTo: number;
+  lastTaken: number | undefined;
 }
+
+const beforeAll: Place = { pass: -1, place: -1 };
 
 /**
  * Offers the queue's next tasks, one by one, to `take`.
  *
  * @param wanted about how many will be taken: how far to read ahead
  * @param placed how many tasks of a type and priority are placed, so that nothing is read where there is nothing
+ * @param gate undefined: no key of the queue has limits
  * @returns whether the queue has nothing more for these types
  */
 export function claim(
@@ -66,11 +89,12 @@ export function claim(
   wanted: number,
   placed: (type: string, priority: Priority) => number,
   take: Take,
+  gate: KeyGate | undefined,
 ): boolean {
   for (const priority of priorities) {
     const present = [...(types ?? queue.counts.keys())].filter((type) => placed(type, priority) > 0);
     if (present.length === 0) continue;
-    const merge = new Merge(order, queue, priority, present, wanted, take);
+    const merge = new Merge(order, queue, priority, present, wanted, take, gate);
     const dry = merge.run();
     merge.finish();
     if (!dry) return false;
@@ -86,12 +110,15 @@ class Merge {
   readonly #types: ReadonlySet<string>;
   readonly #chunk: number;
   readonly #take: Take;
+  readonly #gate: KeyGate | undefined;
   readonly #heap = new PlaceHeap<Entry>();
+  readonly #cursors: Cursor[] = [];
+  /** How many are still to be taken, about. */
+  #wanted: number;
   /** Markers that were met, by key and type: where they have moved to. */
   readonly #moved = new Map<string, Entry>();
   /** Lanes that were taken from, by key and type. */
   readonly #laneCursors = new Map<string, LaneCursor>();
-  readonly #served = new Map<string, { readonly key: string; readonly type: string }>();
 
   constructor(
     order: Order,
@@ -100,50 +127,116 @@ class Merge {
     types: readonly string[],
     wanted: number,
     take: Take,
+    gate: KeyGate | undefined,
   ) {
     this.#order = order;
     this.#queue = queue;
     this.#priority = priority;
     this.#types = new Set(types);
     this.#chunk = Math.min(Math.max(Math.ceil((1.5 * wanted) / types.length), readAhead.min), readAhead.max);
+    this.#wanted = wanted;
     this.#take = take;
+    this.#gate = gate;
   }
 
   /** Takes as long as there is something and it is taken. Answers whether there is nothing more. */
   run(): boolean {
-    for (const type of this.#types) this.#advance({ type, rows: [], next: 0, more: true });
+    for (const type of this.#types) {
+      const cursor = { type, rows: [], next: 0, more: true, keptTo: beforeAll, lastTaken: undefined };
+      this.#cursors.push(cursor);
+      this.#advance(cursor);
+    }
     for (let entry = this.#heap.top; entry !== undefined; entry = this.#heap.top) {
       if (!(entry.row.marker ? this.#serveMarker(entry) : this.#serveTask(entry))) return false;
     }
     return true;
   }
 
-  /** Writes each marker that was met, once, and closes the lanes that are empty. */
+  /** Deletes what was taken, writes each marker that was met, once, and closes the lanes that are empty. */
   finish(): void {
+    for (const cursor of this.#cursors) this.#deleteTaken(cursor);
+    for (const cursor of this.#laneCursors.values()) this.#deleteTakenOfLane(cursor);
     for (const [id, entry] of this.#moved) {
-      this.#order.settleLane(this.#queue, entry.row.key, this.#priority, entry.type, entry.pass);
-      this.#served.delete(id);
+      const { key } = entry.row;
+      this.#order.settleLane(this.#queue, key, this.#priority, entry.type, entry.pass, this.#headOf(id));
     }
     // Lanes that another lane's marker took from.
-    for (const { key, type } of this.#served.values()) {
-      this.#order.settleLane(this.#queue, key, this.#priority, type);
+    for (const [id, { key, type, lastTaken }] of this.#laneCursors) {
+      if (lastTaken === undefined || this.#moved.has(id)) continue;
+      this.#order.settleLane(this.#queue, key, this.#priority, type, undefined, this.#headOf(id));
+    }
+  }
+
+  /** The first row that is left in a lane, if it was read; undefined: not known. */
+  #headOf(id: string): LaneRow | undefined {
+    const cursor = this.#laneCursors.get(id);
+    // What was passed over stands before what is next.
+    return cursor === undefined || cursor.keptTo > 0 ? undefined : cursor.rows[cursor.next];
+  }
+
+  #deleteTaken(cursor: Cursor): void {
+    const { type, keptTo, lastTaken } = cursor;
+    if (lastTaken !== undefined) {
+      this.#order.front.deleteTasks(this.#queue, this.#priority, type, keptTo, lastTaken);
+    }
+    cursor.lastTaken = undefined;
+  }
+
+  #deleteTakenOfLane(cursor: LaneCursor): void {
+    const { key, type, keptTo, lastTaken } = cursor;
+    if (lastTaken !== undefined) {
+      this.#order.lanes.removeUpTo(this.#queue, key, this.#priority, type, keptTo, lastTaken);
     }
   }
 
   #serveTask(entry: Entry): boolean {
     const { row, type, cursor } = entry;
     const { seq, key, weight, since, pass, place } = row;
-    if (!this.#take({ seq, type, priority: this.#priority, key, weight, since, pass, place })) return false;
-    this.#order.front.delete(this.#queue, this.#priority, type, row);
-    this.#virtualTimeReached(pass);
+    if (this.#isClosed(key) || this.#hasEarlierInLane(row)) {
+      this.#order.moveToLane(this.#queue, this.#priority, type, row);
+      this.#readAnew(key, type);
+    } else {
+      const taken = this.#take({ seq, type, priority: this.#priority, key, weight, since, pass, place });
+      if (taken === "ended") return false;
+      if (taken === "taken") {
+        this.#wanted -= 1;
+        this.#virtualTimeReached(pass);
+        if (cursor !== undefined) cursor.lastTaken = row;
+      } else if (cursor !== undefined) {
+        this.#deleteTaken(cursor);
+        cursor.keptTo = row;
+      }
+    }
     this.#heap.pop();
     if (cursor !== undefined) this.#advance(cursor);
     return true;
   }
 
+  /** Whether a key may not be dispatched now; if so, sees to it that it is held back. */
+  #isClosed(key: string): boolean {
+    if (this.#gate === undefined) return false;
+    if (this.#order.limits.heldBack(this.#queue, key) !== undefined) return true;
+    const closed = this.#gate.closed(key);
+    if (closed === undefined) return false;
+    this.#order.holdBack(this.#queue, key, closed, this.#gate.now);
+    return true;
+  }
+
+  /** Whether an earlier task of its key stands in a lane: it was moved there while the key was held back. */
+  #hasEarlierInLane({ key, place }: FrontRow): boolean {
+    if (this.#order.lanes.of(this.#queue, key, this.#priority).length === 0) return false;
+    const head = this.#laneHead(key);
+    return head !== undefined && head.row.place < place;
+  }
+
   #serveMarker(entry: Entry): boolean {
     const { key } = entry.row;
     const id = laneId(key, entry.type);
+    if (this.#isClosed(key)) {
+      this.#heap.pop();
+      if (entry.cursor !== undefined) this.#advance(entry.cursor);
+      return true;
+    }
     if (entry.cursor !== undefined) {
       // From now on the marker moves by itself; the rows behind it go on.
       this.#heap.pop();
@@ -176,12 +269,18 @@ class Merge {
       weight: row.weight,
       since: row.since,
     };
-    if (!this.#take({ ...task, pass: entry.pass, place: row.place })) return false;
+    const taken = this.#take({ ...task, pass: entry.pass, place: row.place });
+    if (taken === "ended") return false;
     cursor.next += 1;
-    this.#order.lanes.remove(this.#queue, key, this.#priority, cursor.type, row.place);
-    this.#served.set(laneId(key, cursor.type), { key, type: cursor.type });
+    if (taken === "skipped") {
+      this.#deleteTakenOfLane(cursor);
+      cursor.keptTo = row.place;
+      return true;
+    }
+    cursor.lastTaken = row.place;
+    this.#wanted -= 1;
     this.#virtualTimeReached(entry.pass);
-    const next = entry.pass + stride(row.weight);
+    const next = entry.pass + stride(weightOf(this.#queue, key) ?? row.weight);
     this.#order.passes.set(this.#queue, this.#priority, key, next);
     entry.pass = next;
     this.#heap.topMoved();
@@ -203,9 +302,15 @@ class Merge {
   #laneCursor(key: string, type: string): LaneCursor {
     const id = laneId(key, type);
     let cursor = this.#laneCursors.get(id);
-    if (cursor === undefined) this.#laneCursors.set(id, (cursor = { type, rows: [], next: 0, chunk: firstLaneRows }));
+    if (cursor === undefined) {
+      // Its share of what is wanted, and the one behind it: where its marker will stand.
+      const share = Math.ceil(this.#wanted / Math.max(this.#queue.lanes, 1)) + 1;
+      const chunk = Math.min(Math.max(share, fewestLaneRows), readAhead.max);
+      cursor = { key, type, rows: [], next: 0, chunk, keptTo: 0, lastTaken: undefined };
+      this.#laneCursors.set(id, cursor);
+    }
     if (cursor.next === cursor.rows.length && cursor.chunk > 0) {
-      const after = cursor.rows.at(-1)?.place ?? 0;
+      const after = cursor.rows.at(-1)?.place ?? cursor.lastTaken ?? 0;
       cursor.rows = this.#order.lanes.rows(this.#queue, key, this.#priority, type, after, cursor.chunk);
       cursor.next = 0;
       cursor.chunk = cursor.rows.length < cursor.chunk ? 0 : Math.min(cursor.chunk * 2, readAhead.max);
@@ -213,10 +318,22 @@ class Merge {
     return cursor;
   }
 
+  /** A task was put into a lane: what was read ahead of it may lack it. */
+  #readAnew(key: string, type: string): void {
+    const cursor = this.#laneCursors.get(laneId(key, type));
+    if (cursor === undefined) return;
+    this.#deleteTakenOfLane(cursor);
+    cursor.rows = [];
+    cursor.next = 0;
+    cursor.chunk = fewestLaneRows;
+    cursor.keptTo = 0;
+    cursor.lastTaken = undefined;
+  }
+
   /** Puts the cursor's next row into the heap. */
   #advance(cursor: Cursor): void {
     if (cursor.next === cursor.rows.length && cursor.more) {
-      const after = cursor.rows.at(-1) ?? { pass: -1, place: -1 };
+      const after = cursor.rows.at(-1) ?? beforeAll;
       cursor.rows = this.#order.front.after(this.#queue, this.#priority, cursor.type, after, this.#chunk);
       cursor.next = 0;
       cursor.more = cursor.rows.length === this.#chunk;

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { Place, Priority } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
+import { steady } from "../steady.ts";
 
 /** A row of the front: a task, or the marker that stands for a heavy key's lanes. */
 export interface FrontRow extends Place {
@@ -20,6 +21,10 @@ export class Front {
     this.#sql = {
       insert: db.prepare("insert into front values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       delete: db.prepare("delete from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?"),
+      deleteTasks: db.prepare(
+        `delete from front where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) and (pass, place) <= (?, ?)
+           and marker = 0`,
+      ),
       since: db
         .prepare<[number, number, string, number, number], number>(
           "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ? and marker = 0",
@@ -30,8 +35,8 @@ export class Front {
           [number, number, string, number, number, number],
           [number, number, number, string, number, number, number]
         >(
-          `select pass, place, seq, key, marker, weight, since from front
-           where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) order by pass, place limit ?`,
+          steady(`select pass, place, seq, key, marker, weight, since from front
+           where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) order by pass, place limit ?`),
         )
         .raw(),
     };
@@ -44,6 +49,11 @@ export class Front {
 
   delete(queue: QueueState, priority: Priority, type: string, at: Place): boolean {
     return this.#sql.delete.run(queue.id, priority, type, at.pass, at.place).changes > 0;
+  }
+
+  /** Deletes the tasks behind a place, up to another and with it; not the markers. */
+  deleteTasks(queue: QueueState, priority: Priority, type: string, after: Place, upTo: Place): void {
+    this.#sql.deleteTasks.run(queue.id, priority, type, after.pass, after.place, upTo.pass, upTo.place);
   }
 
   /** Since when the task at this place is ready; undefined if there is none, or a marker. */

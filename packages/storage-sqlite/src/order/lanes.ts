@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
+import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
+import { steady } from "../steady.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
@@ -23,7 +25,7 @@ export interface LaneRow {
 
 /** Which lanes each fairness key has, and what is in them. */
 export class Lanes {
-  readonly #cache = new Map<string, Lane[]>();
+  readonly #cache = new QueueCache<Lane[]>(maxCached);
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -32,12 +34,20 @@ export class Lanes {
         [number, string, number],
         { type: string; marker_pass: number; marker_place: number; blocked: number }
       >("select type, marker_pass, marker_place, blocked from lane where queue = ? and key = ? and priority = ?"),
+      ofKey: db.prepare<[number, string], { priority: Priority }>(
+        "select distinct priority from lane where queue = ? and key = ?",
+      ),
       set: db.prepare("insert or replace into lane values(?, ?, ?, ?, ?, ?, ?)"),
       delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
       push: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?)"),
-      rows: db.prepare<[number, string, number, string, number, number], LaneRow>(
-        `select place, seq, weight, since from lane_row
-         where queue = ? and key = ? and priority = ? and type = ? and place > ? order by place limit ?`,
+      rows: db
+        .prepare<[number, string, number, string, number, number], [number, number, number, number]>(
+          steady(`select place, seq, weight, since from lane_row
+           where queue = ? and key = ? and priority = ? and type = ? and place > ? order by place limit ?`),
+        )
+        .raw(),
+      removeUpTo: db.prepare(
+        "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place > ? and place <= ?",
       ),
       remove: db.prepare(
         "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place = ?",
@@ -50,22 +60,37 @@ export class Lanes {
     this.#cache.clear();
   }
 
-  /** Lets go of what is in memory if it is too much. Between transactions only: lanes are compared by identity. */
+  /** Lets go of what is in memory if it is too much. Between transactions only. */
   evict(): void {
-    if (this.#cache.size > maxCached) this.#cache.clear();
+    this.#cache.evict();
+  }
+
+  /** The queue is gone, or let go of. */
+  forget(queueId: number): void {
+    this.#cache.forget(queueId);
   }
 
   /** The lanes of a key; usually none. */
   of(queue: QueueState, key: string, priority: Priority): readonly Lane[] {
-    return this.#of(queue, key, priority);
+    // Most queues have no heavy key: then there is nothing to look up.
+    return queue.lanes === 0 ? [] : this.#of(queue, key, priority);
+  }
+
+  /** The lanes of a key over all priorities. */
+  ofKey(queue: QueueState, key: string): readonly { readonly priority: Priority; readonly lane: Lane }[] {
+    return this.#sql.ofKey
+      .all(queue.id, key)
+      .flatMap(({ priority }) => this.#of(queue, key, priority).map((lane) => ({ priority, lane })));
   }
 
   /** Opens a lane, or moves its marker. */
   set(queue: QueueState, key: string, priority: Priority, lane: Lane): void {
     const lanes = this.#of(queue, key, priority);
     const present = lanes.find((one) => one.type === lane.type);
-    if (present === undefined) lanes.push(lane);
-    else Object.assign(present, lane);
+    if (present === undefined) {
+      lanes.push(lane);
+      queue.lanes += 1;
+    } else Object.assign(present, lane);
     this.#sql.set.run(queue.id, key, priority, lane.type, lane.markerPass, lane.markerPlace, lane.blocked ? 1 : 0);
   }
 
@@ -73,7 +98,10 @@ export class Lanes {
   delete(queue: QueueState, key: string, priority: Priority, type: string): void {
     const lanes = this.#of(queue, key, priority);
     const at = lanes.findIndex((lane) => lane.type === type);
-    if (at !== -1) lanes.splice(at, 1);
+    if (at !== -1) {
+      lanes.splice(at, 1);
+      queue.lanes -= 1;
+    }
     this.#sql.delete.run(queue.id, key, priority, type);
   }
 
@@ -83,16 +111,22 @@ export class Lanes {
 
   /** Up to `limit` rows of a lane behind a place. */
   rows(queue: QueueState, key: string, priority: Priority, type: string, after: number, limit: number): LaneRow[] {
-    return this.#sql.rows.all(queue.id, key, priority, type, after, limit);
+    return this.#sql.rows
+      .all(queue.id, key, priority, type, after, limit)
+      .map(([place, seq, weight, since]) => ({ place, seq, weight, since }));
   }
 
   remove(queue: QueueState, key: string, priority: Priority, type: string, place: number): boolean {
     return this.#sql.remove.run(queue.id, key, priority, type, place).changes > 0;
   }
 
+  /** Removes the rows behind a place, up to another and with it. */
+  removeUpTo(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): void {
+    this.#sql.removeUpTo.run(queue.id, key, priority, type, after, upTo);
+  }
+
   #of(queue: QueueState, key: string, priority: Priority): Lane[] {
-    const cacheKey = `${queue.id}/${priority}/${key}`;
-    let lanes = this.#cache.get(cacheKey);
+    let lanes = this.#cache.get(queue, priority, key);
     if (lanes === undefined) {
       lanes = this.#sql.of.all(queue.id, key, priority).map(({ type, marker_pass, marker_place, blocked }) => ({
         type,
@@ -100,7 +134,7 @@ export class Lanes {
         markerPlace: marker_place,
         blocked: blocked !== 0,
       }));
-      this.#cache.set(cacheKey, lanes);
+      this.#cache.set(queue, priority, key, lanes);
     }
     return lanes;
   }

@@ -1,6 +1,7 @@
 import { isDead } from "@tq/matching-core";
 import type { AddedTask, AddOperation, AddResult, NewTask, Refusal } from "@tq/storage";
 import { addTask, removeClosed } from "../life.ts";
+import type { QueueState } from "../queues.ts";
 import type { IdHolder } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 import { once } from "./requests.ts";
@@ -23,7 +24,8 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
     // Not their ids: those that the server makes are new in each call.
     () => operation.tasks.flatMap(({ queue, type, input }) => [queue.name, type, input.length]),
     () => {
-      const checked = checkAdds(tx, operation.tasks);
+      const holders = holdersOf(tx, operation.tasks);
+      const checked = checkAdds(tx, operation.tasks, (_, { id }) => holders.get(id));
       if ("refused" in checked) return { verb: "add", refused: checked.refused };
       return { verb: "add", added: checked.planned.map((planned) => carryOut(tx, planned)) };
     },
@@ -36,20 +38,30 @@ export function holderOf(tx: Transaction, namespaceId: number, task: NewTask): I
   return tx.parts.tasks.holder(namespaceId, task.id);
 }
 
+/** Who has the ids of a batch now. All its tasks are of one namespace: the call names it. */
+function holdersOf(tx: Transaction, tasks: readonly NewTask[]): ReadonlyMap<string, IdHolder> {
+  const namespaceId = tx.parts.namespaces.idOf(tasks[0]?.queue.namespace ?? "");
+  if (namespaceId === undefined) return new Map();
+  return tx.parts.tasks.holders(
+    namespaceId,
+    tasks.map(({ id }) => id),
+  );
+}
+
 /**
  * Looks, before anything is written, at whether all of these can be added.
  *
- * @param holderBy who has a task's id by the time it will be added; unset, who has it now
+ * @param holderBy who has a task's id by the time it will be added
  */
 export function checkAdds(
   tx: Transaction,
   tasks: readonly NewTask[],
-  holderBy: (namespaceId: number, task: NewTask, index: number) => IdHolder | undefined = (namespaceId, task) =>
-    holderOf(tx, namespaceId, task),
+  holderBy: (namespaceId: number, task: NewTask, index: number) => IdHolder | undefined,
 ): { readonly planned: readonly Planned[] } | { readonly refused: Refusal } {
   const { namespaces, queues } = tx.parts;
   const ids = new Set<string>();
   const newTypes = new Map<string, Set<string>>();
+  const news = new Map<QueueState, number>();
   const planned: Planned[] = [];
   for (const [index, task] of tasks.entries()) {
     const namespaceId = namespaces.idOf(task.queue.namespace);
@@ -70,9 +82,27 @@ export function checkAdds(
         return { refused: { reason: "too-many-types", index, subject: task.type } };
       }
     }
+    if (holder === undefined || holder.state !== null) {
+      const refused = refusedByQueue(queue, news);
+      if (refused !== undefined) return { refused: { reason: refused, index, subject: task.queue.name } };
+    }
     planned.push({ task, holder });
   }
   return { planned };
+}
+
+/** Whether its queue takes no adds, or no more. `news` counts those of the batch. */
+function refusedByQueue(
+  queue: QueueState | undefined,
+  news: Map<QueueState, number>,
+): "queue-draining" | "max-backlog" | undefined {
+  if (queue === undefined) return undefined;
+  if (queue.drain !== undefined) return "queue-draining";
+  const { maxBacklog } = queue.config;
+  if (maxBacklog === undefined) return undefined;
+  const added = (news.get(queue) ?? 0) + 1;
+  news.set(queue, added);
+  return queue.open + added > maxBacklog ? "max-backlog" : undefined;
 }
 
 /** Adds one task that was checked. */

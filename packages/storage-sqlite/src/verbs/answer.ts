@@ -34,7 +34,7 @@ function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatu
       cancelAttempt(tx, task, one.failure);
       break;
     case "released":
-      returnTask(tx, task, "released");
+      returnTask(tx, task, one.toFallback ? "released-to-fallback" : "released");
       break;
   }
   return { status: "accepted" };

@@ -1,5 +1,5 @@
 import type { CancelOperation, CancelResult, CancelStatus } from "@tq/storage";
-import { closeStarted, closeWaiting } from "../life.ts";
+import { canceled, closeStarted, closeWaiting } from "../life.ts";
 import type { Transaction } from "../transaction.ts";
 import { once } from "./requests.ts";
 
@@ -34,12 +34,13 @@ export function cancelOne(
   const started = parts.started.get(holder.seq);
   const row = parts.tasks.row(holder.seq);
   if (started === undefined) {
-    closeWaiting(tx, row, "canceled");
+    closeWaiting(tx, row, "canceled", { failure: canceled(reason) });
     return "canceled";
   }
   tx.notify(namespace, started.workerId);
   if (force) {
-    closeStarted(tx, started, "canceled", {}, { attempts: row.attempts, answered: row.answered, history: row.history });
+    const { attempts, answered, history } = row;
+    closeStarted(tx, started, "canceled", { failure: canceled(reason) }, { attempts, answered, history });
     return "canceled";
   }
   if (started.cancel === undefined) parts.started.askCancel(started, reason, now);

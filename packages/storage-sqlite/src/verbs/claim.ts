@@ -1,12 +1,20 @@
 import { Dealer, type ClaimOutcome } from "@tq/matching-core";
 import type { ClaimOrder, DispatchedTask } from "@tq/storage";
 import { dispatched, dispatchedBytes } from "../dispatch.ts";
-import { claim, type Candidate } from "../order/claim.ts";
+import type { TaskOptions } from "../columns.ts";
+import { claim, type Candidate, type Taken } from "../order/claim.ts";
+import { isOverdue, timeOutWaiting } from "../overdue.ts";
 import type { QueueState } from "../queues.ts";
 import type { Started } from "../started.ts";
+import { optionsOf } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
+import { stopWaiting } from "../waiting.ts";
+import { gateOf } from "./limits.ts";
 
 const noInput = Buffer.alloc(0);
+
+/** How many tasks past a deadline one claim passes over, so that none takes long. What is left comes with the next. */
+const maxSkipped = 256;
 
 /** Makes the claims of a plan, in order, and leases what they find to its offers. */
 export function claimAll(
@@ -16,16 +24,29 @@ export function claimAll(
   const { parts } = tx;
   const dealer = new Dealer(order.offers);
   const granted: DispatchedTask[][] = order.offers.map(() => []);
-  const outcomes = order.claims.map(({ queue: name, types, offers }): ClaimOutcome => {
+  // Past a deadline, and met before the timer was: they are seen to once nothing reads the order any more.
+  const overdue = new Set<number>();
+  const outcomes = order.claims.map(({ queue: name, types, offers, askedRate }): ClaimOutcome => {
     const queue = parts.queues.find(name);
     if (queue === undefined) return { dry: true };
-    const take = (task: Candidate): boolean => {
+    const gate = gateOf(tx, queue, askedRate);
+    const closed = gate?.closedUntil();
+    if (closed !== undefined) return closedOutcome(closed);
+    const most = overdue.size + maxSkipped;
+    const take = (task: Candidate): Taken => {
+      if (gate?.closedUntil() !== undefined) return "ended";
       const row = parts.tasks.full(task.seq);
+      const options = optionsOf(row, queue);
+      if (isOverdue(options, row, task.since, tx.now)) {
+        if (overdue.size >= most) return "ended";
+        overdue.add(task.seq);
+        return "skipped";
+      }
       const offer = dealer.deal(offers, dispatchedBytes(row));
       const to = offer === undefined ? undefined : order.offers[offer];
-      if (offer === undefined || to === undefined) return false;
+      if (offer === undefined || to === undefined) return "ended";
       const granting = { leaseNo: parts.numbers.next(), leaseMs: to.leaseMs, startedAt: tx.now };
-      const delivery = dispatched(row, queue, granting);
+      const delivery = dispatched(row, queue, options, granting);
       const lease: Started = {
         ...granting,
         seq: task.seq,
@@ -42,6 +63,7 @@ export function claimAll(
         weight: task.weight,
         startToCloseMs: row.start_to_close_ms,
         heartbeatMs: delivery.timeouts.heartbeatMs,
+        closeAt: delivery.scheduleToCloseAt,
         cancel: undefined,
         heartbeatAt: tx.now,
         hasDetails: false,
@@ -51,19 +73,30 @@ export function claimAll(
       };
       granted[offer]?.push(delivery);
       row.input = noInput;
-      start(tx, queue, lease);
-      return true;
+      start(tx, queue, lease, options);
+      gate?.dispatched(task.key);
+      return "taken";
     };
     const placed = parts.queues.placed.bind(parts.queues, queue);
-    return { dry: claim(parts.order, queue, types, dealer.capacity(offers), placed, take) };
+    const dry = claim(parts.order, queue, types, dealer.capacity(offers), placed, take, gate?.keys);
+    const closedNow = gate?.closedUntil();
+    return closedNow === undefined ? { dry } : closedOutcome(closedNow);
   });
+  for (const seq of overdue) timeOutWaiting(tx, parts.tasks.row(seq));
   return { outcomes, granted };
 }
 
-function start(tx: Transaction, queue: QueueState, lease: Started): void {
-  const { ages, queues, started } = tx.parts;
+function closedOutcome(until: number): ClaimOutcome {
+  return until === Infinity ? { dry: true } : { dry: true, until };
+}
+
+function start(tx: Transaction, queue: QueueState, lease: Started, options: TaskOptions): void {
+  const { ages, queues, started, timers } = tx.parts;
   started.add(lease);
   queues.bump(queue, lease.type, lease.priority, "ready", -1);
   queues.bump(queue, lease.type, lease.priority, "started", 1);
   ages.bump(queue, lease.since, -1);
+  stopWaiting(tx, queue, lease.seq, options, lease.since);
+  // From here on it is a deadline of the lease: see started.ts.
+  if (lease.closeAt !== undefined) timers.clear("close", lease.closeAt, lease.seq);
 }

@@ -1,7 +1,6 @@
 import { retentionMs } from "@tq/matching-core";
 import type { CommandRecord, NewTask, Refusal } from "@tq/storage";
-import { optionsOf } from "../life.ts";
-import type { IdHolder } from "../tasks.ts";
+import { optionsOf, type IdHolder } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 import { carryOut, checkAdds, holderOf } from "./add.ts";
 import { cancelOne } from "./cancel.ts";
@@ -50,6 +49,7 @@ function afterCancel(tx: Transaction, holder: IdHolder | undefined): IdHolder | 
   const { queues, started, tasks } = tx.parts;
   if (holder === undefined || holder.state !== null || started.get(holder.seq) !== undefined) return holder;
   const row = tasks.row(holder.seq);
-  const keepMs = retentionMs("canceled", optionsOf(row, queues.byId(row.queue)).retentionMs);
+  const queue = queues.byId(row.queue);
+  const keepMs = retentionMs("canceled", optionsOf(row, queue).retentionMs, queue.config);
   return keepMs === 0 ? undefined : { ...holder, state: "canceled" };
 }

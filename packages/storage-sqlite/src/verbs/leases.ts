@@ -9,6 +9,7 @@ import type {
 } from "@tq/storage";
 import { dispatched, dispatchedBytes } from "../dispatch.ts";
 import { returnTask } from "../life.ts";
+import { optionsOf } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 
 /** Renews the leases that a worker names. Nothing is written, but for heartbeats: see started.ts. */
@@ -65,7 +66,8 @@ export function repoll(tx: Transaction, operation: RepollOperation): RepollResul
     if (bytesLeft < 0 && tasks.length > 0) break;
     // It is the worker's from now: what it was granted went nowhere.
     parts.started.renew(task, now);
-    tasks.push(dispatched(row, parts.queues.byId(task.queueId), task));
+    const queue = parts.queues.byId(task.queueId);
+    tasks.push(dispatched(row, queue, optionsOf(row, queue), task));
   }
   return { verb: "repoll", tasks };
 }

@@ -14,7 +14,9 @@ export function createNamespace(tx: Transaction, operation: CreateNamespaceOpera
       const { namespaces } = tx.parts;
       const present = namespaces.get(name);
       if (present !== undefined) return { verb: "create-namespace", existed: true, namespace: present };
-      return { verb: "create-namespace", existed: false, namespace: namespaces.create(name, description, tx.now) };
+      const namespace = namespaces.create(name, description, tx.now);
+      tx.parts.events.add(namespaces.idOf(name) ?? 0, tx.now, operation.action, {});
+      return { verb: "create-namespace", existed: false, namespace };
     },
     (refused) => ({ verb: "create-namespace", refused }),
   );

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { activities, bytes, failure, newTask, start, text, workflows } from "./driver.ts";
+import { action, activities, bytes, failure, newTask, start, text, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** Adding tasks: ids, batches, what is kept of a task. */
@@ -121,7 +121,7 @@ export function adds(harness: Harness): void {
     });
 
     test("the same id in two namespaces names two tasks", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.add({ id: "a", type: "here" });
       await d.add({ id: "a", type: "there", queue: { ...activities, namespace: "other" } });
       const [here] = await d.store.getTasks("default", ["a"]);
@@ -163,13 +163,13 @@ export function adds(harness: Harness): void {
 
     test("creates a namespace once", async (d) => {
       const created = { name: "n", description: "mine", createdAt: start };
-      expect(await d.run({ verb: "create-namespace", name: "n", description: "mine" })).toEqual({
+      expect(await d.run({ verb: "create-namespace", name: "n", description: "mine", action })).toEqual({
         verb: "create-namespace",
         existed: false,
         namespace: created,
       });
       d.now += 1_000;
-      expect(await d.run({ verb: "create-namespace", name: "n", description: "yours" })).toMatchObject({
+      expect(await d.run({ verb: "create-namespace", name: "n", description: "yours", action })).toMatchObject({
         existed: true,
         namespace: created,
       });

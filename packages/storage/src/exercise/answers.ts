@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { activities, failure, start, text } from "./driver.ts";
+import { action, activities, failure, start, text } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** The four ways to answer an attempt, and tokens that are not current. */
@@ -109,7 +109,7 @@ export function answers(harness: Harness): void {
     });
 
     test("a token of another namespace is lost", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.add({ id: "a" });
       const { lease } = await d.claimOne();
       const answer = { lease, kind: "completed" as const, commands: [] };

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Operation } from "../operations.ts";
-import { activities, bytes, claimOrder, failure, newTask, start, type Driver } from "./driver.ts";
+import { action, activities, bytes, claimOrder, failure, newTask, start, type Driver } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** Everything that the contract lets one see. */
@@ -34,7 +34,7 @@ export function atomicity(harness: Harness): void {
       const before = await snapshot(d);
       d.now += 1_000;
       await failing(d, [
-        { verb: "create-namespace", name: "n", description: "" },
+        { verb: "create-namespace", name: "n", description: "", action },
         { verb: "add", tasks: [newTask({ id: "x" }), newTask({ id: "y", queue: { ...activities, name: "new" } })] },
         {
           verb: "answer",

@@ -62,6 +62,36 @@ export function cancels(harness: Harness): void {
       expect(await d.state("a")).toBe("canceled");
     });
 
+    test("leave the reason with what they closed", async (d) => {
+      const cancel = (id: string, reason: string, force = false) =>
+        d.run({ verb: "cancel", namespace: "default", ids: [id], force, reason });
+      const ids = ["forced", "failed", "answered", "released", "returned", "lost"];
+      await d.add(...ids.map((id) => ({ id })));
+      const [, failed, answered, released, returned] = await d.claim({ leaseMs: 1_000 });
+      if (!failed || !answered || !released || !returned) throw new Error("nothing claimed");
+      await d.add({ id: "waiting" }, { id: "no-reason" });
+      await cancel("forced", "now", true);
+      for (const id of [...ids, "waiting"]) await cancel(id, "not needed");
+      await cancel("no-reason", "");
+      await d.fail(failed, failure("Boom"));
+      await d.answer({ lease: answered.lease, kind: "canceled", failure: failure("GaveWay") });
+      await d.release(released);
+      await d.giveBack("undelivered", returned);
+      await d.pass(1_000);
+      const why = async (id: string) => {
+        const { state, outcome } = await d.task(id);
+        return [state, outcome?.failure?.type, outcome?.failure?.message];
+      };
+      // What a worker says is kept; else it is the reason that was given.
+      expect(await why("failed")).toEqual(["canceled", "Boom", "Boom happened"]);
+      expect(await why("answered")).toEqual(["canceled", "GaveWay", "GaveWay happened"]);
+      expect(await why("forced")).toEqual(["canceled", "Canceled", "now"]);
+      for (const id of ["released", "returned", "lost", "waiting"]) {
+        expect(await why(id)).toEqual(["canceled", "Canceled", "not needed"]);
+      }
+      expect(await why("no-reason")).toEqual(["canceled", "Canceled", "canceled"]);
+    });
+
     test("say what they did not find, and what is closed already", async (d) => {
       await d.add({ id: "a" });
       await d.complete(await d.claimOne());

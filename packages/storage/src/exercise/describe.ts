@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { emptyTaskQueue } from "../records.ts";
 import { activities, failure, start, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
@@ -84,15 +85,7 @@ export function describing(harness: Harness): void {
 
     test("a queue that does not exist is empty", async (d) => {
       const queue = { ...workflows, name: "nowhere" };
-      expect(await d.describe(queue)).toEqual({
-        queue,
-        counts: none,
-        byPriority: new Map(),
-        byType: new Map(),
-        waitForSerialKey: 0,
-        placedByType: new Map(),
-        startedByWorker: new Map(),
-      });
+      expect(await d.describe(queue)).toEqual(emptyTaskQueue(queue));
       expect((await d.describe({ ...queue, namespace: "no" })).counts).toEqual(none);
     });
 

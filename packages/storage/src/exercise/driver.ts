@@ -20,8 +20,9 @@ import type {
   Refusal,
   ResultOf,
 } from "../operations.ts";
+import type { ActionRecord } from "../operator-operations.ts";
 import type { DispatchedTask, FailureRecord, NewTask, TaskQueueRecord, TaskRecord } from "../records.ts";
-import type { Committed, NextDue, ShardLease, Store } from "../store.ts";
+import type { Committed, NextDue, Opened, ShardLease, Store } from "../store.ts";
 import type { Harness, StoreHome } from "./harness.ts";
 
 /** When every test begins. */
@@ -30,11 +31,16 @@ export const start = 1_000_000_000_000;
 export const activities: TaskQueue = { namespace: "default", name: "q", kind: "activity" };
 /** A queue of workflow tasks. */
 export const workflows: TaskQueue = { namespace: "default", name: "w", kind: "workflow" };
+/** What an operation of an operator says of itself. */
+export const action: ActionRecord = { actor: "alice", reason: "a test", call: "Test", request: "{}" };
 /** One second, then two; three attempts; no jitter. */
 export const retryPolicy: RetryPolicy = { ...defaultRetryPolicy("activity"), maximumAttempts: 3, jitter: 0 };
 
 /** A task to add: what is absent is filled in. */
-export type SomeTask = Partial<NewTask> & { readonly id: string };
+export type SomeTask = Omit<Partial<NewTask>, "retryPolicy"> & {
+  readonly id: string;
+  readonly retryPolicy?: RetryPolicy;
+};
 
 /** One claim with one offer. */
 export interface SomeClaim {
@@ -63,7 +69,7 @@ export function failure(type = "Boom", more: Partial<FailureRecord> = {}): Failu
 }
 
 /** Fills in what a task does not say. */
-export function newTask(task: SomeTask): NewTask {
+export function newTask(task: SomeTask): NewTask & { readonly retryPolicy: RetryPolicy } {
   const queue = task.queue ?? activities;
   return {
     queue,
@@ -73,10 +79,11 @@ export function newTask(task: SomeTask): NewTask {
     fairnessKey: "",
     fairnessWeight: defaultWeight,
     startDelayMs: 0,
-    timeouts: {},
     retryPolicy,
     idPolicy: "reject",
     ...task,
+    // Without limits, but for those that are named: days pass in these tests.
+    timeouts: { startToCloseMs: 0, ...task.timeouts },
   };
 }
 
@@ -97,6 +104,8 @@ export class Driver {
   store: Store;
   lease: ShardLease = { shard: 0, epoch: 0 };
   now = start;
+  /** What opening the store found. */
+  opened: Opened | undefined;
   /** What the last commit said. */
   last: Committed | undefined;
   nextDue: NextDue = {};
@@ -138,6 +147,7 @@ export class Driver {
   async #open(): Promise<void> {
     this.store = this.home.store();
     const opened = await this.store.open(this.now);
+    this.opened = opened;
     this.lease = opened.lease;
     this.nextDue = opened.nextDue;
     await this.home.checkInvariants?.(this.store);
@@ -255,12 +265,17 @@ export class Driver {
   }
 
   /** Moves the time on and does what falls due: promotes, expires and sweeps. */
-  async pass(ms: number): Promise<{ readonly promoted: number; readonly expired: number; readonly removed: number }> {
+  async pass(ms: number): Promise<{
+    readonly promoted: number;
+    readonly expired: number;
+    readonly timedOut: number;
+    readonly removed: number;
+  }> {
     this.now += ms;
     const { promoted } = await this.run({ verb: "promote", limit: 1_000 });
-    const { expired } = await this.run({ verb: "expire", limit: 1_000 });
+    const { expired, timedOut } = await this.run({ verb: "expire", limit: 1_000 });
     const { removed } = await this.run({ verb: "sweep", limit: 1_000 });
-    return { promoted, expired, removed };
+    return { promoted, expired, timedOut, removed };
   }
 
   async task(id: string): Promise<TaskRecord> {

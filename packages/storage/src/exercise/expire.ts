@@ -13,7 +13,7 @@ export function expire(harness: Harness): void {
       expect(d.nextDue.expire).toBeLessThanOrEqual(start + 5_100);
       expect((await d.pass(4_900)).expired).toBe(0);
       d.now += 100;
-      expect(await d.run({ verb: "expire", limit: 10 })).toEqual({ verb: "expire", expired: 1 });
+      expect(await d.run({ verb: "expire", limit: 10 })).toEqual({ verb: "expire", expired: 1, timedOut: 0 });
       expect(d.last?.notices).toEqual([{ namespace: "default", workerId: "w1" }]);
       expect(await d.task("a")).toMatchObject({
         state: "scheduled",

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { failure, start, text } from "./driver.ts";
+import { action, failure, start, text } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** Leases: renewing, heartbeats, what a worker is told. */
@@ -25,7 +25,7 @@ export function leases(harness: Harness): void {
     });
 
     test("another worker's lease, and one of another namespace, is lost to the one that renews it", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.add({ id: "a" });
       const { lease } = await d.claimOne({ workerId: "w2", leaseMs: 1_000 });
       expect((await d.renew({ lease })).lost).toEqual([lease]);

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { TaskFilter } from "../store.ts";
-import { activities, failure, start, workflows, type Driver } from "./driver.ts";
+import { action, activities, failure, start, workflows, type Driver } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 async function list(d: Driver, filter: TaskFilter): Promise<readonly string[]> {
@@ -37,7 +37,7 @@ export function lists(harness: Harness): void {
     });
 
     test("a list looks at no more tasks than it may, whosever they are", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       const there = { ...activities, namespace: "other" };
       await d.add(...Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, queue: there })));
       await d.add({ id: "mine" });
@@ -74,7 +74,7 @@ export function lists(harness: Harness): void {
       expect(await list(d, { states: ["ready", "canceled"] })).toEqual(["job/3", "w"]);
       expect(await list(d, { types: ["x"] })).toEqual(["job/1", "job/2"]);
       expect(await list(d, { idPrefix: "job/" })).toEqual(["job/1", "job/2", "job/3"]);
-      expect(await list(d, { workerId: "w9" })).toEqual(["job/2"]);
+      expect(await list(d, { workerIds: ["w9"] })).toEqual(["job/2"]);
       expect(await list(d, { priorities: [1] })).toEqual(["job/1"]);
       expect(await list(d, { fairnessKeys: ["k"] })).toEqual(["job/1"]);
       expect(await list(d, { serialKeys: ["s"] })).toEqual(["job/3"]);
@@ -85,6 +85,17 @@ export function lists(harness: Harness): void {
       expect(await list(d, { failureType: "Bad" })).toEqual(["job/1"]);
       expect(await list(d, { failureText: "disk full" })).toEqual(["job/1"]);
       expect(await list(d, { types: ["x"], states: ["started"] })).toEqual(["job/2"]);
+    });
+
+    test("ids are looked up, however many others there are", async (d) => {
+      await d.add(...Array.from({ length: 50 }, (_, i) => ({ id: `${i}`, type: i === 30 ? "other" : "t" })));
+      const ids = ["40", "nobody", "30", "7", "40"];
+      const page = await d.store.listTasks("default", { ids, types: ["t"] }, { size: 9, examine: 2, maxBytes: 1e9 });
+      expect(page.items.map(({ id }) => id)).toEqual(["7"]);
+      const { next: after = "" } = page;
+      const rest = await d.store.listTasks("default", { ids }, { size: 9, examine: 2, maxBytes: 1e9, after });
+      expect(rest).toMatchObject({ items: [{ id: "40" }] });
+      expect(rest).not.toHaveProperty("next");
     });
 
     test("an unknown namespace has nothing", async (d) => {

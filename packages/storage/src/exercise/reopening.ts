@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { activities, failure, start, text, workflows } from "./driver.ts";
+import { action, activities, failure, start, text, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** What survives the end of a process, in whatever way it ends. */
@@ -74,7 +74,7 @@ export function reopening(harness: Harness): void {
       });
 
       test("namespaces are there", async (d) => {
-        await d.run({ verb: "create-namespace", name: "n", description: "mine" });
+        await d.run({ verb: "create-namespace", name: "n", description: "mine", action });
         await d[how]();
         expect(await d.store.hasNamespace("n")).toBe(true);
         await d.add({ id: "a", queue: { ...activities, namespace: "n" } });

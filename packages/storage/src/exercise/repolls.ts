@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { start } from "./driver.ts";
+import { action, start } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 const again = { verb: "repoll", namespace: "default", workerId: "w1", pollId: "p", maxBytes: 1e9 } as const;
@@ -56,7 +56,7 @@ export function repolls(harness: Harness): void {
     });
 
     test("find nothing for another worker, poll or namespace, or without an id", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.add({ id: "a" }, { id: "b" });
       await d.claim({ pollId: "p", slots: 1 });
       await d.claim({ pollId: "" });

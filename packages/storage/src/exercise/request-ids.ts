@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { newTask, workflows } from "./driver.ts";
+import { action, newTask, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 const request = { namespace: "default", id: "r" };
@@ -52,7 +52,7 @@ export function requestIds(harness: Harness): void {
     });
 
     test("hold for the creation of a namespace", async (d) => {
-      const operation = { verb: "create-namespace" as const, name: "n", description: "", request };
+      const operation = { verb: "create-namespace" as const, name: "n", description: "", action, request };
       const first = await d.run(operation);
       expect(first).toMatchObject({ existed: false });
       expect(await d.run(operation)).toEqual(first);
@@ -111,7 +111,7 @@ export function requestIds(harness: Harness): void {
     });
 
     test("of one namespace say nothing in another", async (d) => {
-      await d.run({ verb: "create-namespace", name: "other", description: "" });
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.tryAdd([{ id: "a" }], "r");
       const queue = { namespace: "other", name: "q", kind: "activity" as const };
       const tasks = [newTask({ id: "a", queue })];

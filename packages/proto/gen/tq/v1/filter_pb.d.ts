@@ -50,7 +50,7 @@ export declare type TaskFilter = Message<"tq.v1.TaskFilter"> & {
   workerId: string;
 
   /**
-   * Build id of the worker that holds it.
+   * Build id of the live worker that holds it. Which build a worker had that is gone is not remembered.
    *
    * @generated from field: string build_id = 6;
    */
@@ -111,6 +111,13 @@ export declare type TaskFilter = Message<"tq.v1.TaskFilter"> & {
    * @generated from field: bool everything = 16;
    */
   everything: boolean;
+
+  /**
+   * These tasks; at most 1,000. Found by their ids, however many others there are.
+   *
+   * @generated from field: repeated string ids = 17;
+   */
+  ids: string[];
 };
 
 /**

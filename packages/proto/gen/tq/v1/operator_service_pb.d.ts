@@ -473,7 +473,8 @@ export declare type UpdateTaskQueueConfigRequest = Message<"tq.v1.UpdateTaskQueu
   config?: TaskQueueConfig | undefined;
 
   /**
-   * Which fields to take from `config`; one that is named here and unset there goes back to its default.
+   * Which fields to take from `config`, such as "rate_per_second"; one that is named here and unset there goes back to
+   * its default. Empty: the fields that are set there.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -531,6 +532,8 @@ export declare type PauseTaskQueueRequest = Message<"tq.v1.PauseTaskQueueRequest
   taskQueue?: TaskQueueRef | undefined;
 
   /**
+   * Must be in the future. Unset: until resumed.
+   *
    * @generated from field: google.protobuf.Timestamp until = 4;
    */
   until?: Timestamp | undefined;
@@ -547,6 +550,8 @@ export declare const PauseTaskQueueRequestSchema: GenMessage<PauseTaskQueueReque
  */
 export declare type PauseTaskQueueResponse = Message<"tq.v1.PauseTaskQueueResponse"> & {
   /**
+   * Of both kinds: that of the activity queue.
+   *
    * @generated from field: tq.v1.PauseInfo pause = 1;
    */
   pause?: PauseInfo | undefined;
@@ -573,6 +578,8 @@ export declare type ResumeTaskQueueRequest = Message<"tq.v1.ResumeTaskQueueReque
   action?: Action | undefined;
 
   /**
+   * Kind unspecified: both kinds.
+   *
    * @generated from field: tq.v1.TaskQueueRef task_queue = 3;
    */
   taskQueue?: TaskQueueRef | undefined;
@@ -620,6 +627,8 @@ export declare type DrainTaskQueueRequest = Message<"tq.v1.DrainTaskQueueRequest
   action?: Action | undefined;
 
   /**
+   * Kind unspecified: both kinds.
+   *
    * @generated from field: tq.v1.TaskQueueRef task_queue = 3;
    */
   taskQueue?: TaskQueueRef | undefined;
@@ -636,6 +645,8 @@ export declare const DrainTaskQueueRequestSchema: GenMessage<DrainTaskQueueReque
  */
 export declare type DrainTaskQueueResponse = Message<"tq.v1.DrainTaskQueueResponse"> & {
   /**
+   * Of both kinds: that of the activity queue.
+   *
    * @generated from field: tq.v1.DrainInfo drain = 1;
    */
   drain?: DrainInfo | undefined;
@@ -891,7 +902,7 @@ export declare type ListWorkersRequest = Message<"tq.v1.ListWorkersRequest"> & {
   namespace: string;
 
   /**
-   * Unset: of every queue.
+   * Those that poll it or hold tasks of it; kind unspecified: of both kinds. Unset: of every queue.
    *
    * @generated from field: tq.v1.TaskQueueRef task_queue = 2;
    */
@@ -1009,6 +1020,8 @@ export declare type WorkerDescription = Message<"tq.v1.WorkerDescription"> & {
   live: boolean;
 
   /**
+   * It takes nothing new: an operator drains it, or it said that it is going.
+   *
    * @generated from field: bool draining = 7;
    */
   draining: boolean;
@@ -1029,7 +1042,7 @@ export declare type WorkerDescription = Message<"tq.v1.WorkerDescription"> & {
   status?: WorkerStatus | undefined;
 
   /**
-   * Tasks that it holds, at most 1,000 of them.
+   * Tasks that it holds, at most 1,000 of them, and no more than go into the answer. Empty in a list.
    *
    * @generated from field: repeated tq.v1.HeldTask held_tasks = 11;
    */
@@ -1138,6 +1151,8 @@ export declare type ListEventsRequest = Message<"tq.v1.ListEventsRequest"> & {
   namespace: string;
 
   /**
+   * Kind unspecified: both kinds. Unset: everything that was done in the namespace.
+   *
    * @generated from field: tq.v1.TaskQueueRef task_queue = 2;
    */
   taskQueue?: TaskQueueRef | undefined;
@@ -1224,7 +1239,7 @@ export declare type Event = Message<"tq.v1.Event"> & {
   workerId: string;
 
   /**
-   * What was asked for, as JSON.
+   * What was asked for, as protobuf JSON, without the action.
    *
    * @generated from field: string request_json = 8;
    */
@@ -1550,7 +1565,7 @@ export declare type BackupServerRequest = Message<"tq.v1.BackupServerRequest"> &
   action?: Action | undefined;
 
   /**
-   * A file that must not exist, on the server's machine.
+   * An absolute path of a file that must not exist, on the server's machine.
    *
    * @generated from field: string path = 2;
    */
@@ -1596,14 +1611,14 @@ export declare const BackupServerResponseSchema: GenMessage<BackupServerResponse
 
 /**
  * For operators. Calls that change something carry who asks and why, which ListEvents shows; they are idempotent, or
- * carry a request id that makes them so. Errors common to all: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND,
- * SHUTTING_DOWN, and STORE_UNAVAILABLE where something is written.
+ * carry a request id that makes them so.
  *
  * @generated from service tq.v1.OperatorService
  */
 export declare const OperatorService: GenService<{
   /**
    * Queues that exist now: with tasks, configuration or a live worker. In order of name and kind.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.OperatorService.ListTaskQueues
    */
@@ -1615,6 +1630,7 @@ export declare const OperatorService: GenService<{
   /**
    * One queue, or both kinds of a name, exact as of the last commit, at a cost that depends on neither backlog nor keys.
    * A queue that does not exist is described as what it is: empty.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.OperatorService.DescribeTaskQueue
    */
@@ -1624,7 +1640,9 @@ export declare const OperatorService: GenService<{
     output: typeof DescribeTaskQueueResponseSchema;
   },
   /**
-   * Changes the fields named in the mask, at once. Errors: REVISION_MISMATCH.
+   * Changes the fields named in the mask, at once.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, REVISION_MISMATCH,
+   * SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.UpdateTaskQueueConfig
    */
@@ -1635,6 +1653,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Stops dispatch; adds go on, what is started goes on.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.PauseTaskQueue
    */
@@ -1645,6 +1664,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Undoes a pause or a drain. Of a queue that has neither, it does nothing.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.ResumeTaskQueue
    */
@@ -1655,6 +1675,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Refuses adds; dispatch goes on.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.DrainTaskQueue
    */
@@ -1664,7 +1685,11 @@ export declare const OperatorService: GenService<{
     output: typeof DrainTaskQueueResponseSchema;
   },
   /**
-   * Removes a queue with its configuration. Errors: TASK_QUEUE_NOT_EMPTY unless `purge`, which closes its open tasks as CANCELED.
+   * Removes a queue with its configuration, its pause and its drain. One that has open or dead tasks or live workers is
+   * not removed, unless with `purge`: that drains it first, closes its open tasks as CANCELED and removes the closed ones,
+   * chunk by chunk. Its workers may go on polling it.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, TASK_QUEUE_NOT_EMPTY, SHUTTING_DOWN,
+   * SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.DeleteTaskQueue
    */
@@ -1675,6 +1700,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Closes open tasks as CANCELED with their on-close, and removes closed ones.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.PurgeTasks
    */
@@ -1685,6 +1711,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Moves waiting tasks to another queue of the same kind, to its tail.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.MoveTasks
    */
@@ -1695,6 +1722,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Opens dead tasks again: same id, next run, attempts and timeouts anew, at the tail.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.RedriveTasks
    */
@@ -1705,6 +1733,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Takes started tasks from their workers: they go back to their old place without using an attempt; their tokens are revoked.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.ReleaseTasks
    */
@@ -1714,7 +1743,8 @@ export declare const OperatorService: GenService<{
     output: typeof ReleaseTasksResponseSchema;
   },
   /**
-   * Live workers, and those that still hold tasks.
+   * Live workers, and those that still hold tasks, in order of their ids. What each holds is left to DescribeWorker.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.OperatorService.ListWorkers
    */
@@ -1724,7 +1754,8 @@ export declare const OperatorService: GenService<{
     output: typeof ListWorkersResponseSchema;
   },
   /**
-   * Errors: WORKER_NOT_FOUND.
+   * One worker.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND, WORKER_NOT_FOUND.
    *
    * @generated from rpc tq.v1.OperatorService.DescribeWorker
    */
@@ -1734,7 +1765,8 @@ export declare const OperatorService: GenService<{
     output: typeof DescribeWorkerResponseSchema;
   },
   /**
-   * Asks a worker to take nothing new and finish what it has. Errors: WORKER_NOT_FOUND.
+   * Asks a worker to take nothing new and finish what it has.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, WORKER_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.DrainWorker
    */
@@ -1745,6 +1777,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * What operators did, newest first.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.OperatorService.ListEvents
    */
@@ -1754,7 +1787,8 @@ export declare const OperatorService: GenService<{
     output: typeof ListEventsResponseSchema;
   },
   /**
-   * Errors: NAMESPACE_EXISTS.
+   * Creates a namespace.
+   * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_EXISTS, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.OperatorService.CreateNamespace
    */
@@ -1764,6 +1798,9 @@ export declare const OperatorService: GenService<{
     output: typeof CreateNamespaceResponseSchema;
   },
   /**
+   * Every namespace, by name.
+   * Errors: INVALID_FIELD.
+   *
    * @generated from rpc tq.v1.OperatorService.ListNamespaces
    */
   listNamespaces: {
@@ -1772,6 +1809,9 @@ export declare const OperatorService: GenService<{
     output: typeof ListNamespacesResponseSchema;
   },
   /**
+   * One namespace, with what is in it.
+   * Errors: INVALID_FIELD, NAMESPACE_NOT_FOUND.
+   *
    * @generated from rpc tq.v1.OperatorService.DescribeNamespace
    */
   describeNamespace: {
@@ -1781,6 +1821,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * What this server is, where its data lies, and how its background services do.
+   * Errors: INVALID_FIELD.
    *
    * @generated from rpc tq.v1.OperatorService.GetServerInfo
    */
@@ -1790,7 +1831,8 @@ export declare const OperatorService: GenService<{
     output: typeof GetServerInfoResponseSchema;
   },
   /**
-   * Writes a consistent copy of the store beside the running server.
+   * Writes a consistent copy of the store beside the running server. It ends, and leaves nothing, once its caller is gone.
+   * Errors: INVALID_FIELD, INVALID_NAME, SHUTTING_DOWN.
    *
    * @generated from rpc tq.v1.OperatorService.BackupServer
    */

@@ -388,8 +388,7 @@ export const BackupServerResponseSchema = /*@__PURE__*/
 
 /**
  * For operators. Calls that change something carry who asks and why, which ListEvents shows; they are idempotent, or
- * carry a request id that makes them so. Errors common to all: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND,
- * SHUTTING_DOWN, and STORE_UNAVAILABLE where something is written.
+ * carry a request id that makes them so.
  *
  * @generated from service tq.v1.OperatorService
  */

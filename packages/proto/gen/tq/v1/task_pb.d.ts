@@ -21,7 +21,8 @@ export declare const file_tq_v1_task: GenFile;
  */
 export declare type TaskTimeouts = Message<"tq.v1.TaskTimeouts"> & {
   /**
-   * From READY to dispatched. Over: the fallback, or TIMED_OUT with failure type "ScheduleToStart". Default: none.
+   * From READY to dispatched, anew for each attempt; counted from where it was when an attempt is given back. Over: the
+   * fallback, or TIMED_OUT with failure type "ScheduleToStart". In its fallback queue a task has none. Default: none.
    *
    * @generated from field: google.protobuf.Duration schedule_to_start = 1;
    */
@@ -36,7 +37,8 @@ export declare type TaskTimeouts = Message<"tq.v1.TaskTimeouts"> & {
   startToClose?: Duration | undefined;
 
   /**
-   * The whole life, from add to close, retries included. Over: TIMED_OUT with failure type "ScheduleToClose". Default: none.
+   * The whole life of a run, from add to close, delay, retries and fallback included; of a started task, too: its token
+   * is revoked. Over: TIMED_OUT with failure type "ScheduleToClose", or CANCELED if a cancel was asked for. Default: none.
    *
    * @generated from field: google.protobuf.Duration schedule_to_close = 3;
    */
@@ -58,7 +60,8 @@ export declare type TaskTimeouts = Message<"tq.v1.TaskTimeouts"> & {
 export declare const TaskTimeoutsSchema: GenMessage<TaskTimeouts>;
 
 /**
- * Where a task moves when its schedule-to-start is over, its queue had no live worker for 10 s, or a release asks for it.
+ * Where a task moves when its schedule-to-start is over, its queue had no live worker for 10 s, or a release asks for it:
+ * to the tail, with its attempts. It moves once: there it has neither this fallback nor a schedule-to-start.
  *
  * @generated from message tq.v1.Fallback
  */
@@ -426,6 +429,13 @@ export declare const ClosedTaskSchema: GenMessage<ClosedTask>;
  * @generated from message tq.v1.FailedAttempt
  */
 export declare type FailedAttempt = Message<"tq.v1.FailedAttempt"> & {
+  /**
+   * Attempts of earlier runs are kept, too.
+   *
+   * @generated from field: uint32 run = 6;
+   */
+  run: number;
+
   /**
    * @generated from field: uint32 attempt = 1;
    */

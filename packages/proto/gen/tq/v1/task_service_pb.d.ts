@@ -404,7 +404,7 @@ export declare const TaskService: GenService<{
    * Adding an id that is open answers with the open task and adds nothing. Errors name the index and the field, as in
    * "tasks[3].task_queue.name". At most 10,000 tasks and 32 MiB a call.
    * Errors: INVALID_FIELD, INVALID_NAME, PAYLOAD_TOO_LARGE, TOO_MANY_ITEMS, DUPLICATE_ID_IN_BATCH, REQUEST_ID_REUSED,
-   * NAMESPACE_NOT_FOUND, TASK_ID_TAKEN, TASK_QUEUE_DRAINING, MAX_BACKLOG, TOO_MANY_TYPES, SHUTTING_DOWN, STORE_UNAVAILABLE.
+   * NAMESPACE_NOT_FOUND, TASK_ID_TAKEN, TASK_QUEUE_DRAINING, MAX_BACKLOG, TOO_MANY_TYPES, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.TaskService.AddTasks
    */
@@ -417,7 +417,7 @@ export declare const TaskService: GenService<{
    * Tasks by id, open or kept, optionally once they have closed. Ids that are unknown come back in `missing_ids`, at once
    * and without an error; with a wait, an unknown id counts as closed. A task with retention 0 is removed as it closes:
    * only a call that already waits for it sees its outcome.
-   * Errors: INVALID_FIELD, TOO_MANY_ITEMS, NAMESPACE_NOT_FOUND, SHUTTING_DOWN.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, NAMESPACE_NOT_FOUND, SHUTTING_DOWN.
    *
    * @generated from rpc tq.v1.TaskService.GetTasks
    */
@@ -430,7 +430,7 @@ export declare const TaskService: GenService<{
    * Tasks that match a filter, in order of adding, a page at a time. A page may be short, or empty, with a
    * `next_page_token` all the same: the server looks at a bounded number of tasks a call. What is added or removed
    * between two pages may or may not be seen; nothing is seen twice.
-   * Errors: INVALID_FIELD, NAMESPACE_NOT_FOUND.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.TaskService.ListTasks
    */
@@ -443,7 +443,7 @@ export declare const TaskService: GenService<{
    * Cancels tasks by id. A waiting task closes at once; a started one is told, and closes when its worker answers, or
    * its attempt ends in any other way: it is never started again. With `force` it closes at once and its token is revoked.
    * One status per id; unknown and closed ids are no error. At most 10,000 ids.
-   * Errors: INVALID_FIELD, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, STORE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.TaskService.CancelTasks
    */

@@ -889,8 +889,8 @@ export declare const WorkerService: GenService<{
    * A poll swallows nothing. Polled again with the same `poll_id`, also over a restart of the server, it answers with
    * those of the same tasks that are still leased to it; while a poll waits, a second one with its id ends it
    * (aborted, POLL_SUPERSEDED). Tasks of whose answer no byte could be handed to the transport go back at once.
-   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, MALFORMED_TOKEN, NAMESPACE_NOT_FOUND, POLL_SUPERSEDED,
-   * SHUTTING_DOWN, STORE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, POLL_SUPERSEDED,
+   * SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.WorkerService.PollTasks
    */
@@ -900,9 +900,9 @@ export declare const WorkerService: GenService<{
     output: typeof PollTasksResponseSchema;
   },
   /**
-   * Answers attempts. One status per item; one bad item never fails the others.
-   * Errors of the call as a whole: INVALID_FIELD, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN,
-   * STORE_UNAVAILABLE.
+   * Answers attempts. One status per item; one bad item never fails the others. What is wrong with an item is said in
+   * its ItemError: INVALID_FIELD, INVALID_NAME, PAYLOAD_TOO_LARGE, TOO_MANY_ITEMS, MALFORMED_TOKEN or COMMAND_REFUSED.
+   * Errors: INVALID_FIELD, INVALID_NAME, TOO_MANY_ITEMS, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.WorkerService.RespondTasks
    */
@@ -918,7 +918,8 @@ export declare const WorkerService: GenService<{
    *
    * With `hold` the call stays open until there is news (see `notices_seen`) or the time is over, so that a worker
    * without a free slot hears of a cancel at once.
-   * Errors: INVALID_FIELD, TOO_MANY_ITEMS, MALFORMED_TOKEN, NAMESPACE_NOT_FOUND, SHUTTING_DOWN, STORE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, INVALID_NAME, PAYLOAD_TOO_LARGE, TOO_MANY_ITEMS, MALFORMED_TOKEN, NAMESPACE_NOT_FOUND,
+   * SHUTTING_DOWN, SHARD_LOST.
    *
    * @generated from rpc tq.v1.WorkerService.RenewLeases
    */
@@ -930,7 +931,7 @@ export declare const WorkerService: GenService<{
   /**
    * The worker is going: its waiting polls answer empty at once, and later ones too. Leases stay until answered,
    * released or expired.
-   * Errors: INVALID_FIELD, NAMESPACE_NOT_FOUND.
+   * Errors: INVALID_FIELD, INVALID_NAME, NAMESPACE_NOT_FOUND.
    *
    * @generated from rpc tq.v1.WorkerService.ShutdownWorker
    */

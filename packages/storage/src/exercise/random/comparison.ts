@@ -1,5 +1,5 @@
 import type { TaskRecord } from "../../records.ts";
-import type { Driver } from "../driver.ts";
+import { text, type Driver } from "../driver.ts";
 import { isDeadTask, type Model, type ModelTask } from "./model.ts";
 import { queues } from "./tasks.ts";
 
@@ -35,6 +35,9 @@ function learn(task: ModelTask, record: TaskRecord): void {
 function asStored(record: TaskRecord): object {
   return {
     state: record.waitsForSerialKey ? "waiting" : record.state,
+    queue: record.queue.name,
+    type: record.type,
+    input: text(record.input),
     run: record.run,
     attempt: record.attempt,
     dueAt: record.dueAt,
@@ -42,12 +45,17 @@ function asStored(record: TaskRecord): object {
     leaseUntil: record.started?.leaseUntil,
     cancelRequested: record.started?.cancelRequested,
     keptUntil: record.keptUntil,
+    closedBy: record.outcome?.failure?.type,
+    fallback: record.fallback?.queueName,
   };
 }
 
 function asModelled(task: ModelTask): object {
   return {
     state: task.state,
+    queue: task.spec.queue.name,
+    type: task.spec.type,
+    input: text(task.spec.input),
     run: task.run,
     attempt: task.attempts + (task.lease === undefined ? 0 : 1),
     dueAt: task.dueAt,
@@ -55,6 +63,8 @@ function asModelled(task: ModelTask): object {
     leaseUntil: task.lease?.until,
     cancelRequested: task.lease?.cancelRequested,
     keptUntil: task.keptUntil,
+    closedBy: task.closedBy,
+    fallback: task.spec.fallback?.queueName,
   };
 }
 

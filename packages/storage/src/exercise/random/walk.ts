@@ -1,11 +1,13 @@
-import { requestRetentionMs, type LeaseRef } from "@tq/matching-core";
+import { requestRetentionMs, type LeaseRef, type TaskQueue } from "@tq/matching-core";
 import { expect } from "vitest";
 import type { Answer, AnswerStatus, CommandRecord, Operation } from "../../operations.ts";
+import type { ChangeTasksOperation } from "../../operator-operations.ts";
 import type { NewTask } from "../../records.ts";
 import { failure, newTask, type Driver } from "../driver.ts";
+import { randomChange, randomFilter } from "./changes.ts";
 import { agree, compare } from "./comparison.ts";
 import type { Dice } from "./dice.ts";
-import { isOpen, Model, type ModelTask } from "./model.ts";
+import { closesAt, isOpen, Model, startsBy, type ModelTask } from "./model.ts";
 import { brief, queues, randomTask, types } from "./tasks.ts";
 
 const workers = ["w1", "w2", "w3"];
@@ -32,7 +34,8 @@ export class Walk {
   /** Does something, and compares. */
   async step(): Promise<void> {
     const dice = this.#dice;
-    const roll = dice.below(100);
+    if (dice.once(8)) this.#lateness();
+    const roll = dice.below(110);
     if (roll < 24) await this.#add();
     else if (roll < 46) await this.#claim();
     else if (roll < 64) await this.#answer();
@@ -42,9 +45,27 @@ export class Walk {
     else if (roll < 83) await this.#repoll();
     else if (roll < 94) await this.#passTime();
     else if (roll < 97) await this.#restart();
-    else await this.#fail();
+    else if (roll < 100) await this.#fail();
+    else if (roll < 102) await this.#fallBack();
+    else await this.#change();
     for (const id of this.#model.tasks.keys()) this.#ids.add(id);
     await compare(this.#d, this.#model, [...this.#ids]);
+    this.#checkDue();
+  }
+
+  /** Time passes, and nobody sees to what has fallen due. */
+  #lateness(): void {
+    this.#d.now += 100 * this.#dice.below(15);
+    this.trace.push(`it is ${this.#d.now}`);
+  }
+
+  /** The store wants to be asked again no later than the first deadline, give or take a bucket. */
+  #checkDue(): void {
+    const ends = this.#model.open.map((task) => (task.lease === undefined ? waitsUntil(task) : endsAt(task)));
+    const first = Math.min(...ends);
+    const { expire = Infinity } = this.#d.nextDue;
+    if (first < Infinity && expire > first + 100)
+      throw new Error(`a deadline is at ${first}, but the next at ${expire}`);
   }
 
   async #add(): Promise<void> {
@@ -93,7 +114,13 @@ export class Walk {
       `claim ${queue.name} of ${wanted?.join("") ?? "all"} for ${offers.map((one) => one.slots).join("+")}`,
     );
     this.#model.begin(this.#d.now);
-    const { granted, claims } = await this.#d.commit([], () => ({
+    const overdueNow = () => this.#model.claimable(queue, wanted).filter((task) => this.#model.isOverdue(task));
+    // Which of several a claim meets first is the store's to know.
+    if (overdueNow().length > 1) await this.#expire();
+    this.#model.begin(this.#d.now);
+    const [overdue, ...others] = overdueNow();
+    if (others.length > 0) return;
+    const { granted, claims, touched } = await this.#d.commit([], () => ({
       offers,
       claims: [{ queue, types: wanted, offers: offers.map((_, i) => i) }],
     }));
@@ -110,12 +137,17 @@ export class Walk {
     });
     this.#model.checkOrder(queue, wanted, all);
     const slots = offers.reduce((sum, offer) => sum + offer.slots, 0);
-    const left = this.#model.open.filter(
-      ({ state, spec }) => state === "ready" && spec.queue.name === queue.name && (wanted?.includes(spec.type) ?? true),
-    );
+    const left = this.#model.claimable(queue, wanted).filter((task) => !this.#model.isOverdue(task));
     const dry = claims[0]?.dry;
     if (all.length < slots || dry === true)
       agree("what is left", { left: left.map(({ spec }) => spec.id), dry }, { left: [], dry: true });
+    if (overdue === undefined) return;
+    const [record] = await this.#d.store.getTasks("default", [overdue.spec.id]);
+    // Met by the claim, or behind what it took.
+    if (record?.state === "ready" && record.queue.name === queue.name) return;
+    this.trace.push(`  met ${overdue.spec.id} too late`);
+    this.#model.timeOut(overdue);
+    this.#checkTouched(touched);
   }
 
   async #answer(): Promise<void> {
@@ -156,7 +188,7 @@ export class Walk {
       case 2:
         return { lease, kind: "canceled", failure: failure("Canceled") };
       case 3:
-        return { lease, kind: "released", reason: "", toFallback: false };
+        return { lease, kind: "released", reason: "", toFallback: dice.once(2) };
       default: {
         const commands: CommandRecord[] = [];
         // The others are answered without.
@@ -182,15 +214,15 @@ export class Walk {
         this.#model.complete(task, leaseNo);
         break;
       case "failed": {
-        const { nonRetryable, nextRetryDelayMs: delayMs } = answer.failure;
-        this.#model.fail(task, { answered: leaseNo, nonRetryable, ...(delayMs !== undefined && { delayMs }) });
+        const { type, nonRetryable, nextRetryDelayMs: delayMs } = answer.failure;
+        this.#model.fail(task, { type, answered: leaseNo, nonRetryable, ...(delayMs !== undefined && { delayMs }) });
         break;
       }
       case "canceled":
-        this.#model.fail(task, { answered: leaseNo });
+        this.#model.fail(task, { type: answer.failure.type, answered: leaseNo });
         break;
       case "released":
-        this.#model.giveBack(task, "released");
+        this.#model.giveBack(task, answer.toFallback ? "released-to-fallback" : "released");
         break;
     }
   }
@@ -273,15 +305,102 @@ export class Walk {
       this.#model.promote(task);
     agree("promote", await this.#run({ verb: "promote", limit: 1_000 }), { verb: "promote", promoted: due.length });
 
-    this.#model.begin(now);
-    const over = this.#model.started.filter((task) => endsAt(task) <= now);
-    over.sort((a, b) => endsAt(a) - endsAt(b) || a.seq - b.seq);
-    for (const task of over) this.#model.fail(task, { answered: undefined, isTimeout: attemptEndsAt(task) <= now });
-    agree("expire", await this.#run({ verb: "expire", limit: 1_000 }), { verb: "expire", expired: over.length });
+    await this.#expire();
     if (this.#dice.once(2)) return;
     this.#model.begin(now);
     this.#model.sweep();
     await this.#run({ verb: "sweep", limit: 1_000 });
+  }
+
+  async #expire(): Promise<void> {
+    const model = this.#model;
+    const { now } = this.#d;
+    model.begin(now);
+    const over = model.started.filter((task) => endsAt(task) <= now);
+    over.sort((a, b) => endsAt(a) - endsAt(b) || a.seq - b.seq);
+    let timedOut = 0;
+    for (const task of over) {
+      if (lifeEndsAt(task) <= now) {
+        model.timeOut(task);
+        timedOut += 1;
+        continue;
+      }
+      const isTimeout = attemptEndsAt(task) <= now;
+      model.fail(task, { type: isTimeout ? "StartToClose" : "WorkerLost", answered: undefined, isTimeout });
+    }
+    const expired = over.length - timedOut;
+    for (const deadline of [closesAt, startDeadline]) {
+      const late = model.open.filter((task) => task.lease === undefined && deadline(task) <= now);
+      late.sort((a, b) => deadline(a) - deadline(b) || a.seq - b.seq);
+      for (const task of late) model.timeOut(task);
+      timedOut += late.length;
+    }
+    this.trace.push(`expire ${expired} and ${timedOut}`);
+    agree("expire", await this.#run({ verb: "expire", limit: 1_000 }), { verb: "expire", expired, timedOut });
+  }
+
+  async #fallBack(): Promise<void> {
+    const queue = this.#dice.of(queues);
+    const limit = 1 + this.#dice.below(3);
+    this.trace.push(`${limit} of ${queue.name} fall back`);
+    this.#model.begin(this.#d.now);
+    const waiting = this.#model.open
+      .filter(({ spec, state }) => spec.queue.name === queue.name && spec.fallback && isReady(state))
+      .toSorted((a, b) => a.seq - b.seq);
+    const moving = waiting.slice(0, limit);
+    for (const task of moving) this.#model.fallBack(task);
+    const moved = moving.length;
+    const more = waiting.length > moved;
+    agree("the fallback", await this.#run({ verb: "fall-back", queue, limit }), { verb: "fall-back", moved, more });
+  }
+
+  /** A bulk call, chunk by chunk. */
+  async #change(): Promise<void> {
+    const dice = this.#dice;
+    const change = randomChange(dice);
+    const { filter, matches } = randomFilter(dice, this.#ids.size > 0 ? [...this.#ids] : ["nobody"]);
+    const limit = dice.once(4) ? 1 + dice.below(3) : undefined;
+    const dryRun = dice.once(6);
+    const request = dice.once(2) ? { request: { namespace: "default", id: `r${this.#n++}` } } : {};
+    const examine = dice.of([1, 3, 100]);
+    this.trace.push(`${dryRun ? "would " : ""}${JSON.stringify(change)} ${JSON.stringify(filter)} up to ${limit}`);
+    this.#model.begin(this.#d.now);
+    const candidates = [...this.#model.tasks.values()].filter(({ spec }) => filter.ids?.includes(spec.id) ?? true);
+    const progress = dryRun
+      ? undefined
+      : this.#model.changeAll(candidates, { change, matches, limit: limit ?? Infinity });
+    const touched = new Map<string, TaskQueue>();
+    const first: ChangeTasksOperation = {
+      verb: "change-tasks",
+      namespace: "default",
+      action: { actor: "alice", reason: "", call: "Test", request: "{}" },
+      filter,
+      change,
+      dryRun,
+      examine,
+      ...(limit !== undefined && { limit }),
+      ...request,
+    };
+    let operation = first;
+    for (let chunks = 0; ; chunks++) {
+      if (chunks > 1_000) throw new Error("the change does not end");
+      const committed = await this.#d.commit([operation], (queuesTouched) => {
+        for (const [key, queue] of queuesTouched) touched.set(key, queue);
+        return { offers: [], claims: [] };
+      });
+      const [result] = committed.results;
+      if (result?.verb !== "change-tasks" || "refused" in result) throw new Error(`answered ${JSON.stringify(result)}`);
+      if (result.next !== undefined) {
+        operation = { ...first, cursor: result.next };
+        continue;
+      }
+      if (progress !== undefined) agree("the progress", result.progress, progress);
+      break;
+    }
+    this.#checkTouched(touched);
+    if (progress !== undefined && first.request !== undefined) {
+      agree("a repeated change", await this.#d.run(first), { verb: "change-tasks", progress });
+    }
   }
 
   async #restart(): Promise<void> {
@@ -322,12 +441,19 @@ export class Walk {
 
   /** Carries an operation out, and sees that every queue where something became claimable is named to the plan. */
   async #run(operation: Operation): Promise<unknown> {
-    const { results } = await this.#d.commit([operation], (touched) => {
-      const names = new Set([...touched.values()].map((queue) => queue.name));
-      for (const name of this.#model.touched) if (!names.has(name)) throw new Error(`queue ${name} was not touched`);
+    const { results, withFallback } = await this.#d.commit([operation], (touched) => {
+      this.#checkTouched(touched);
       return { offers: [], claims: [] };
     });
+    const told = new Set([...withFallback.values()].map((queue) => queue.name));
+    for (const name of this.#model.withFallback)
+      if (!told.has(name)) throw new Error(`nobody was told that tasks of ${name} have a fallback`);
     return results[0];
+  }
+
+  #checkTouched(touched: ReadonlyMap<string, TaskQueue>): void {
+    const names = new Set([...touched.values()].map((queue) => queue.name));
+    for (const name of this.#model.touched) if (!names.has(name)) throw new Error(`queue ${name} was not touched`);
   }
 
   #anyLease(): LeaseRef | undefined {
@@ -345,14 +471,32 @@ export class Walk {
   }
 }
 
-/** When its lease or its attempt ends. */
+/** When its lease, its attempt or its whole life ends. */
 function endsAt(task: ModelTask): number {
-  return Math.min(task.lease?.until ?? Infinity, attemptEndsAt(task));
+  return Math.min(task.lease?.until ?? Infinity, attemptEndsAt(task), lifeEndsAt(task));
 }
 
-/** When its attempt has taken too long. */
+/** When the attempt has taken too long. */
 function attemptEndsAt({ lease, spec }: ModelTask): number {
   if (lease === undefined) return Infinity;
-  const { startToCloseMs = Infinity } = spec.timeouts;
-  return Math.max(lease.graceUntil, lease.at + startToCloseMs);
+  const { startToCloseMs = 0 } = spec.timeouts;
+  return Math.max(lease.graceUntil, startToCloseMs === 0 ? Infinity : lease.at + startToCloseMs);
+}
+
+/** When a started task has taken too long in all. */
+function lifeEndsAt(task: ModelTask): number {
+  return Math.max(task.lease?.graceUntil ?? 0, closesAt(task));
+}
+
+/** When a ready task has waited too long. */
+function startDeadline(task: ModelTask): number {
+  return isReady(task.state) ? startsBy(task) : Infinity;
+}
+
+function waitsUntil(task: ModelTask): number {
+  return Math.min(closesAt(task), startDeadline(task));
+}
+
+function isReady(state: ModelTask["state"]): boolean {
+  return state === "ready" || state === "waiting";
 }

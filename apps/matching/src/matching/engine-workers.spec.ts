@@ -1,0 +1,241 @@
+/* What the engine does because workers come, go, drain, or ask for a rate. */
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  pollCall,
+  queue,
+  ScriptedStore,
+  settle,
+  startEngine,
+  StillClock,
+  stopEngines,
+  worker,
+} from "../../test/scripted-store.ts";
+import type { Engine } from "./engine.ts";
+
+afterEach(stopEngines);
+
+const empty = { kind: "answered", tasks: [], drainRequested: false };
+const drain = {
+  verb: "drain-worker",
+  namespace: "default",
+  workerId: "w",
+  action: { actor: "", reason: "", call: "DrainWorker", request: "{}" },
+} as const;
+
+function renewal(noticesSeen = "", holdMs = 0): Parameters<Engine["renew"]>[0] {
+  const { signal } = new AbortController();
+  return { worker, leases: [], heartbeats: [], receivedPollIds: [], signal, noticesSeen, holdMs };
+}
+
+async function begin(scripted = new ScriptedStore()) {
+  const clock = new StillClock();
+  const engine = await startEngine(scripted, clock);
+  return { clock, scripted, engine, startedAt: clock.wallNow() };
+}
+
+describe("waking", () => {
+  test("a claim is tried again on the very ms that the store named", async () => {
+    const { clock, scripted, engine, startedAt } = await begin();
+    scripted.touches = false;
+    scripted.claimsWaitUntil = startedAt + 1_237;
+    void engine.poll(pollCall());
+    await settle();
+    scripted.planned.length = 0;
+    await clock.advance(1_236);
+    expect(scripted.planned).toEqual([]);
+    scripted.claimsWaitUntil = undefined;
+    await clock.advance(1);
+    expect(scripted.planned.map(({ now, claims }) => [now - startedAt, claims.length])).toEqual([[1_237, 1]]);
+  });
+
+  test("what the store has to promote is promoted on the very ms", async () => {
+    const scripted = new ScriptedStore();
+    const clock = new StillClock();
+    scripted.promoteAt = clock.wallNow() + 777;
+    await startEngine(scripted, clock);
+    scripted.onOperation = () => {
+      scripted.promoteAt = undefined;
+      return undefined;
+    };
+    await clock.advance(776);
+    expect(scripted.commits).toEqual([]);
+    await clock.advance(1);
+    expect(scripted.operations("promote")).toHaveLength(1);
+  });
+});
+
+describe("asked rates", () => {
+  test("the smallest of the live workers' goes with each claim, until its worker is gone", async () => {
+    const { clock, scripted, engine } = await begin();
+    const ratesOf = () => scripted.planned.splice(0).flatMap(({ claims }) => claims.map(({ askedRate }) => askedRate));
+    const poll = (workerId: string, askedRate?: number) => {
+      const ofWorker = { ...worker, workerId };
+      void engine.poll(pollCall({ worker: ofWorker, pollId: "", waitMs: 1_000, ...(askedRate && { askedRate }) }));
+    };
+    poll("a", 5);
+    await settle();
+    expect(ratesOf()).toEqual([5]);
+    poll("b", 2);
+    await settle();
+    expect(new Set(ratesOf())).toEqual(new Set([2]));
+    expect(engine.activityOf(queue).askedRate).toBe(2);
+    await clock.advance(10_000);
+    poll("a", 5);
+    await clock.advance(10_000);
+    ratesOf();
+    poll("a", 5);
+    await settle();
+    expect(ratesOf()).toEqual([5]);
+    await clock.advance(20_000);
+    poll("c");
+    await settle();
+    expect(ratesOf().at(-1)).toBeUndefined();
+    expect(engine.activityOf(queue)).not.toHaveProperty("askedRate");
+  });
+
+  test("a worker that asks for less is gone: those that wait are claimed for at once, at the other rate", async () => {
+    const { clock, scripted, engine, startedAt } = await begin();
+    scripted.touches = false;
+    scripted.claimsWaitUntil = startedAt + 3_600_000;
+    void engine.poll(
+      pollCall({ pollId: "", askedRate: 0.001, worker: { ...worker, workerId: "slow" }, waitMs: 1_000 }),
+    );
+    void engine.poll(pollCall({ pollId: "", askedRate: 9, waitMs: 60_000 }));
+    await clock.advance(10_000);
+    scripted.planned.length = 0;
+    await clock.advance(7_000);
+    expect(scripted.planned.flatMap(({ claims }) => claims)).toMatchObject([{ askedRate: 9 }]);
+  });
+});
+
+describe("a drained worker", () => {
+  test("has its polls answered at once, and gets nothing new", async () => {
+    const { scripted, engine } = await begin();
+    const waiting = engine.poll(pollCall());
+    await settle();
+    await engine.drainWorker(drain);
+    expect(await waiting).toEqual({ ...empty, statuses: [], registrationsWanted: false, drainRequested: true });
+    scripted.ready = [{ id: "a", lease: { seq: 1, leaseNo: 1 }, queue } as never];
+    expect(await engine.poll(pollCall())).toMatchObject({ kind: "answered", tasks: [], drainRequested: true });
+    expect(scripted.ready).toHaveLength(1);
+    const other = { ...worker, workerId: "other" };
+    expect(await engine.poll(pollCall({ worker: other }))).toMatchObject({
+      drainRequested: false,
+      tasks: [{ id: "a" }],
+    });
+  });
+
+  test("is told in the renewal that it holds open", async () => {
+    const { engine } = await begin();
+    const { noticesSeen, drainRequested } = await engine.renew(renewal());
+    expect(drainRequested).toBe(false);
+    const held = engine.renew(renewal(noticesSeen, 30_000));
+    await settle();
+    await engine.drainWorker(drain);
+    const told = await held;
+    expect(told.drainRequested).toBe(true);
+    // It has heard of it: the next one is held again.
+    const next = engine.renew(renewal(told.noticesSeen, 30_000));
+    expect(await Promise.race([next, settle().then(() => "holds")])).toBe("holds");
+  });
+
+  test("is drained as it makes itself known, if the store remembers it", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { drainedWorkers: [{ namespace: "default", workerId: "w" }] };
+    const { engine } = await begin(scripted);
+    expect(await engine.poll(pollCall())).toMatchObject({ tasks: [], drainRequested: true });
+  });
+
+  test("is not, where the store refused it", async () => {
+    const { scripted, engine } = await begin();
+    scripted.onOperation = ({ verb }) =>
+      verb === "drain-worker" ? { verb, refused: { reason: "request-id-reused", index: 0, subject: "r" } } : undefined;
+    expect(await engine.drainWorker(drain)).toHaveProperty("refused");
+    expect(await engine.renew(renewal())).toMatchObject({ drainRequested: false });
+  });
+});
+
+describe("queues without a worker", () => {
+  const fallenBack = (scripted: ScriptedStore) => scripted.operations("fall-back");
+
+  test("fall back 10 s after the start", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { withFallback: [queue] };
+    const { clock } = await begin(scripted);
+    await clock.advance(9_999);
+    expect(fallenBack(scripted)).toEqual([]);
+    await clock.advance(101);
+    expect(fallenBack(scripted)).toEqual([{ verb: "fall-back", queue, limit: 1_000 }]);
+    await clock.advance(60_000);
+    expect(fallenBack(scripted)).toHaveLength(1);
+  });
+
+  test("do not where a worker has come in time, and do 10 s after it has gone", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { withFallback: [queue] };
+    const { clock, engine } = await begin(scripted);
+    await clock.advance(9_000);
+    void engine.poll(pollCall({ waitMs: 1_000 }));
+    await settle();
+    // It lives for 15 s after its poll has ended.
+    await clock.advance(1_000 + 15_000 + 9_900);
+    expect(fallenBack(scripted)).toEqual([]);
+    // The end of the poll, of the worker and of the 10 s are each noticed up to 100 ms late.
+    await clock.advance(600);
+    expect(fallenBack(scripted)).toHaveLength(1);
+  });
+
+  test("count a worker that says that it is going as gone at once", async () => {
+    const { clock, scripted, engine } = await begin();
+    void engine.poll(pollCall());
+    await clock.advance(20_000);
+    engine.shutdownWorker("default", "w");
+    await clock.advance(9_999);
+    expect(fallenBack(scripted)).toEqual([]);
+    await clock.advance(101);
+    expect(fallenBack(scripted)).toHaveLength(1);
+  });
+
+  test("let what becomes ready later go at once", async () => {
+    const { clock, scripted, engine } = await begin();
+    await clock.advance(11_000);
+    scripted.withFallback = [queue];
+    await engine.renew(renewal());
+    await clock.advance(101);
+    expect(fallenBack(scripted)).toHaveLength(1);
+  });
+
+  test("go on while there is more, and share what one commit may move", async () => {
+    const others = Array.from({ length: 150 }, (_, i) => ({ ...queue, name: `q${i}` }));
+    const scripted = new ScriptedStore();
+    scripted.opened = { withFallback: others };
+    const left = new Map(others.map(({ name }) => [name, 2]));
+    scripted.onOperation = (operation) => {
+      if (operation.verb !== "fall-back") return undefined;
+      const more = left.get(operation.queue.name)! - 1;
+      left.set(operation.queue.name, more);
+      return { verb: "fall-back", moved: 1, more: more > 0 };
+    };
+    const { clock } = await begin(scripted);
+    await clock.advance(11_000);
+    expect([...left.values()].every((count) => count === 0)).toBe(true);
+    expect(fallenBack(scripted)).toHaveLength(300);
+    for (const { operations } of scripted.commits) {
+      const limits = operations.map((operation) => (operation.verb === "fall-back" ? operation.limit : 0));
+      expect(limits.length).toBeLessThanOrEqual(100);
+      expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThanOrEqual(1_100);
+    }
+  });
+
+  test("are tried again after a commit that failed", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { withFallback: [queue] };
+    const { clock } = await begin(scripted);
+    scripted.failing = true;
+    await clock.advance(12_000);
+    scripted.failing = false;
+    scripted.commits.length = 0;
+    await clock.advance(2_000);
+    expect(fallenBack(scripted)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,224 @@
+/*
+ * Limits of single fairness keys: how fast each is dispatched, and how many of its tasks are started at once. A key that
+ * has used them up is held back: its lanes are blocked (see order/), so that it costs nothing until its rate allows
+ * another dispatch, or one of its tasks ends.
+ */
+import { allowedAt, arrivalUnder, defaultBurst, dispatchedAt, type RateLimit } from "@tq/matching-core";
+import type { FairnessKeyRecord, KeyHeldBack } from "@tq/storage";
+import type Database from "better-sqlite3";
+import { QueueCache } from "./queue-cache.ts";
+import type { QueueState } from "./queues.ts";
+import { steady } from "./steady.ts";
+
+/** How often rows of keys that are refilled are looked for. */
+const pruneEveryMs = 10_000;
+const maxCached = 50_000;
+
+interface KeyLimit {
+  readonly queue: QueueState;
+  readonly key: string;
+  /** Theoretical arrival time of its rate limit. */
+  arrival: number;
+  heldBack: KeyHeldBack | undefined;
+  /** Since when it is held back. */
+  since: number;
+  /** When its rate allows another dispatch, if that is why. */
+  wakeAt: number | undefined;
+}
+
+/** Why a key may not be dispatched now, and when it may again by time alone. */
+export interface HoldBack {
+  readonly why: KeyHeldBack;
+  readonly wakeAt: number | undefined;
+}
+
+/** The limits of a key, if it has any that hold back. Its own win over the default, as a whole. */
+export function limitsOf(queue: QueueState, key: string): FairnessKeyRecord | undefined {
+  if (!queue.hasKeyLimits) return undefined;
+  const { fairnessKeys, defaultFairnessKey } = queue.config;
+  const limits = fairnessKeys.get(key) ?? defaultFairnessKey;
+  return limits?.ratePerSecond === undefined && limits?.maxStarted === undefined ? undefined : limits;
+}
+
+/** The weight that an operator gave a key; undefined: its tasks say. */
+export function weightOf(queue: QueueState, key: string): number | undefined {
+  if (!queue.hasKeyWeights) return undefined;
+  const { fairnessKeys, defaultFairnessKey } = queue.config;
+  return (fairnessKeys.get(key) ?? defaultFairnessKey)?.weight;
+}
+
+/** A rate and its burst; undefined: without limit. */
+export function rateLimit(rate: number | undefined, burst: number | undefined): RateLimit | undefined {
+  return rate === undefined ? undefined : { rate, burst: burst ?? defaultBurst(rate) };
+}
+
+/** What is known of limited keys. */
+export class KeyLimits {
+  readonly #cache = new QueueCache<KeyLimit>(maxCached);
+  readonly #dirty = new Set<KeyLimit>();
+  #pruneAt: number | undefined;
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      get: db.prepare<
+        [number, string],
+        { arrival: number; held_back: KeyHeldBack | null; since: number | null; wake_at: number | null }
+      >("select arrival, held_back, since, wake_at from key_limit where queue = ? and key = ?"),
+      set: db.prepare("insert or replace into key_limit values(?, ?, ?, ?, ?, ?)"),
+      delete: db.prepare("delete from key_limit where queue = ? and key = ?"),
+      due: db.prepare<[number, number], { queue: number; key: string }>(
+        steady("select queue, key from key_limit where wake_at <= ? order by wake_at, queue, key limit ?"),
+      ),
+      next: db
+        .prepare<[], number>("select wake_at from key_limit where wake_at is not null order by wake_at limit 1")
+        .pluck(),
+      anchor: db.prepare("update key_limit set arrival = min(arrival, ?) where queue = ? and key = ?"),
+      anchorOthers: db.prepare(
+        `update key_limit set arrival = min(arrival, ?)
+         where queue = ? and key not in (select value from json_each(?))`,
+      ),
+      wakeAll: db.prepare("update key_limit set wake_at = ? where queue = ? and held_back is not null"),
+      prune: db.prepare(
+        steady(`delete from key_limit where (queue, key) in
+           (select queue, key from key_limit where held_back is null and arrival <= ? limit ?)`),
+      ),
+      anyIdle: db.prepare<[], number>("select 1 from key_limit where held_back is null limit 1").pluck(),
+    };
+  }
+
+  /** Forgets what is in memory. */
+  reset(now: number): void {
+    this.#cache.clear();
+    this.#dirty.clear();
+    this.#pruneAt = now + pruneEveryMs;
+  }
+
+  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  evict(): void {
+    this.#cache.evict();
+  }
+
+  /** The queue is gone, or let go of. */
+  forget(queueId: number): void {
+    this.#cache.forget(queueId);
+  }
+
+  /** Why the key is held back now; undefined: it is not. */
+  heldBack(queue: QueueState, key: string): KeyHeldBack | undefined {
+    return queue.heldBack["rate"].keys + queue.heldBack["max-started"].keys === 0
+      ? undefined
+      : this.#entry(queue, key).heldBack;
+  }
+
+  /** Whether these limits allow another dispatch; if not, why, and until when at least. */
+  check(queue: QueueState, key: string, limits: FairnessKeyRecord, started: number, now: number): HoldBack | undefined {
+    if (limits.maxStarted !== undefined && started >= limits.maxStarted) {
+      return { why: "max-started", wakeAt: undefined };
+    }
+    const rate = rateLimit(limits.ratePerSecond, limits.burst);
+    if (rate === undefined) return undefined;
+    const wakeAt = allowedAt(rate, this.#entry(queue, key).arrival);
+    return wakeAt > now ? { why: "rate", wakeAt } : undefined;
+  }
+
+  /** A task of the key was dispatched. */
+  dispatched(queue: QueueState, key: string, limits: FairnessKeyRecord, now: number): void {
+    const rate = rateLimit(limits.ratePerSecond, limits.burst);
+    if (rate === undefined) return;
+    const entry = this.#entry(queue, key);
+    entry.arrival = dispatchedAt(rate, entry.arrival, now);
+    this.#dirty.add(entry);
+  }
+
+  /** Remembers that the key is held back, or why it now is; undefined: that it is no longer. */
+  setHeldBack(queue: QueueState, key: string, held: HoldBack | undefined, now: number): void {
+    const entry = this.#entry(queue, key);
+    const before = entry.heldBack;
+    if (before !== undefined) queue.heldBack[before].keys -= 1;
+    if (held !== undefined) {
+      const count = queue.heldBack[held.why];
+      if (count.keys === 0) count.since = now;
+      count.keys += 1;
+      if (before === undefined) entry.since = now;
+    }
+    entry.heldBack = held?.why;
+    entry.wakeAt = held?.wakeAt;
+    this.#dirty.add(entry);
+  }
+
+  /**
+   * The configuration has changed: what each key has used up counts from now under its new rate, and those that are held
+   * back are to be looked at again.
+   */
+  reconfigured(queue: QueueState, now: number): void {
+    this.flush(now);
+    const { fairnessKeys, defaultFairnessKey } = queue.config;
+    for (const [key, own] of fairnessKeys) {
+      const rate = rateLimit(own.ratePerSecond, own.burst);
+      if (rate !== undefined) this.#sql.anchor.run(arrivalUnder(rate, Infinity, now), queue.id, key);
+    }
+    const rate = rateLimit(defaultFairnessKey?.ratePerSecond, defaultFairnessKey?.burst);
+    if (rate !== undefined) {
+      const listed = JSON.stringify([...fairnessKeys.keys()]);
+      this.#sql.anchorOthers.run(arrivalUnder(rate, Infinity, now), queue.id, listed);
+    }
+    this.#sql.wakeAll.run(now, queue.id);
+    this.#cache.forget(queue.id);
+  }
+
+  /** Keys whose time has come. What is to be done about each is the caller's; do it, or they come again. */
+  due(now: number, limit: number): readonly { readonly queue: number; readonly key: string }[] {
+    return this.#sql.due.all(now, limit);
+  }
+
+  /** When the next key's time comes. */
+  next(): number | undefined {
+    return this.#sql.next.get();
+  }
+
+  /** Writes what the transaction changed. */
+  flush(now: number): void {
+    for (const { queue, key, arrival, heldBack, since, wakeAt } of this.#dirty) {
+      if (heldBack === undefined && arrival <= now) {
+        this.#sql.delete.run(queue.id, key);
+        continue;
+      }
+      const held = heldBack === undefined ? [null, null, null] : [heldBack, since, wakeAt ?? null];
+      this.#sql.set.run(queue.id, key, arrival, ...held);
+      this.#pruneAt ??= now + pruneEveryMs;
+    }
+    this.#dirty.clear();
+  }
+
+  /** When to prune next; undefined: there is nothing to prune. */
+  get nextPrune(): number | undefined {
+    return this.#pruneAt;
+  }
+
+  /** If it is time: removes up to `limit` rows of keys that are refilled. Answers how many went. */
+  prune(now: number, limit: number): number {
+    if (this.#pruneAt === undefined || this.#pruneAt > now) return 0;
+    const removed = this.#sql.prune.run(now, limit).changes;
+    if (removed === limit) return removed;
+    this.#pruneAt = this.#sql.anyIdle.get() === undefined ? undefined : now + pruneEveryMs;
+    return removed;
+  }
+
+  #entry(queue: QueueState, key: string): KeyLimit {
+    let entry = this.#cache.get(queue, 0, key);
+    if (entry === undefined) {
+      const row = this.#sql.get.get(queue.id, key);
+      entry = {
+        queue,
+        key,
+        arrival: row?.arrival ?? 0,
+        heldBack: row?.held_back ?? undefined,
+        since: row?.since ?? 0,
+        wakeAt: row?.wake_at ?? undefined,
+      };
+      this.#cache.set(queue, 0, key, entry);
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,23 @@
+import type { TaskQueueConfig } from "@tq/storage";
+
+/** Whether anything is set. */
+export function isSet(config: TaskQueueConfig): boolean {
+  const { revision: _, fairnessKeys, ...rest } = config;
+  return fairnessKeys.size > 0 || Object.keys(rest).length > 0;
+}
+
+/** The config column; null if nothing is set. */
+export function writeConfig(config: TaskQueueConfig): string | null {
+  if (!isSet(config)) return null;
+  const { revision: _, fairnessKeys, ...rest } = config;
+  return JSON.stringify({ ...rest, fairnessKeys: [...fairnessKeys] });
+}
+
+/** Reads the config column. */
+export function readConfig(revision: number, column: string | null): TaskQueueConfig {
+  if (column === null) return { revision, fairnessKeys: new Map() };
+  const { fairnessKeys, ...rest } = JSON.parse(column) as Omit<TaskQueueConfig, "fairnessKeys" | "revision"> & {
+    fairnessKeys: [string, object][];
+  };
+  return { revision, ...rest, fairnessKeys: new Map(fairnessKeys) };
+}

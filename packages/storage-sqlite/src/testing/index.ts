@@ -1,0 +1,1 @@
+export { InvariantChecker } from "./invariants.ts";
