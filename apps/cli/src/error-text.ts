@@ -5,6 +5,10 @@ import { CommanderError } from "commander";
 const advice: { readonly [Reason in ErrorReasonName]?: string } = {
   NAMESPACE_NOT_FOUND: "`tq namespace ls` lists them, `tq namespace create NAME` creates one.",
   TASK_ID_TAKEN: "`--id-policy allow` uses it again.",
+  TASK_QUEUE_DRAINING: "`tq queue resume NAME` lets it take adds again.",
+  TASK_QUEUE_NOT_EMPTY: "`tq queue rm NAME --purge --yes` closes and removes its tasks, too.",
+  REVISION_MISMATCH: "`tq queue config get NAME` shows what there is now.",
+  WORKER_NOT_FOUND: "`tq worker ls` lists them.",
 };
 
 /** What the user is told of an error, in one line or several: one that commander has printed, nothing. */

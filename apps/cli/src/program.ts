@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { detachWait } from "./arguments/wait.ts";
+import { eventsCommand } from "./commands/events.ts";
 import { namespaceCommand } from "./commands/namespace.ts";
 import { queueCommand } from "./commands/queue.ts";
 import { serverCommand } from "./commands/server.ts";
 import { taskCommand } from "./commands/task.ts";
+import { workerCommand } from "./commands/worker.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { addGlobalOptions } from "./globals.ts";
 import { paintFor } from "./output/color.ts";
@@ -45,8 +47,10 @@ function createProgram(invoke: Invoke, dependencies: ParsingDependencies): Comma
       getErrHasColors: () => false,
     })
     .exitOverride()
-    .addCommand(queueCommand(invoke))
+    .addCommand(queueCommand(invoke, dependencies))
     .addCommand(taskCommand(invoke, dependencies))
+    .addCommand(workerCommand(invoke))
+    .addCommand(eventsCommand(invoke))
     .addCommand(serverCommand(invoke))
     .addCommand(namespaceCommand(invoke))
     .addHelpText(

@@ -1,4 +1,4 @@
-import { createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { createRouterTransport, type ServiceImpl, type Transport } from "@connectrpc/connect";
 import { Client, type ClientOptions, type Clock } from "@tq/client";
 import { OperatorService, TaskService } from "@tq/proto";
 import type { ServerModule } from "../src/commands/server-start.ts";
@@ -15,6 +15,8 @@ export const nowMs = Date.UTC(2026, 0, 31, 12);
 export interface World {
   tasks?: Partial<ServiceImpl<typeof TaskService>>;
   operator?: Partial<ServiceImpl<typeof OperatorService>>;
+  /** In the place of these fakes: that of a real server. */
+  transport?: Transport;
   env?: Record<string, string>;
   stdin?: string;
   isTTY?: boolean;
@@ -61,10 +63,11 @@ export function startTq(argv: readonly string[], world: World = {}): Running {
     isTTY: world.isTTY,
     columns: world.isTTY === true ? 100 : undefined,
   });
-  const transport = createRouterTransport(({ service }) => {
+  const fakes = createRouterTransport(({ service }) => {
     service(TaskService, world.tasks ?? {});
     service(OperatorService, world.operator ?? {});
   });
+  const transport = world.transport ?? fakes;
   const dependencies: Dependencies = {
     createClient: (options) => {
       world.onClient?.(options);

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { parsed, tq, type World } from "../../test/tq.ts";
 
 test("parses a name and what it is for", async () => {
-  const argv = ["namespace", "create", "shop", "--description", "the shop", "--reason", "new"];
-  expect((await parsed(argv)).options).toEqual({ name: "shop", description: "the shop", reason: "new" });
+  const argv = ["namespace", "create", "shop", "--description", "the shop", "--reason", "new", "--actor", "bot"];
+  expect((await parsed(argv)).options).toEqual({ name: "shop", description: "the shop", reason: "new", actor: "bot" });
   expect((await tq(["namespace", "create"])).code).toBe(2);
 });
 

@@ -1,13 +1,13 @@
 import { CreateNamespaceResponseSchema } from "@tq/proto";
 import { Command } from "commander";
+import { type ActionFlags, actionOf, addActionOptions } from "../arguments/action.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
 import { printable } from "../output/printable.ts";
 import type { Invoke, Session } from "../session.ts";
 
-interface NamespaceCreateFlags {
+interface NamespaceCreateFlags extends ActionFlags {
   readonly description?: string;
-  readonly reason?: string;
 }
 
 /** What `tq namespace create` was told. */
@@ -21,17 +21,17 @@ export function namespaceCreateCommand(invoke: Invoke): Command {
     .summary("create a namespace")
     .description("Create a namespace.")
     .argument("<NAME>", "1 to 100 of a-z, 0-9, -, _ and ., beginning with a letter or digit")
-    .option("--description <text>", "what it is for")
-    .option("--reason <text>", "why, for the record of operators' actions");
+    .option("--description <text>", "what it is for");
+  addActionOptions(command);
   return command.action((name: string, flags: NamespaceCreateFlags) =>
     invoke(command, runNamespaceCreate, { name, ...flags }),
   );
 }
 
 async function runNamespaceCreate(options: NamespaceCreateOptions, session: Session): Promise<ExitCode> {
-  const { name, description = "", reason = "" } = options;
-  const { client, output, signal, actor } = session;
-  const request = { action: { requestId: client.config.newId(), actor, reason }, name, description };
+  const { name, description = "" } = options;
+  const { client, output, signal } = session;
+  const request = { action: actionOf(options, session), name, description };
   const response = await client.services.operator.createNamespace(request, { signal });
   if (output.format === "json") output.json(messageJson(CreateNamespaceResponseSchema, response));
   else output.lines([printable(response.namespace?.name ?? name)]);

@@ -23,6 +23,7 @@ const described: World = {
               since: timestampFromMs(nowMs - 90_000),
               hint: 'No live worker of this queue has registered "bill".',
             },
+            { reason: WaitReason.PAUSED, count: 5n, hint: "An operator paused it." },
           ],
           workers: [
             {
@@ -38,7 +39,13 @@ const described: World = {
           ],
           registrationDifferences: [{ type: "greet", workerIdsWith: ["w1"], workerIdsWithout: ["w2"] }],
           config: { revision: 3n, ratePerSecond: 10, fairnessKeys: { big: { weight: 2 } } },
-          pause: { actor: "alice", reason: "deploy", since: timestampFromMs(nowMs - 60_000) },
+          pause: {
+            actor: "alice",
+            reason: "deploy",
+            since: timestampFromMs(nowMs - 60_000),
+            until: timestampFromMs(nowMs + 600_000),
+          },
+          drain: { actor: "bob", since: timestampFromMs(nowMs - 120_000) },
         },
         { taskQueue: { name: taskQueue!.name, kind: TaskQueueKind.WORKFLOW }, config: {} },
       ],
@@ -74,13 +81,16 @@ tasks          7 ready, 1 scheduled, 2 started, 0 dead
 oldest ready   1h 2m
 rates          3.2/s added, 1/s dispatched (over 30 s)
 wanted slots   4
-paused         since 2026-01-31T11:59:00.000Z (1m ago) by alice: deploy
+paused         since 2026-01-31T11:59:00.000Z (1m ago) until 2026-01-31T12:10:00.000Z (in 10m) by alice: deploy
+refuses adds   since 2026-01-31T11:58:00.000Z (2m ago) by bob
 rate           10/s
 fairness keys  big: weight 2
 
 Why tasks wait
   MISSING_TYPE 2 tasks, for 1m 30s
     No live worker of this queue has registered "bill".
+  PAUSED 5 tasks
+    An operator paused it.
 
 By type
   TYPE   READY  SCHEDULED  STARTED  DEAD
@@ -113,7 +123,9 @@ test("prints the whole description as JSON", async () => {
   expect(taskQueues[0]).toMatchObject({
     countsByType: { bill: { ready: 2, scheduled: 1, started: 0, dead: 0 } },
     countsByPriority: { "1": { ready: 2 } },
-    reasons: [{ reason: "MISSING_TYPE", count: 2, since: "2026-01-31T11:58:30Z" }],
+    reasons: [{ reason: "MISSING_TYPE", count: 2, since: "2026-01-31T11:58:30Z" }, { reason: "PAUSED" }],
+    pause: { reason: "deploy", until: "2026-01-31T12:10:00Z" },
+    drain: { actor: "bob" },
     registrationDifferences: [{ type: "greet", workerIdsWith: ["w1"], workerIdsWithout: ["w2"] }],
     config: { revision: 3, ratePerSecond: 10 },
   });

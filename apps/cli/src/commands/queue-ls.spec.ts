@@ -20,7 +20,19 @@ const twoPages: World = {
             nextPageToken: "next",
           }
         : {
-            taskQueues: [{ taskQueue: { name: "engine", kind: TaskQueueKind.WORKFLOW }, liveWorkers: 2, paused: true }],
+            taskQueues: [
+              {
+                taskQueue: { name: "engine", kind: TaskQueueKind.WORKFLOW },
+                liveWorkers: 2,
+                paused: true,
+                draining: true,
+              },
+              {
+                taskQueue: { name: "halted", kind: TaskQueueKind.ACTIVITY },
+                paused: true,
+                reason: { reason: WaitReason.PAUSED, hint: "alice paused it." },
+              },
+            ],
           },
   },
 };
@@ -38,7 +50,8 @@ test("lists the queues of all pages, aligned", async () => {
   expect(stdout.split("\n")).toEqual([
     "QUEUE   KIND      READY  SCHEDULED  STARTED  DEAD  OLDEST  WORKERS  WHY TASKS WAIT",
     "demo    activity     12          1        0     3  4m 12s        0  NO_WORKERS: No live worker polls it; start one.",
-    "engine  workflow      -          -        -     0       -        2  paused",
+    "engine  workflow      -          -        -     0       -        2  paused; draining: refuses adds",
+    "halted  activity      -          -        -     0       -        0  PAUSED: alice paused it.",
     "",
   ]);
   expect([code, stderr]).toEqual([0, ""]);
@@ -56,7 +69,8 @@ test("prints JSON with the contract's names, and numbers as numbers", async () =
         paused: false,
         reason: { reason: "NO_WORKERS" },
       },
-      { taskQueue: { name: "engine", kind: "WORKFLOW" } },
+      { taskQueue: { name: "engine", kind: "WORKFLOW" }, paused: true, draining: true },
+      { taskQueue: { name: "halted" }, reason: { reason: "PAUSED" } },
     ],
   });
   expect(code).toBe(0);

@@ -1,4 +1,4 @@
-import { ListTaskQueuesResponseSchema, type TaskQueueSummary } from "@tq/proto";
+import { ListTaskQueuesResponseSchema, type TaskQueueSummary, WaitReason } from "@tq/proto";
 import { Command } from "commander";
 import { create } from "@bufbuild/protobuf";
 import { kindOption } from "../arguments/kind.ts";
@@ -92,7 +92,8 @@ function row(queue: TaskQueueSummary): readonly Cell[] {
 
 function why({ reason, paused, draining }: TaskQueueSummary): Cell {
   const parts = [
-    ...(paused ? ["paused"] : []),
+    // The reason says so itself, with more.
+    ...(paused && reason?.reason !== WaitReason.PAUSED ? ["paused"] : []),
     ...(draining ? ["draining: refuses adds"] : []),
     ...(reason === undefined ? [] : [`${reasonName(reason.reason)}: ${reason.hint}`]),
   ];

@@ -50,6 +50,28 @@ test("shows how a task failed, and lets nothing of it move the cursor", async ()
   expect(code).toBe(0);
 });
 
+test("tells the failed attempts of each run apart", async () => {
+  const failedAttempts = [
+    { run: 1, attempt: 25, failure: { type: "WorkerLost" } },
+    { run: 2, attempt: 1, workerId: "w1", failure: { type: "Error", message: "no" } },
+  ];
+  const tasks: World["tasks"] = { getTasks: () => ({ tasks: [readyTask({ run: 2, failedAttempts })] }) };
+  const { stdout } = await tq(["task", "get", "t1"], { tasks });
+  expect(stdout).toContain("failed attempts  run 1 #25: WorkerLost\n                 run 2 #1 on w1: Error: no\n");
+});
+
+test("tells every reason why it waits, and since when", async () => {
+  const reasons = [
+    { reason: WaitReason.PAUSED, since: timestampFromMs(nowMs - 60_000), hint: "An operator paused it." },
+    { reason: WaitReason.NO_WORKERS, hint: "Start one." },
+  ];
+  const tasks: World["tasks"] = { getTasks: () => ({ tasks: [readyTask({ reasons })] }) };
+  const { stdout } = await tq(["task", "get", "t1"], { tasks });
+  expect(stdout).toContain(
+    "waits because  PAUSED for 1m: An operator paused it.\n               NO_WORKERS: Start one.\n",
+  );
+});
+
 test("prints the task itself as JSON, with what its payloads carry", async () => {
   const bytes = { body: { case: "bytes" as const, value: new Uint8Array([1, 2]) } };
   const closedTask = { id: "t0", outcome: { state: TaskState.COMPLETED, result: json("[1]") }, context: json('"ctx"') };

@@ -44,6 +44,7 @@ test.each([
   [["--added-after", "yesterday"], "Write it like 2026-01-31T12:00:00Z, or 10m for ten minutes ago."],
   [["--kind", "activity"], "needs --queue"],
   [["--limit", "-1"], "Give a whole number, 0 or more."],
+  [["--id-prefix", ""], "'--id-prefix <text>' argument '' is invalid. It must not be empty."],
   [["demo"], "too many arguments"],
 ])("refuses %j", async (argv, message) => {
   const { code, stderr } = await tq(["task", "ls", ...argv]);

@@ -1,36 +1,19 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { TaskStateName } from "@tq/client";
-import { type ListTasksResponse, type TaskFilter, TaskFilterSchema, TaskSchema, TaskState } from "@tq/proto";
+import { type ListTasksResponse, type TaskFilter, TaskSchema } from "@tq/proto";
 import { Command } from "commander";
-import { kindOption } from "../arguments/kind.ts";
-import { listArgument, textArgument } from "../arguments/list.ts";
-import { momentArgument } from "../arguments/moment.ts";
 import { integerArgument } from "../arguments/number.ts";
-import { stateNames, taskStateArgument } from "../arguments/task-state.ts";
+import {
+  addTaskFilterOptions,
+  filterHelp,
+  isEmptyFilter,
+  type TaskFilterFlags,
+  taskFilterOf,
+} from "../arguments/task-filter.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
-import { kindNumber } from "../output/names.ts";
 import { taskColumns, taskRow } from "../output/task-row.ts";
 import type { Invoke, Session } from "../session.ts";
 
-interface TaskLsFlags {
-  readonly queue?: string;
-  readonly kind?: "activity" | "workflow";
-  readonly state?: readonly TaskStateName[];
-  readonly type?: readonly string[];
-  readonly idPrefix?: string;
-  readonly worker?: string;
-  readonly buildId?: string;
-  readonly priority?: readonly number[];
-  readonly fairnessKey?: readonly string[];
-  readonly serialKey?: readonly string[];
-  readonly addedAfter?: Date;
-  readonly addedBefore?: Date;
-  readonly closedAfter?: Date;
-  readonly closedBefore?: Date;
-  readonly failureType?: string;
-  readonly failureText?: string;
+interface TaskLsFlags extends TaskFilterFlags {
   readonly limit: number;
 }
 
@@ -43,59 +26,21 @@ export interface TaskLsOptions {
 
 /** `tq task ls`. */
 export function taskLsCommand(invoke: Invoke, now: () => number): Command {
-  const moment = momentArgument(now);
   const command = new Command("ls")
     .summary("list tasks, in order of adding")
-    .description(
-      "List tasks, in order of adding. All filters that are given must hold; of one that is repeated, one value. " +
-        "A time is ISO 8601, or a length of time that counts back from now.",
-    )
-    .option("--queue <name>", "of this queue")
-    .addOption(kindOption("of this kind (with --queue)"))
-    .option("--state <state>", `${stateNames.join(", ")}; may be repeated`, taskStateArgument)
-    .option("--type <type>", "of this type; may be repeated", listArgument(textArgument))
-    .option("--id-prefix <text>", "whose id begins so")
-    .option("--worker <id>", "held by this worker")
-    .option("--build-id <id>", "held by a worker of this build")
-    .option("--priority <1-5>", "of this priority; may be repeated", listArgument(integerArgument({ min: 1, max: 5 })))
-    .option("--fairness-key <key>", "with this fairness key; may be repeated", listArgument(textArgument))
-    .option("--serial-key <key>", "with this serial key; may be repeated", listArgument(textArgument))
-    .option("--added-after <time>", "added after it", moment)
-    .option("--added-before <time>", "added before it", moment)
-    .option("--closed-after <time>", "closed after it", moment)
-    .option("--closed-before <time>", "closed before it", moment)
-    .option("--failure-type <type>", "whose last failure has this type")
-    .option("--failure-text <text>", "whose last failure's message has this text in it")
-    .option("--limit <n>", "at most so many; 0: all", integerArgument({ min: 0, max: Number.MAX_SAFE_INTEGER }), 100);
+    .description(`List tasks, in order of adding. ${filterHelp}`);
+  addTaskFilterOptions(command, now).option(
+    "--limit <n>",
+    "at most so many; 0: all",
+    integerArgument({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+    100,
+  );
   return command.action((flags: TaskLsFlags) => {
-    if (flags.kind !== undefined && flags.queue === undefined) {
-      command.error("error: option '--kind <kind>' needs --queue: it picks one of the two queues under a name");
-    }
-    return invoke(command, runTaskLs, optionsOf(flags));
+    const filter = taskFilterOf(command, flags);
+    filter.everything = isEmptyFilter(filter);
+    const limit = flags.limit === 0 ? Number.POSITIVE_INFINITY : flags.limit;
+    return invoke(command, runTaskLs, { filter, limit } satisfies TaskLsOptions);
   });
-}
-
-function optionsOf(flags: TaskLsFlags): TaskLsOptions {
-  const { addedAfter, addedBefore, closedAfter, closedBefore, limit, queue, kind } = flags;
-  const filter = create(TaskFilterSchema, {
-    ...(queue !== undefined && { taskQueue: { name: queue, kind: kindNumber(kind) } }),
-    states: (flags.state ?? []).map((state) => TaskState[state]),
-    types: [...(flags.type ?? [])],
-    idPrefix: flags.idPrefix ?? "",
-    workerId: flags.worker ?? "",
-    buildId: flags.buildId ?? "",
-    priorities: [...(flags.priority ?? [])],
-    fairnessKeys: [...(flags.fairnessKey ?? [])],
-    serialKeys: [...(flags.serialKey ?? [])],
-    ...(addedAfter !== undefined && { addedAfter: timestampFromDate(addedAfter) }),
-    ...(addedBefore !== undefined && { addedBefore: timestampFromDate(addedBefore) }),
-    ...(closedAfter !== undefined && { closedAfter: timestampFromDate(closedAfter) }),
-    ...(closedBefore !== undefined && { closedBefore: timestampFromDate(closedBefore) }),
-    failureType: flags.failureType ?? "",
-    failureText: flags.failureText ?? "",
-    everything: Object.keys(flags).length === 1,
-  });
-  return { filter, limit: limit === 0 ? Number.POSITIVE_INFINITY : limit };
 }
 
 async function runTaskLs({ filter, limit }: TaskLsOptions, session: Session): Promise<ExitCode> {

@@ -1,4 +1,5 @@
-import { CancelStatus, TaskQueueKind, type TaskQueueRef, TaskState, WaitReason } from "@tq/proto";
+import { create } from "@bufbuild/protobuf";
+import { CancelStatus, TaskQueueKind, type TaskQueueRef, TaskQueueRefSchema, TaskState, WaitReason } from "@tq/proto";
 import { printable } from "./printable.ts";
 import type { Tone } from "./color.ts";
 
@@ -21,9 +22,19 @@ export function kindNumber(kind: "activity" | "workflow" | undefined): TaskQueue
   return kind === "workflow" ? TaskQueueKind.WORKFLOW : TaskQueueKind.ACTIVITY;
 }
 
+/** The contract's name of a queue; without a kind, of both kinds under its name. */
+export function queueRef(name: string, kind: "activity" | "workflow" | undefined): TaskQueueRef {
+  return create(TaskQueueRefSchema, { name, kind: kindNumber(kind) });
+}
+
 /** A queue and its kind: `demo (activity)`. */
 export function queueName(queue: TaskQueueRef | undefined): string {
   return `${printable(queue?.name ?? "")} (${kindName(queue?.kind)})`;
+}
+
+/** A queue as it was typed: `demo (activity)`, or without a kind, `demo`, which is both. */
+export function queueText(name: string, kind: "activity" | "workflow" | undefined): string {
+  return kind === undefined ? printable(name) : `${printable(name)} (${kind})`;
 }
 
 /** The name of a state. A newer server may have one that is not known here. */

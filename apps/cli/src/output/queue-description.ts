@@ -1,12 +1,14 @@
 import type { RegistrationDifference, TaskCounts, TaskQueueDescription, WaitingTasks, WorkerSummary } from "@tq/proto";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { ago, humanDuration, humanDurationOf, momentAndAge } from "./age.ts";
+import { ago, humanDuration, humanDurationOf } from "./age.ts";
 import { type Field, fieldLines } from "./fields.ts";
 import { queueName, reasonName } from "./names.ts";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
 import { configFields } from "./queue-config.ts";
+import { drainText, pauseText } from "./steering.ts";
 import type { Cell, Column } from "./table.ts";
+import { slotsText } from "./worker-slots.ts";
 
 /** How a description is shown. */
 export interface DescriptionContext {
@@ -69,9 +71,8 @@ function mainFields(queue: TaskQueueDescription, { nowMs }: DescriptionContext):
     ["oldest ready", humanDurationOf(queue.oldestReadyAge)],
     ["rates", `${rate(queue.addsPerSecond)} added, ${rate(queue.dispatchesPerSecond)} dispatched (over 30 s)`],
     ["wanted slots", `${queue.wantedSlots}`],
-    ["paused", pause && actionText(pause.actor, pause.reason, momentAndAge(pause.since, nowMs))],
-    ["until", pause?.until && momentAndAge(pause.until, nowMs)],
-    ["draining", drain && `${actionText(drain.actor, drain.reason, momentAndAge(drain.since, nowMs))}; refuses adds`],
+    ["paused", pause && pauseText(pause, nowMs)],
+    ["refuses adds", drain && drainText(drain, nowMs)],
     ...(queue.config === undefined ? [] : configFields(queue.config)),
     ["live workers", queue.workers.length === 0 ? "none" : undefined],
   ];
@@ -79,12 +80,6 @@ function mainFields(queue: TaskQueueDescription, { nowMs }: DescriptionContext):
 
 function rate(perSecond: number): string {
   return `${Math.round(perSecond * 10) / 10}/s`;
-}
-
-function actionText(actor: string, reason: string, since: string | undefined): string {
-  const by = actor === "" ? "" : `by ${printable(actor)}`;
-  const because = reason === "" ? "" : `: ${printable(reason)}`;
-  return [since === undefined ? "" : `since ${since}`, by].filter((part) => part !== "").join(" ") + because;
 }
 
 function reasonLines({ reason, count, since, hint }: WaitingTasks, { output, nowMs }: DescriptionContext): string[] {
@@ -120,9 +115,7 @@ const workerColumns: readonly Column[] = [
 
 function workerRow(worker: WorkerSummary, { nowMs }: DescriptionContext): Cell[] {
   const { workerId, identity, buildId, freeSlots, started, draining, status } = worker;
-  const slots =
-    status &&
-    `${status.activitySlotsUsed}/${status.activitySlots} activity, ${status.workflowSlotsUsed}/${status.workflowSlots} workflow`;
+  const slots = status && slotsText(status);
   const note: Cell = draining ? { text: "draining", tone: "warning" } : undefined;
   return [workerId, identity, buildId, freeSlots, started, slots, ago(worker.lastSeen, nowMs), note];
 }

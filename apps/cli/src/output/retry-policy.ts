@@ -4,7 +4,8 @@ import { printable } from "./printable.ts";
 
 /** What is set of a retry policy, for people. */
 export function retryPolicyText(policy: RetryPolicy): string {
-  const { maximumAttempts, initialInterval, backoffCoefficient, maximumInterval, nonRetryableFailureTypes } = policy;
+  const { maximumAttempts, initialInterval, backoffCoefficient, maximumInterval, jitter } = policy;
+  const { nonRetryableFailureTypes } = policy;
   const parts = [
     maximumAttempts === undefined
       ? ""
@@ -14,6 +15,7 @@ export function retryPolicyText(policy: RetryPolicy): string {
     initialInterval === undefined ? "" : `first after ${humanDurationOf(initialInterval)}`,
     backoffCoefficient === undefined ? "" : `then ×${backoffCoefficient}`,
     maximumInterval === undefined ? "" : `up to ${humanDurationOf(maximumInterval)}`,
+    jitter === undefined ? "" : `jitter ${jitter}`,
     nonRetryableFailureTypes.length === 0 ? "" : `never after ${nonRetryableFailureTypes.map(printable).join(", ")}`,
   ];
   return parts.filter((part) => part !== "").join(", ");

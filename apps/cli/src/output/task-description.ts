@@ -1,5 +1,5 @@
 import type { ClosedTask, Failure, FailedAttempt, Task, TaskTimeouts } from "@tq/proto";
-import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { durationMs, type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { ahead, humanDuration, humanDurationOf, momentAndAge } from "./age.ts";
 import { type Field, fieldLines } from "./fields.ts";
 import { queueName, reasonName, stateName, stateTone } from "./names.ts";
@@ -22,7 +22,7 @@ export function taskDescriptionLines(task: Task, context: DescriptionContext): s
       ["attempt", attemptText(task)],
       ["input", task.input.map(payloadLine)],
       ...outcomeFields(task, context),
-      ["failed attempts", task.failedAttempts.map(failedAttemptText)],
+      ["failed attempts", task.failedAttempts.map((failed) => failedAttemptText(failed, task))],
       ["added", momentAndAge(task.addedAt, context.nowMs)],
       ["kept until", momentAndAge(task.keptUntil, context.nowMs)],
       ...settingFields(task),
@@ -42,12 +42,19 @@ function waitFields(task: Task, { nowMs, output }: DescriptionContext): Field[] 
     ["due", task.dueAt && `${new Date(timestampMs(task.dueAt)).toISOString()} (${ahead(task.dueAt, nowMs)})`],
     [
       "waits because",
-      task.reasons.map(({ reason, hint }) => `${output.paint("warning", reasonName(reason))}: ${printable(hint)}`),
+      task.reasons.map(
+        ({ reason, since, hint }) =>
+          `${output.paint("warning", reasonName(reason))}${forText(since, nowMs)}: ${printable(hint)}`,
+      ),
     ],
     ["started", momentAndAge(task.startedAt, nowMs)],
     ["worker", text(task.workerId)],
     ["lease until", momentAndAge(task.leaseUntil, nowMs)],
   ];
+}
+
+function forText(since: Timestamp | undefined, nowMs: number): string {
+  return since === undefined ? "" : ` for ${humanDuration(nowMs - timestampMs(since))}`;
 }
 
 function attemptText({ attempt, retryPolicy }: Task): string {
@@ -116,11 +123,14 @@ function failureText({ type, message }: Failure): string {
     .join(": ");
 }
 
-function failedAttemptText({ attempt, workerId, startedAt, failedAt, failure }: FailedAttempt): string {
+function failedAttemptText(failed: FailedAttempt, task: Task): string {
+  const { attempt, workerId, startedAt, failedAt, failure } = failed;
+  // Attempts are counted anew in each run.
+  const run = task.run > 1 ? `run ${failed.run} ` : "";
   const tookMs = startedAt && failedAt && timestampMs(failedAt) - timestampMs(startedAt);
   const took = tookMs === undefined ? "" : ` after ${humanDuration(tookMs)}`;
   const worker = workerId === "" ? "" : ` on ${printable(workerId)}`;
-  return `#${attempt}${took}${worker}${failure === undefined ? "" : `: ${failureText(failure)}`}`;
+  return `${run}#${attempt}${took}${worker}${failure === undefined ? "" : `: ${failureText(failure)}`}`;
 }
 
 function closedTaskLines(closed: ClosedTask): string[] {
