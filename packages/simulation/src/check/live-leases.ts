@@ -1,0 +1,86 @@
+/* Which leases are live, and until when each was promised, as follows from what the store was asked for. */
+import type { LeaseRef } from "@tq/matching-core";
+import type { DispatchedTask } from "@tq/storage";
+import { leaseName, type CommitEntry, type Grant, type History } from "../history.ts";
+
+/** A lease that was granted and has not ended. */
+export interface LiveLease {
+  readonly task: DispatchedTask;
+  readonly workerId: string;
+  readonly pollId: string;
+  /** Unless it is answered, returned or revoked, it does not end before. */
+  promisedUntil: number;
+  /** After a start, nothing ends an attempt by time before one full lease. */
+  graceUntil: number;
+  heartbeatAt: number;
+}
+
+/** When an attempt ends by time, at the earliest: its lease is over, or one of its own limits. */
+export function endsAt({ task, promisedUntil, graceUntil, heartbeatAt }: LiveLease): number {
+  const { startToCloseMs = Infinity, heartbeatMs = Infinity } = task.timeouts;
+  const attempt = Math.min(task.startedAt + startToCloseMs, heartbeatAt + heartbeatMs);
+  return Math.min(promisedUntil, Math.max(graceUntil, attempt));
+}
+
+/** What a commit did to the leases. */
+export interface LeaseChange {
+  readonly commit: CommitEntry;
+  /** Those that were live before it. By name. */
+  readonly before: ReadonlyMap<string, LiveLease>;
+  /** Those of them that it ended. */
+  readonly ended: readonly LiveLease[];
+  readonly granted: readonly Grant[];
+}
+
+/** Goes through a history, commit by commit. */
+export function* leaseChanges(history: History): Iterable<LeaseChange> {
+  const live = new Map<string, LiveLease>();
+  for (const entry of history) {
+    if (entry.kind === "opened") {
+      for (const lease of live.values()) {
+        lease.graceUntil = entry.now + lease.task.leaseMs;
+        lease.promisedUntil = Math.max(lease.promisedUntil, lease.graceUntil);
+        // Nor could the worker send a heartbeat meanwhile.
+        lease.heartbeatAt = Math.max(lease.heartbeatAt, entry.now);
+      }
+    }
+    if (entry.kind !== "commit") continue;
+    const before = new Map(live);
+    renew(entry, live);
+    const held = new Set(
+      entry.open.flatMap(({ seq, started }) => (started ? [leaseName({ seq, leaseNo: started.leaseNo })] : [])),
+    );
+    const ended = [...before].filter(([name]) => !held.has(name)).map(([, lease]) => lease);
+    yield { commit: entry, before, ended, granted: entry.grants };
+    for (const { task } of ended) live.delete(leaseName(task.lease));
+    for (const { task, workerId, pollId } of entry.grants) {
+      const promisedUntil = entry.now + task.leaseMs;
+      live.set(leaseName(task.lease), {
+        task,
+        workerId,
+        pollId,
+        promisedUntil,
+        graceUntil: 0,
+        heartbeatAt: entry.now,
+      });
+    }
+  }
+}
+
+function renew(commit: CommitEntry, live: ReadonlyMap<string, LiveLease>): void {
+  commit.operations.forEach((operation, i) => {
+    const result = commit.results[i];
+    if (operation.verb !== "renew" || result?.verb !== "renew") return;
+    const lost = new Set(result.lost.map(leaseName));
+    const current = (ref: LeaseRef): LiveLease | undefined =>
+      lost.has(leaseName(ref)) ? undefined : live.get(leaseName(ref));
+    for (const ref of operation.leases) {
+      const lease = current(ref);
+      if (lease !== undefined) lease.promisedUntil = Math.max(lease.promisedUntil, commit.now + lease.task.leaseMs);
+    }
+    for (const { lease: ref } of operation.heartbeats) {
+      const lease = current(ref);
+      if (lease !== undefined) lease.heartbeatAt = commit.now;
+    }
+  });
+}

@@ -1,0 +1,151 @@
+import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { createServer, type Logger, type Server } from "@tq/matching";
+import type { Store } from "@tq/storage";
+import { InvariantChecker } from "@tq/storage-sqlite/testing";
+import type { SimulatedClock } from "./clock.ts";
+import type { Disk } from "./folder.ts";
+import type { Entry } from "./history.ts";
+import { recordingStore, type CrashPoint } from "./recording-store.ts";
+
+/** What the processes of a run share. */
+export interface Machine {
+  readonly clock: SimulatedClock;
+  readonly disk: Disk;
+  /** Numbers in [0, 1), for the server's jitter. */
+  readonly random: () => number;
+  readonly record: (entry: Entry) => void;
+  /** Puts a defect between the server and its store. */
+  readonly breakStore: (store: Store, file: string) => Store;
+}
+
+/** One run of the server: from its start to its crash, its stop, or the loss of its store. */
+export class ServerProcess {
+  readonly life: number;
+  readonly transport: Transport;
+  /** Resolves as the process dies, however that comes. */
+  readonly died: Promise<void>;
+  /** What was written to its log as an error. */
+  readonly errors: string[] = [];
+  readonly #machine: Machine;
+  readonly #server: Server;
+  readonly #markDead: () => void;
+  #inner: Store | undefined;
+  #store: Store | undefined;
+  #checker: InvariantChecker | undefined;
+  #crashPoint: CrashPoint | undefined;
+  #isDead = false;
+  #isReplaced = false;
+
+  constructor(life: number, machine: Machine) {
+    const { clock, disk, random } = machine;
+    this.life = life;
+    this.#machine = machine;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.died = promise;
+    this.#markDead = resolve;
+    this.#server = createServer(
+      {
+        dataDir: disk.folder,
+        clock: clock.forProcess(() => this.#isDead),
+        random,
+        instanceId: `life-${life}`,
+        logger: this.#logger(),
+        decorateStore: (store) => this.#decorate(store),
+      },
+      false,
+    );
+    this.transport = createRouterTransport(this.#server.routes);
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  async start(): Promise<void> {
+    await this.#server.start();
+    this.#checker = new InvariantChecker(this.#machine.disk.file);
+    void this.#server.closed.then((error) => {
+      if (this.#isDead) return;
+      this.#machine.record({ kind: "event", what: `server ${this.life} stopped: ${error?.message ?? "as asked"}` });
+      this.#end();
+    });
+  }
+
+  /** Stops it in good order; or kills it, if it is to die in a commit that it still makes. */
+  async stop(): Promise<void> {
+    await Promise.race([this.#server.stop(), this.died]);
+    this.#end();
+  }
+
+  /** It will die in its next commit. */
+  crashInNextCommit(at: CrashPoint): void {
+    this.#crashPoint = at;
+  }
+
+  /** Kills it: what it had not committed is lost, and so is every answer that has not left it. */
+  crash(): void {
+    if (this.#isDead) return;
+    // The disk is another's by then.
+    if (!this.#isReplaced) this.#machine.disk.crash();
+    this.abandon();
+  }
+
+  /** Another server has opened the store beside it. */
+  replaced(): void {
+    this.#isReplaced = true;
+  }
+
+  /** Ends it without a trace, and lets go of its files. */
+  abandon(): void {
+    this.#end();
+    void this.#inner?.close();
+    this.#inner = undefined;
+  }
+
+  /** Throws if the tables contradict each other, or what the server remembers contradicts them. */
+  async checkInvariants(): Promise<void> {
+    if (this.#checker === undefined || this.#store === undefined) throw new Error("the server has not been started");
+    await this.#checker.check(this.#store);
+  }
+
+  #decorate(sqlite: Store): Store {
+    const { breakStore, disk, record } = this.#machine;
+    this.#inner = sqlite;
+    this.#store = recordingStore(breakStore(sqlite, disk.file), {
+      life: this.life,
+      record,
+      isDead: () => this.#isDead,
+      crashPoint: () => {
+        const point = this.#crashPoint;
+        this.#crashPoint = undefined;
+        return point;
+      },
+      die: () => {
+        record({ kind: "event", what: `server ${this.life} crashes in a commit` });
+        this.crash();
+      },
+    });
+    return this.#store;
+  }
+
+  #end(): void {
+    this.#isDead = true;
+    this.#checker?.close();
+    this.#checker = undefined;
+    this.#markDead();
+  }
+
+  #logger(): Logger {
+    const silent = (): void => undefined;
+    return {
+      debug: silent,
+      info: silent,
+      warn: silent,
+      error: ({ error, call }, message) => {
+        this.errors.push(
+          `${message} ${String(call)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
+      },
+    };
+  }
+}

@@ -1,0 +1,47 @@
+/* The checker must be able to fail: for each guard of the product, a store without it, which it catches. */
+import { describe, expect, it } from "vitest";
+import { simulate } from "../src/simulate.ts";
+import {
+  withoutAtomicOnClose,
+  withoutEpochs,
+  withoutFencing,
+  withoutRequestIds,
+  withoutRestartGrace,
+  withoutStoredRates,
+  type BreakStore,
+} from "./broken-stores.ts";
+
+/** Within so many seeds each defect is to show. */
+const seeds = 40;
+const steps = 80;
+
+const guards: readonly { readonly guard: string; readonly breakStore: BreakStore; readonly caughtAs: RegExp }[] = [
+  {
+    guard: "fencing",
+    breakStore: withoutFencing,
+    caughtAs: /^fencing: .* was accepted at .* when that lease had ended/,
+  },
+  { guard: "atomic on-close", breakStore: withoutAtomicOnClose, caughtAs: /^outcomes: .* added 0 times/ },
+  { guard: "request ids", breakStore: withoutRequestIds, caughtAs: /^requests: / },
+  { guard: "the grace after a restart", breakStore: withoutRestartGrace, caughtAs: /^leases: .* lost / },
+  { guard: "stored rates", breakStore: withoutStoredRates, caughtAs: /^rates: / },
+  { guard: "epochs", breakStore: withoutEpochs, caughtAs: /^owners: .* committed with epoch/ },
+];
+
+async function firstCaught(breakStore: BreakStore, caughtAs: RegExp): Promise<number | undefined> {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const { violations } = await simulate({ seed, steps, breakStore });
+    if (violations.some((violation) => caughtAs.test(violation))) return seed;
+  }
+  return undefined;
+}
+
+describe("a store without a guard is caught", () => {
+  it.each(guards)(
+    "$guard",
+    async ({ breakStore, caughtAs }) => {
+      expect(await firstCaught(breakStore, caughtAs)).toBeDefined();
+    },
+    60_000,
+  );
+});
