@@ -22,6 +22,8 @@ import {
   type TaskFilter,
   type TaskQueueRecord,
   type TaskRecord,
+  type NoteOperation,
+  type NoteResult,
 } from "@tq/storage";
 import type {
   Matching,
@@ -58,6 +60,7 @@ export class FakeMatching implements Matching {
   readonly shutdowns: string[] = [];
   readonly operations: OperatorOperation[] = [];
   readonly drainedWorkers: DrainWorkerOperation[] = [];
+  readonly notes: NoteOperation[] = [];
   readonly namespaces: NamespaceRecord[] = [{ name: "default", description: "", createdAt: fakeNow }];
   readonly tasks = new Map<string, TaskRecord>();
   readonly filters: TaskFilter[] = [];
@@ -184,6 +187,11 @@ export class FakeMatching implements Matching {
     },
   };
 
+  async note(operation: NoteOperation): Promise<NoteResult> {
+    this.notes.push(operation);
+    return Promise.resolve({ verb: "note" });
+  }
+
   activityOf(queue: TaskQueue): QueueActivity {
     return this.activities.get(taskQueueKey(queue)) ?? { addsPerSecond: 0, dispatchesPerSecond: 0, workers: [] };
   }
@@ -209,7 +217,7 @@ export class FakeMatching implements Matching {
   #operated(operation: OperatorOperation): OperationResult {
     switch (operation.verb) {
       case "configure":
-        return { verb: "configure", config: { ...operation.to, revision: operation.expectedRevision + 1 } };
+        return { verb: "configure", config: { ...operation.to, revision: (operation.expectedRevision ?? 0) + 1 } };
       case "pause":
         return {
           verb: "pause",

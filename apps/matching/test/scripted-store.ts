@@ -1,6 +1,7 @@
 import { taskQueueKey, type ClaimRequest, type TaskQueue } from "@tq/matching-core";
 import {
   StoreError,
+  type BackupProgress,
   type Commit,
   type Committed,
   type DispatchedTask,
@@ -81,6 +82,8 @@ export class ScriptedStore {
   stall: Promise<void> | undefined;
   refusesAnswers = false;
   promoteAt: number | undefined;
+  /** What a backup does, telling its progress. */
+  backup: (onProgress: () => void) => Promise<void> = async () => Promise.resolve();
   /** What opening finds, beside the rest. */
   opened: Partial<Opened> = {};
   /** The next claims find nothing before this moment. */
@@ -101,6 +104,10 @@ export class ScriptedStore {
       ...this.opened,
     }),
     close: async () => undefined,
+    backup: async (_path: string, onProgress: (progress: BackupProgress) => void) => {
+      await this.backup(() => onProgress({ pagesTotal: 2, pagesRemaining: 1 }));
+      return { bytes: 0 };
+    },
     countLeased: async () => this.leased.length,
     getTasks: async (_: string, ids: readonly string[]) => ids.map((id) => ({ id })),
     commit: async (commit: Commit): Promise<Committed> => {

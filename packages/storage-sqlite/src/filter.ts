@@ -72,7 +72,6 @@ export function lastFailure(
   return closing ?? readHistory(history).at(-1)?.failure;
 }
 
-/** Undefined where nothing is named: then all are meant. */
 function among<Value>(values: readonly Value[] | undefined): ReadonlySet<Value> | undefined {
-  return values === undefined || values.length === 0 ? undefined : new Set(values);
+  return values && new Set(values);
 }

@@ -24,6 +24,7 @@ export function openParts(db: Database.Database, random: () => number): Parts {
   const passes = new KeyPasses(db);
   const lanes = new Lanes(db);
   const limits = new KeyLimits(db);
+  const tasks = new TaskRows(db);
   const forgotten = (queueId: number): void => {
     for (const part of [passes, lanes, limits]) part.forget(queueId);
   };
@@ -32,12 +33,12 @@ export function openParts(db: Database.Database, random: () => number): Parts {
     numbers: new Numbers(),
     queues: new Queues(db, namespaces, forgotten),
     ages: new Ages(db),
-    order: new Order(new Front(db), lanes, passes, limits),
+    order: new Order(new Front(db), lanes, passes, limits, tasks),
     passes,
     limits,
     serial: new SerialLines(db),
     started: new StartedTasks(db),
-    tasks: new TaskRows(db),
+    tasks,
     timers: new Timers(db),
     kept: new Kept(db),
     fallbacks: new Fallbacks(db),

@@ -93,15 +93,17 @@ export class Reader {
     return counts;
   }
 
-  heldBy(namespace: string, workerId: string, limit: number): readonly HeldTaskRecord[] {
+  heldBy(namespace: string, workerId: string, limit: number, maxBytes: number): readonly HeldTaskRecord[] {
     const { namespaces, queues, started, tasks } = this.#parts;
     const namespaceId = namespaces.idOf(namespace);
     const held: HeldTaskRecord[] = [];
+    let bytes = 0;
     for (const task of started.all()) {
-      if (held.length === limit) break;
+      if (held.length === limit || bytes > maxBytes) break;
       if (task.namespaceId !== namespaceId || task.workerId !== workerId) continue;
       const row = tasks.row(task.seq);
       const heartbeatDetails = started.heartbeatDetails(task) ?? row.heartbeat;
+      bytes += heartbeatDetails?.length ?? 0;
       held.push({
         id: row.id,
         queue: queues.byId(row.queue).queue,

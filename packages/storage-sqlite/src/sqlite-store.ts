@@ -146,10 +146,12 @@ export class SqliteStore implements Store {
       const before = open.changes.get();
       const results = commit.operations.map((operation) => carryOut(tx, operation));
       open.parts.started.flush();
+      open.parts.order.ranks.close(open.parts.order);
       const order = commit.plan(tx.touched);
       tx.touched = new Map();
       const { outcomes, granted } = claimAll(tx, order);
       open.parts.started.flush();
+      open.parts.order.ranks.close(open.parts.order);
       open.parts.tasks.flush();
       open.parts.queues.flush(now);
       open.parts.ages.flush();
@@ -238,6 +240,7 @@ export class SqliteStore implements Store {
     parts.passes.reset(now);
     parts.limits.reset(now);
     parts.order.lanes.reset();
+    parts.order.ranks.reset();
     parts.tasks.reset();
     parts.started.reload(timeoutsOf, undefined);
     open.stale = false;
@@ -298,6 +301,11 @@ function carryOut(tx: Transaction, operation: Operation): OperationResult {
       return expire(tx, operation);
     case "sweep":
       return sweep(tx, operation);
+    case "note": {
+      const { events, namespaces } = tx.parts;
+      events.add(namespaces.idOf(operation.namespace) ?? 0, tx.now, operation.action, {});
+      return { verb: "note" };
+    }
     case "create-namespace":
       return createNamespace(tx, operation);
     case "configure":

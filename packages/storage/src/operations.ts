@@ -11,6 +11,8 @@ import type {
   DrainResult,
   DrainWorkerOperation,
   DrainWorkerResult,
+  NoteOperation,
+  NoteResult,
   PauseOperation,
   PauseResult,
   ResumeOperation,
@@ -261,6 +263,7 @@ export type Operation =
   | DeleteQueueOperation
   | ChangeTasksOperation
   | DrainWorkerOperation
+  | NoteOperation
   | CreateNamespaceOperation;
 
 /** What became of it: the result with the same verb. */
@@ -282,6 +285,7 @@ export type OperationResult =
   | DeleteQueueResult
   | ChangeTasksResult
   | DrainWorkerResult
+  | NoteResult
   | CreateNamespaceResult;
 
 /** The result type of an operation type. */

@@ -25,8 +25,8 @@ export interface ConfigureOperation extends OperatorOperation {
   readonly queue: TaskQueue;
   readonly fields: readonly ConfigField[];
   readonly to: Omit<TaskQueueConfig, "revision">;
-  /** Refused ("revision-mismatch", its subject is the present revision) unless this is the present one; 0 changes whatever there is. */
-  readonly expectedRevision: number;
+  /** Refused ("revision-mismatch", its subject is the present revision) unless this is the present one. Absent: changes whatever there is. */
+  readonly expectedRevision?: number;
 }
 
 export type ConfigureResult =
@@ -143,6 +143,17 @@ export interface DrainWorkerOperation extends OperatorOperation {
 export type DrainWorkerResult =
   | { readonly verb: "drain-worker" }
   | { readonly verb: "drain-worker"; readonly refused: Refusal };
+
+/** Keeps an event of something that was done beside the store's transactions, such as a backup. */
+export interface NoteOperation {
+  readonly verb: "note";
+  readonly namespace: string;
+  readonly action: ActionRecord;
+}
+
+export interface NoteResult {
+  readonly verb: "note";
+}
 
 /** What an operator did. */
 export interface EventRecord {

@@ -111,8 +111,8 @@ export interface StoreReader {
   countLeased(namespace: string, workerId: string, pollId: string): Promise<number>;
   /** How many tasks each worker of a namespace holds. */
   startedByWorker(namespace: string): Promise<ReadonlyMap<string, number>>;
-  /** Up to `limit` of the tasks that a worker holds. */
-  heldBy(namespace: string, workerId: string, limit: number): Promise<readonly HeldTaskRecord[]>;
+  /** Up to `limit` of the tasks that a worker holds, with up to `maxBytes` of heartbeat details, and one more. */
+  heldBy(namespace: string, workerId: string, limit: number, maxBytes: number): Promise<readonly HeldTaskRecord[]>;
   /** What operators did, newest first; of one queue or of the whole namespace. */
   listEvents(
     namespace: string,
@@ -154,7 +154,8 @@ export interface Store extends StoreReader {
   readonly description: string;
   /**
    * Takes the shard over: raises its epoch, so that an earlier owner is refused, and gives every lease found at least
-   * one full length from now, whatever the timeouts of the attempt and of the task say: its worker could not answer meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
+   * one full length from now, whatever the timeouts of the attempt and of the task say: its worker could not answer
+   * meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
    */
   open(now: number): Promise<Opened>;
   /**

@@ -319,6 +319,27 @@ describe("fallback", () => {
     expect(ids(await poll({ taskQueues: [pool] }))).toEqual(["a"]);
   });
 
+  test("after a restart, workers have 10 s to make themselves known", async () => {
+    await poll();
+    await add({ id: "a", fallback });
+    await server.restart();
+    await server.clock.advance(9_900);
+    expect((await describeQueue()).counts).toMatchObject({ ready: 1n });
+    await server.clock.advance(300);
+    expect((await describeQueue()).counts).toMatchObject({ ready: 0n });
+    expect((await describeQueue(pool)).counts).toMatchObject({ ready: 1n });
+  });
+
+  test("a task for a worker that has said that it goes moves 10 s later, and at once where it comes later still", async () => {
+    await poll();
+    await workers.shutdownWorker({ workerId: "w" });
+    await add({ id: "a", fallback });
+    await server.clock.advance(10_200);
+    await add({ id: "b", fallback });
+    await server.clock.advance(1);
+    expect(ids(await poll({ taskQueues: [pool], worker: { workerId: "v" } }))).toEqual(["a", "b"]);
+  });
+
   test("a released task may ask for its fallback", async () => {
     await add({ id: "a", fallback });
     const [task] = await poll();
@@ -368,10 +389,12 @@ describe("events, namespaces and backups", () => {
       await add({ id: "a" });
       const path = join(folder, "copy.db");
       const replies = [];
-      for await (const reply of operator.backupServer({ path })) replies.push(reply);
+      for await (const reply of operator.backupServer({ path, action: alice })) replies.push(reply);
       expect(replies.at(-1)).toMatchObject({ done: true, pagesRemaining: 0n });
       expect(Number(replies.at(-1)!.bytes)).toBeGreaterThan(0);
       expect(existsSync(path)).toBe(true);
+      const { events } = await operator.listEvents({});
+      expect(events[0]).toMatchObject({ call: "BackupServer", actor: alice.actor });
       const again = (async () => {
         for await (const _ of operator.backupServer({ path }));
       })();

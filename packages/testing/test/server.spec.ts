@@ -7,6 +7,7 @@ import {
   TaskQueueKind,
   TaskService,
   TaskState,
+  WaitFor,
   WorkerService,
   type DispatchedTask,
   type NewTask,
@@ -407,6 +408,19 @@ describe("GetTasks", () => {
     expect(await settled(waiting)).toBe("waits");
     await complete(...(await poll()));
     expect((await waiting).tasks[0]).toMatchObject({ state: TaskState.COMPLETED, attempt: 1 });
+  });
+
+  test("waits until one of them has closed, or all", async () => {
+    await add(task("a"), task("b"));
+    const wait = { ids: ["a", "b"], wait: { seconds: 30n } };
+    const [one, all] = [tasks.getTasks({ ...wait, waitFor: WaitFor.ANY_CLOSED }), tasks.getTasks(wait)];
+    const [a, b] = await poll();
+    expect([await settled(one), await settled(all)]).toEqual(["waits", "waits"]);
+    await complete(a!);
+    expect((await one).tasks.map(({ state }) => state)).toEqual([TaskState.COMPLETED, TaskState.STARTED]);
+    expect(await settled(all)).toBe("waits");
+    await complete(b!);
+    expect((await all).tasks.map(({ state }) => state)).toEqual([TaskState.COMPLETED, TaskState.COMPLETED]);
   });
 
   test("answers tasks as they are when the time is over", async () => {

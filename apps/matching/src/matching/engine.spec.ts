@@ -12,6 +12,7 @@ import {
 } from "../../test/scripted-store.ts";
 import { systemClock } from "../clock.ts";
 import { Confirmations } from "./confirmations.ts";
+import { ShuttingDown } from "./matching.ts";
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
 
@@ -102,6 +103,27 @@ describe("the engine", () => {
     gate.resolve();
     await draining;
     expect(await Promise.race([held, settle().then(() => "holds")])).toMatchObject({ noticesSeen });
+  });
+});
+
+describe("a backup", () => {
+  test("ends as the server stops, and says so", async () => {
+    const scripted = new ScriptedStore();
+    const engine = await start(scripted);
+    const goOn = Promise.withResolvers<void>();
+    scripted.backup = async (onProgress) => {
+      onProgress();
+      await goOn.promise;
+      onProgress();
+    };
+    let told = 0;
+    const backup = engine.backup("/b", () => (told += 1));
+    await settle();
+    await engine.drain();
+    goOn.resolve();
+    await expect(backup).rejects.toBeInstanceOf(ShuttingDown);
+    expect(told).toBe(1);
+    await expect(engine.backup("/b", () => undefined)).rejects.toBeInstanceOf(ShuttingDown);
   });
 });
 

@@ -111,6 +111,7 @@ export class Engine implements Matching {
 
   add: Matching["add"] = async (operation) => this.#submit(operation);
   cancel: Matching["cancel"] = async (operation) => this.#submit(operation);
+  note: Matching["note"] = async (operation) => this.#submit(operation);
   operate: Matching["operate"] = async (operation) => this.#submit(operation);
 
   drainWorker: Matching["drainWorker"] = async (operation) => {
@@ -126,7 +127,15 @@ export class Engine implements Matching {
 
   backup: Matching["backup"] = async (path, onProgress) => {
     this.#group();
-    return this.#options.store.backup(path, onProgress);
+    try {
+      return await this.#options.store.backup(path, (progress) => {
+        // A stop does not wait for it. What is thrown here ends it.
+        if (this.#draining) throw new ShuttingDown();
+        onProgress(progress);
+      });
+    } catch (error) {
+      throw this.#draining ? new ShuttingDown() : error;
+    }
   };
 
   answer: Matching["answer"] = async (operation, { workerId, receivedPollIds }) => {

@@ -24,6 +24,8 @@ import type {
   Store,
   StoreReader,
   TaskRecord,
+  NoteOperation,
+  NoteResult,
 } from "@tq/storage";
 import type { LeaseRef } from "@tq/matching-core";
 
@@ -150,6 +152,8 @@ export interface Matching {
   operate<O extends OperatorOperation>(operation: O): Promise<ResultOf<O>>;
   /** Remembers that a worker is to take nothing new, and tells it. */
   drainWorker(operation: DrainWorkerOperation): Promise<DrainWorkerResult>;
+  /** Keeps an event. */
+  note(operation: NoteOperation): Promise<NoteResult>;
   /** Writes a copy of the store; see Store.backup. */
   backup: Store["backup"];
   poll(call: PollCall): Promise<PollReply>;

@@ -1,5 +1,7 @@
 import { AddWarning, CancelStatus, TaskQueueKind, TaskService, TaskState, WaitFor, WaitReason } from "@tq/proto";
 import { taskQueueKey } from "@tq/matching-core";
+import { ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "@tq/proto/google/rpc";
 import { StoreError } from "@tq/storage";
 import { describe, expect, it } from "vitest";
 import { fakeActivityQueue, fakeNow, fakeQueue, fakeTask, fakeWorker } from "../../test/fake-matching.ts";
@@ -52,11 +54,21 @@ describe("AddTasks", () => {
     ["too-many-types", "ResourceExhausted", "TOO_MANY_TYPES", ["tasks[1].type"]],
     ["request-id-reused", "InvalidArgument", "REQUEST_ID_REUSED", ["request_id"]],
     ["namespace-not-found", "NotFound", "NAMESPACE_NOT_FOUND", []],
+    ["queue-draining", "FailedPrecondition", "TASK_QUEUE_DRAINING", ["tasks[1].task_queue"]],
+    ["max-backlog", "ResourceExhausted", "MAX_BACKLOG", ["tasks[1].task_queue"]],
   ] as const)("says of the store's refusal %s where it is", async (reason, code, expected, fields) => {
     const { client, matching } = inMemory(TaskService);
     matching.onAdd = () => ({ verb: "add", refused: { reason, index: 1, subject: "x" } });
     const call = client.addTasks({ tasks: [{ taskQueue: queue, type: "t" }] });
     expect(await refusalOf(call)).toEqual({ code, reason: expected, fields });
+  });
+
+  it("says of a full queue when to try again", async () => {
+    const { client, matching } = inMemory(TaskService);
+    matching.onAdd = () => ({ verb: "add", refused: { reason: "max-backlog", index: 0, subject: "q" } });
+    const call = client.addTasks({ tasks: [{ taskQueue: queue, type: "t" }] });
+    const error = ConnectError.from(await call.catch((reason: unknown) => reason));
+    expect(error.findDetails(RetryInfoSchema)).toMatchObject([{ retryDelay: { seconds: 1n } }]);
   });
 
   it("refuses an unknown namespace, and looks a known one up once", async () => {
@@ -185,7 +197,7 @@ describe("ListTasks", () => {
     await client.listTasks({ filter: { buildId: "v1" } });
     await client.listTasks({ filter: { buildId: "v1", workerId: "b" } });
     await client.listTasks({ filter: { buildId: "v3", ids: ["x"] } });
-    expect(matching.filters).toEqual([{ workerIds: ["a"] }, { workerIds: [""] }, { workerIds: [""], ids: ["x"] }]);
+    expect(matching.filters).toEqual([{ workerIds: ["a"] }, { workerIds: [] }, { workerIds: [], ids: ["x"] }]);
   });
 
   it("says why a task waits, from its queue's limits, too", async () => {

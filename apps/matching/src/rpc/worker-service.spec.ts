@@ -123,6 +123,12 @@ describe("PollTasks", () => {
     expect(matching.polls).toEqual([]);
   });
 
+  it("hands on the rate that the worker asks for", async () => {
+    const { client, matching } = inMemory(WorkerService);
+    await client.pollTasks({ ...minimal, taskQueueRatePerSecond: 0.5 });
+    expect(matching.polls).toMatchObject([{ askedRate: 0.5 }]);
+  });
+
   it("says that another poll has taken its place", async () => {
     const { client, matching } = inMemory(WorkerService);
     matching.onPoll = () => Promise.resolve({ kind: "superseded" });
@@ -150,6 +156,7 @@ describe("RespondTasks", () => {
         },
         { token, answer: { case: "canceled", value: { details: result } } },
         { token, answer: { case: "released", value: { reason: "shutdown" } } },
+        { token, answer: { case: "released", value: { toFallback: true } } },
       ],
     });
     const lease = { seq: 5, leaseNo: 9 };
@@ -163,6 +170,7 @@ describe("RespondTasks", () => {
         { lease, kind: "failed", failure: { type: "T", message: "m", nonRetryable: true, nextRetryDelayMs: 2_000 } },
         { lease, kind: "canceled", failure: { type: "Canceled" } },
         { lease, kind: "released", reason: "shutdown", toFallback: false },
+        { lease, kind: "released", reason: "", toFallback: true },
       ],
     });
   });

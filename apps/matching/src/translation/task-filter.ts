@@ -55,15 +55,11 @@ export function readBulkFilter(message: TaskFilterMessage | undefined, reader: F
   return filter;
 }
 
-/** No worker is named so. Stands for none of them, since a list without any would mean that all are as good. */
-const noWorker = "";
-
-/** The workers that a filter names; undefined if it names none, by id or by build. */
+/** The workers that a filter names, maybe none that there is; undefined if it does not ask, by id or by build. */
 function workersOf(workerId: string, buildId: string, reader: FilterReader): readonly string[] | undefined {
   if (buildId === "") return workerId === "" ? undefined : [workerId];
   const ofBuild = reader.workersOfBuild(buildId);
-  const workers = workerId === "" ? ofBuild : ofBuild.filter((id) => id === workerId);
-  return workers.length === 0 ? [noWorker] : workers;
+  return workerId === "" ? ofBuild : ofBuild.filter((id) => id === workerId);
 }
 
 function readQueue(message: TaskFilterMessage, filter: Writable<TaskFilter>, { path, violations }: FilterReader): void {

@@ -75,7 +75,8 @@ export function limitNumber(value: number, field: string, hint: string, violatio
 }
 
 /** A revision that the caller has read; 0 for any. */
-export function readRevision(value: bigint, field: string, violations: Violations): number {
+export function readRevision(value: bigint | undefined, field: string, violations: Violations): number | undefined {
+  if (value === undefined) return undefined;
   if (value > BigInt(Number.MAX_SAFE_INTEGER))
     violations.add("INVALID_FIELD", field, "is no revision that was ever given");
   return Number(value);

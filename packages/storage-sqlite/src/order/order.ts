@@ -19,7 +19,9 @@ import { limitsOf, weightOf, type HoldBack, type KeyLimits } from "../key-limits
 import type { KeyPasses } from "../key-passes.ts";
 import type { QueueState } from "../queues.ts";
 import type { Front, FrontRow } from "./front.ts";
+import type { TaskRows } from "../tasks.ts";
 import type { LaneRow, Lanes } from "./lanes.ts";
+import { Ranks } from "./ranks.ts";
 
 /** What the order needs to know of a task. */
 export interface Placeable {
@@ -38,8 +40,11 @@ export class Order {
   readonly lanes: Lanes;
   readonly passes: KeyPasses;
   readonly limits: KeyLimits;
+  readonly ranks = new Ranks();
+  readonly #tasks: TaskRows;
 
-  constructor(front: Front, lanes: Lanes, passes: KeyPasses, limits: KeyLimits) {
+  constructor(front: Front, lanes: Lanes, passes: KeyPasses, limits: KeyLimits, tasks: TaskRows) {
+    this.#tasks = tasks;
     this.front = front;
     this.lanes = lanes;
     this.passes = passes;
@@ -71,6 +76,22 @@ export class Order {
   putBack(queue: QueueState, task: Placeable, at: Place): void {
     const { type, priority, key, weight, seq, since } = task;
     this.front.insert(queue, priority, type, { ...at, seq, key, marker: false, weight, since });
+  }
+
+  /** Moves a task of the front to an earlier pass of its key. */
+  moveUp(queue: QueueState, priority: Priority, type: string, row: FrontRow, pass: number): void {
+    this.front.delete(queue, priority, type, row);
+    this.front.insert(queue, priority, type, { ...row, pass });
+    this.#tasks.setPlaced(row.seq, { pass, place: row.place });
+  }
+
+  /** The key's next task gets this pass at the latest, whether it is placed or stands in a lane. */
+  continueAt(queue: QueueState, priority: Priority, key: string, pass: number): void {
+    if (pass >= this.passes.get(queue, priority, key)) return;
+    this.passes.set(queue, priority, key, pass);
+    for (const { type, markerPass } of this.lanes.of(queue, key, priority)) {
+      this.settleLane(queue, key, priority, type, Math.min(markerPass, pass));
+    }
   }
 
   /** The key has used up its limits: blocks its lanes. */
@@ -122,6 +143,11 @@ export class Order {
     const since = this.front.since(queue, priority, type, at);
     if (since !== undefined) {
       this.front.delete(queue, priority, type, at);
+      const next = this.passes.get(queue, priority, key);
+      // One that had come back stands behind the virtual time: it was paid for when it was dispatched.
+      if (at.pass >= (queue.virtualTimes[priority] ?? 0) && at.pass < next) {
+        this.ranks.left(queue, priority, key, at.pass, next);
+      }
       return since;
     }
     const [row] = this.lanes.rows(queue, key, priority, type, at.place - 1, 1);

@@ -29,7 +29,7 @@ export function configure(tx: Transaction, operation: ConfigureOperation): Confi
   const refuse = (refused: Refusal): ConfigureResult => ({ verb: "configure", refused });
   const run = (): ConfigureResult => {
     const present = tx.parts.queues.find(name)?.config ?? noConfig;
-    if (expectedRevision !== 0 && expectedRevision !== present.revision) {
+    if (expectedRevision !== undefined && expectedRevision !== present.revision) {
       return refuse({ reason: "revision-mismatch", index: 0, subject: String(present.revision) });
     }
     const queue = use(tx, operation);

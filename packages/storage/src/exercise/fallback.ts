@@ -174,7 +174,6 @@ export function fallbacks(harness: Harness): void {
         ...on,
         fields: ["maxBacklog"],
         to: { fairnessKeys: new Map(), maxBacklog: 0 },
-        expectedRevision: 0,
       });
       await d.run({ verb: "pause", ...on });
       await d.run({ verb: "drain", ...on });

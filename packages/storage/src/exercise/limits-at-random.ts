@@ -8,8 +8,8 @@ import { configure } from "./settings.ts";
 
 const keys: readonly string[] = ["a", "b", "c", "d"];
 const types: readonly string[] = ["x", "y", "z"];
-const steps = 50;
-const seeds = 15;
+const steps = 40;
+const seeds = 12;
 
 /** Limits of one queue or key, and what has been dispatched under them. */
 interface Limited {
@@ -73,7 +73,7 @@ class Walk {
   }
 
   async #add(): Promise<void> {
-    const tasks = Array.from({ length: 1 + this.#dice.below(this.#dice.once(8) ? 250 : 12) }, () => {
+    const tasks = Array.from({ length: 1 + this.#dice.below(this.#dice.once(10) ? 220 : 12) }, () => {
       const task = { id: `t${this.#n}`, key: this.#dice.of(keys), type: this.#dice.of(types), place: this.#n++ };
       this.#waiting.push(task);
       return { id: task.id, fairnessKey: task.key, type: task.type };
@@ -185,4 +185,3 @@ function rateOf({ limits }: Limited): RateLimit | undefined {
   const { ratePerSecond: rate, burst = 1 } = limits;
   return rate === undefined ? undefined : { rate, burst };
 }
-

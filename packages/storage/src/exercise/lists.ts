@@ -75,6 +75,7 @@ export function lists(harness: Harness): void {
       expect(await list(d, { types: ["x"] })).toEqual(["job/1", "job/2"]);
       expect(await list(d, { idPrefix: "job/" })).toEqual(["job/1", "job/2", "job/3"]);
       expect(await list(d, { workerIds: ["w9"] })).toEqual(["job/2"]);
+      expect(await list(d, { workerIds: [] })).toEqual([]);
       expect(await list(d, { priorities: [1] })).toEqual(["job/1"]);
       expect(await list(d, { fairnessKeys: ["k"] })).toEqual(["job/1"]);
       expect(await list(d, { serialKeys: ["s"] })).toEqual(["job/3"]);

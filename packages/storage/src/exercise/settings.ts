@@ -8,7 +8,7 @@ import { chapter, type Harness } from "./harness.ts";
 export async function configure(
   d: Driver,
   to: Partial<Omit<TaskQueueConfig, "revision">>,
-  expectedRevision = 0,
+  expectedRevision?: number,
 ): Promise<ConfigureResult> {
   const fields = Object.keys(to).filter((field): field is ConfigField => field !== "revision");
   return d.run({
@@ -16,7 +16,7 @@ export async function configure(
     queue: activities,
     fields,
     to: { fairnessKeys: new Map(), ...to },
-    expectedRevision,
+    ...(expectedRevision !== undefined && { expectedRevision }),
     action,
   });
 }
@@ -48,17 +48,19 @@ export function settings(harness: Harness): void {
         ...on,
         fields: ["ratePerSecond"],
         to: { fairnessKeys: new Map() },
-        expectedRevision: 0,
       });
       expect((await d.describe()).config).toEqual({ revision: 2, fairnessKeys: new Map() });
     });
 
     test("are refused if somebody else changed them first", async (d) => {
+      expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ config: { revision: 1 } });
+      expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ refused: { subject: "1" } });
       await configure(d, { maxBacklog: 1 });
-      await configure(d, { maxBacklog: 2 }, 1);
-      expect(await configure(d, { maxBacklog: 3 }, 1)).toEqual({
+      await configure(d, { maxBacklog: 1 });
+      await configure(d, { maxBacklog: 2 }, 2);
+      expect(await configure(d, { maxBacklog: 3 }, 2)).toEqual({
         verb: "configure",
-        refused: { reason: "revision-mismatch", index: 0, subject: "2" },
+        refused: { reason: "revision-mismatch", index: 0, subject: "3" },
       });
       expect((await d.describe()).config.maxBacklog).toBe(2);
     });
@@ -67,8 +69,8 @@ export function settings(harness: Harness): void {
       const request = { namespace: "default", id: "r" };
       const to = { fairnessKeys: new Map([["k", { ratePerSecond: 1 }]]) };
       const operation = { verb: "configure" as const, ...on, fields: ["fairnessKeys" as const], to, request };
-      const first = await d.run({ ...operation, expectedRevision: 0 });
-      expect(await d.run({ ...operation, expectedRevision: 0 })).toEqual(first);
+      const first = await d.run(operation);
+      expect(await d.run(operation)).toEqual(first);
       expect((await d.describe()).config.revision).toBe(1);
     });
 
@@ -85,7 +87,6 @@ export function settings(harness: Harness): void {
         ...on,
         fields: ["maxBacklog"],
         to: { fairnessKeys: new Map() },
-        expectedRevision: 0,
       });
       expect(await names()).toEqual([]);
       await d.pass(60_000);
@@ -101,7 +102,11 @@ export function settings(harness: Harness): void {
         nonRetryableFailureTypes: ["X"],
         jitter: 0,
       };
-      const defaults = { defaultStartToCloseMs: 4_000, defaultScheduleToStartMs: 5_000, defaultScheduleToCloseMs: 6_000 };
+      const defaults = {
+        defaultStartToCloseMs: 4_000,
+        defaultScheduleToStartMs: 5_000,
+        defaultScheduleToCloseMs: 6_000,
+      };
       await configure(d, { defaultRetryPolicy, ...defaults });
       const { retryPolicy: _, ...plain } = newPlain("a");
       await d.run({ verb: "add", tasks: [plain] });

@@ -16,7 +16,7 @@ interface Key {
   readonly name: string;
   readonly weight: number;
   readonly types: readonly string[];
-  waiting: number;
+  readonly waitingIds: Set<string>;
   /** Dispatches so far, each counted as a stride: 1/weight. */
   share: number;
 }
@@ -51,7 +51,7 @@ class Walk {
       name: `k${i}`,
       weight: dice.once(2) ? 1 + dice.below(4) : 10 ** (6 * dice.next() - 3),
       types: ["x", "y", "z"].slice(0, 1 + dice.below(3)),
-      waiting: 0,
+      waitingIds: new Set<string>(),
       share: 0,
     }));
     this.#pairs = this.#keys.flatMap((a, i) => this.#keys.slice(i + 1).map((b) => ({ a, b, low: NaN, high: NaN })));
@@ -61,11 +61,26 @@ class Walk {
     // Limits that are never reached: their keys stand in lanes from the first, which is not to be seen either.
     const limited = this.#dice.some(this.#keys).map((key) => [key.name, { maxStarted: 1_000_000 }] as const);
     if (this.#dice.once(2)) await configure(this.#d, { fairnessKeys: new Map(limited) });
-    for (let i = 0; i < steps; i++) await (this.#dice.once(2) ? this.#add() : this.#dispatch());
+    for (let i = 0; i < steps; i++) await this.#step();
+  }
+
+  async #step(): Promise<void> {
+    if (this.#dice.once(5)) return this.#cancel();
+    return this.#dice.once(2) ? this.#add() : this.#dispatch();
   }
 
   get #waiting(): number {
-    return this.#keys.reduce((sum, key) => sum + key.waiting, 0);
+    return this.#keys.reduce((sum, key) => sum + key.waitingIds.size, 0);
+  }
+
+  /** Some of a key, from its front and from behind; it has not had them, so it must not pay for them. */
+  async #cancel(): Promise<void> {
+    const { waitingIds } = this.#dice.of(this.#keys);
+    const all = [...waitingIds];
+    const ids = this.#dice.once(2) ? this.#dice.some(all) : all.slice(0, this.#dice.below(all.length + 1));
+    await this.#d.cancel(ids);
+    for (const id of ids) waitingIds.delete(id);
+    this.#look();
   }
 
   /** A few tasks of some keys, or so many of one that it becomes heavy. */
@@ -75,7 +90,6 @@ class Walk {
     const keys = heavy ? [this.#dice.of(this.#keys)] : this.#dice.some(this.#keys);
     const tasks = keys.flatMap((key) => {
       const count = heavy ? manyTasks.min + this.#dice.below(manyTasks.more) : this.#dice.below(40);
-      key.waiting += count;
       return Array.from({ length: count }, () => ({
         id: `${key.name}.${this.#n++}`,
         fairnessKey: key.name,
@@ -84,6 +98,7 @@ class Walk {
       }));
     });
     await this.#d.add(...tasks);
+    for (const { id, fairnessKey } of tasks) this.#keyOf(fairnessKey).waitingIds.add(id);
     this.#look();
   }
 
@@ -94,20 +109,25 @@ class Walk {
     const { granted } = await this.#d.commit([], () => claimOrder({ slots, leaseMs: 3_600_000 }));
     const tasks = granted[0] ?? [];
     expect(tasks).toHaveLength(Math.min(slots, this.#waiting));
-    for (const { fairnessKey } of tasks) {
-      const key = this.#keys.find(({ name }) => name === fairnessKey);
-      if (key === undefined) throw new Error(`nobody added a task of ${fairnessKey}`);
-      key.waiting -= 1;
+    for (const { id, fairnessKey } of tasks) {
+      const key = this.#keyOf(fairnessKey);
+      key.waitingIds.delete(id);
       key.share += 1 / key.weight;
       this.#look();
     }
     await this.#d.answers(this.#dice.some(tasks).map(({ lease }) => ({ lease, kind: "completed", commands: [] })));
   }
 
+  #keyOf(name: string): Key {
+    const key = this.#keys.find((one) => one.name === name);
+    if (key === undefined) throw new Error(`nobody added a task of ${name}`);
+    return key;
+  }
+
   #look(): void {
     for (const pair of this.#pairs) {
       const { a, b } = pair;
-      if (a.waiting === 0 || b.waiting === 0) {
+      if (a.waitingIds.size === 0 || b.waitingIds.size === 0) {
         pair.low = pair.high = NaN;
         continue;
       }

@@ -223,7 +223,6 @@ export function timeouts(harness: Harness): void {
         queue: activities,
         fields: ["defaultScheduleToStartMs", "defaultScheduleToCloseMs"],
         to: { fairnessKeys: new Map(), defaultScheduleToStartMs: 1_000, defaultScheduleToCloseMs: 2_000 },
-        expectedRevision: 0,
         action: { actor: "", reason: "", call: "", request: "{}" },
       });
       await d.add(

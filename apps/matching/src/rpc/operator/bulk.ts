@@ -35,7 +35,7 @@ export function readBulk(
 
 /** How far it is, after each chunk. Each is a commit of its own; once the caller is gone there are no more. */
 export async function* changeTasks(
-  { matching }: OperatorContext,
+  { matching }: Pick<OperatorContext, "matching">,
   job: BulkScope & ReadAction & { readonly namespace: string; readonly change: TaskChange },
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly progress: BulkProgressRecord; readonly done: boolean }> {

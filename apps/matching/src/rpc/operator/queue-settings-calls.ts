@@ -35,9 +35,8 @@ export function queueSettingsCalls({ matching, namespaces }: OperatorContext): C
       const change = readConfig(request.config, request.updateMask?.paths ?? [], queue.kind, violations);
       const expectedRevision = readRevision(request.expectedRevision, "expected_revision", violations);
       const read = readAction(UpdateTaskQueueConfigRequestSchema, request, namespace, violations);
-      const { config } = orThrow(
-        await matching.operate({ verb: "configure", queue, ...change, expectedRevision, ...read }),
-      );
+      const expected = expectedRevision === undefined ? {} : { expectedRevision };
+      const { config } = orThrow(await matching.operate({ verb: "configure", queue, ...change, ...expected, ...read }));
       return { config: toConfigMessage(config) };
     },
 

@@ -54,7 +54,7 @@ export function serverCalls(
       }
       if (path.includes("\0")) violations.add("INVALID_FIELD", "path", "must have no zero byte");
       allowText(path, bounds.pathBytes, "path", violations);
-      readAction(BackupServerRequestSchema, request, defaultNamespace, violations);
+      const { action } = readAction(BackupServerRequestSchema, request, defaultNamespace, violations);
       let total = 0;
       const backup = progressOf<{ pagesTotal: number; pagesRemaining: number }, { bytes: number }>((onProgress) =>
         matching.backup(path, (progress) => {
@@ -69,6 +69,7 @@ export function serverCalls(
           yield toBackupMessage(pagesTotal, pagesRemaining);
         }
         const { bytes } = await backup.result;
+        await matching.note({ verb: "note", namespace: defaultNamespace, action });
         yield { ...toBackupMessage(total, 0), done: true, bytes: BigInt(bytes) };
       } catch (error) {
         throw ofPath(error);

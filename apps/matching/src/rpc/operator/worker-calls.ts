@@ -4,7 +4,12 @@ import { DrainWorkerRequestSchema, type OperatorService, type TaskQueueRef } fro
 import { CallRefused } from "../../errors/call-refused.ts";
 import { readAction } from "../../translation/action.ts";
 import { decodePageToken, encodePageToken } from "../../translation/page-token.ts";
-import { estimateWorkerBytes, fittingHeldTasks, toWorkerMessage, type KnownWorker } from "../../translation/worker-message.ts";
+import {
+  estimateWorkerBytes,
+  fittingHeldTasks,
+  toWorkerMessage,
+  type KnownWorker,
+} from "../../translation/worker-message.ts";
 import { bounds } from "../../validation/bounds.ts";
 import { readCount } from "../../validation/numbers.ts";
 import { requireName } from "../../validation/strings.ts";
@@ -75,7 +80,7 @@ export function workerCalls({ matching, namespaces, maxReplyBytes }: OperatorCon
       requireName(request.workerId, bounds.workerIdBytes, "worker_id", violations);
       violations.throwIfAny();
       const found = await findOne(namespace, request.workerId);
-      const held = await matching.reader.heldBy(namespace, request.workerId, bounds.heldTasksShown);
+      const held = await matching.reader.heldBy(namespace, request.workerId, bounds.heldTasksShown, maxReplyBytes);
       return { worker: toWorkerMessage(found, fittingHeldTasks(held, maxReplyBytes - estimateWorkerBytes(found))) };
     },
 

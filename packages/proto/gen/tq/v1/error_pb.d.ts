@@ -13,7 +13,7 @@ export declare const file_tq_v1_error: GenFile;
  * Why a call was refused. Travels as google.rpc.ErrorInfo.reason (the name without its prefix, such as "TASK_ID_TAKEN")
  * with domain "tq"; invalid fields travel beside it as google.rpc.BadRequest, waits as google.rpc.RetryInfo. Each reason
  * belongs to exactly one Connect code, named here. Each call's comment says which it gives; beside those, every call can
- * give REQUEST_TOO_LARGE, STORE_UNAVAILABLE, NOT_BUILT and INTERNAL. docs/protocol.md has them as tables.
+ * give REQUEST_TOO_LARGE, STORE_UNAVAILABLE and INTERNAL. docs/protocol.md has them as tables.
  *
  * @generated from enum tq.v1.ErrorReason
  */

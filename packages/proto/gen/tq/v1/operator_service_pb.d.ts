@@ -481,11 +481,11 @@ export declare type UpdateTaskQueueConfigRequest = Message<"tq.v1.UpdateTaskQueu
   updateMask?: FieldMask | undefined;
 
   /**
-   * Revision that the caller has read; 0 changes whatever there is.
+   * Revision that the caller has read; 0 says that nothing was set yet. Unset: changes whatever there is.
    *
-   * @generated from field: uint64 expected_revision = 6;
+   * @generated from field: optional uint64 expected_revision = 6;
    */
-  expectedRevision: bigint;
+  expectedRevision?: bigint | undefined;
 };
 
 /**
