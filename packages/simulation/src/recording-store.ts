@@ -3,23 +3,29 @@
  * its process can be killed.
  */
 import { taskQueueKey } from "@tq/matching-core";
-import type { ClaimOrder, Commit, Committed, Store } from "@tq/storage";
+import { StoreError, type ClaimOrder, type Commit, type Committed, type Store } from "@tq/storage";
 import type { Entry, Grant } from "./history.ts";
 import { overrideStore } from "./store-overrides.ts";
 
 /** The namespace that everything in a run lives in. */
 export const namespace = "default";
 
-/** At which side of a commit a process dies: before it, all that was asked is lost; after it, all that was answered. */
-export type CrashPoint = "before" | "after";
+/**
+ * What goes wrong with a commit: its process dies on one side of it (before it, all that was asked is lost; after it, all
+ * that was answered), or the disk refuses it.
+ */
+export type CommitFault = "dies before" | "dies after" | "is refused";
+
+/** What the disk says when it refuses. */
+export const refusal = "the disk refuses, since the seed says so";
 
 /** What a recording store needs to know of its process. */
 export interface Process {
   readonly life: number;
   readonly record: (entry: Entry) => void;
   readonly isDead: () => boolean;
-  /** Whether, and where, the process is to die in the commit that begins now; asked once for each. */
-  readonly crashPoint: () => CrashPoint | undefined;
+  /** What goes wrong with the commit that begins now; asked once for each. */
+  readonly takeFault: () => CommitFault | undefined;
   readonly die: () => void;
 }
 
@@ -46,11 +52,12 @@ export function recordingStore(inner: Store, process: Process): Store {
 
   async function commit(asked: Commit): Promise<Committed> {
     if (process.isDead()) return never();
-    const crashPoint = process.crashPoint();
-    if (crashPoint === "before") {
+    const fault = process.takeFault();
+    if (fault === "dies before") {
       process.die();
       return never();
     }
+    if (fault === "is refused") throw new StoreError("unavailable", refusal);
     let order: ClaimOrder = { offers: [], claims: [] };
     const plan: Commit["plan"] = (touched) => (order = asked.plan(touched));
     const { epoch } = asked.lease;
@@ -75,7 +82,7 @@ export function recordingStore(inner: Store, process: Process): Store {
       closed,
       open: items,
     });
-    if (crashPoint === "after") {
+    if (fault === "dies after") {
       process.die();
       return never();
     }

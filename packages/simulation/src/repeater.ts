@@ -38,22 +38,34 @@ export class Repeater {
     this.#made.push(made);
     if (this.#made.length > callsKept) this.#made.shift();
     const ended = await this.#network.call(call);
-    if (ended.outcome.kind === "lost") this.#lost.push(made);
+    if (isUnanswered(ended)) this.#lost.push(made);
     return ended;
   }
 
-  /** Makes all calls again whose answer was lost; if there is none, one that was answered. */
-  repeat(): void {
-    const recent = ({ at }: Made): boolean => at > this.#elapsed() - repeatWithinMs;
-    const lost = this.#lost.filter(recent);
+  /** Makes all calls again whose answer was lost, or that the server could not carry out just then. */
+  repeatLost(): void {
+    const lost = this.#lost.filter((made) => this.#isRecent(made));
     this.#lost = [];
-    const made = this.#made.filter(recent);
-    const again = lost.length > 0 || made.length === 0 ? lost : [this.#random.pick(made)];
-    for (const one of again) void this.#again(one);
+    for (const one of lost) void this.#again(one);
+  }
+
+  /** The same; and if there is none, one that was answered. */
+  repeat(): void {
+    const answered = this.#made.filter((made) => this.#isRecent(made));
+    if (this.#lost.length === 0 && answered.length > 0) void this.#again(this.#random.pick(answered));
+    else this.repeatLost();
   }
 
   async #again(made: Made): Promise<void> {
-    const { outcome } = await this.#network.call(made.call);
-    if (outcome.kind === "lost") this.#lost.push(made);
+    if (isUnanswered(await this.#network.call(made.call))) this.#lost.push(made);
   }
+
+  /** A later repeat would be a new call. */
+  #isRecent({ at }: Made): boolean {
+    return at > this.#elapsed() - repeatWithinMs;
+  }
+}
+
+function isUnanswered({ outcome }: Ended<unknown>): boolean {
+  return outcome.kind === "lost" || (outcome.kind === "refused" && outcome.reason.startsWith("Unavailable"));
 }

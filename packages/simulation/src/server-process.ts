@@ -5,7 +5,7 @@ import { InvariantChecker } from "@tq/storage-sqlite/testing";
 import type { SimulatedClock } from "./clock.ts";
 import type { Disk } from "./folder.ts";
 import type { Entry } from "./history.ts";
-import { recordingStore, type CrashPoint } from "./recording-store.ts";
+import { recordingStore, type CommitFault } from "./recording-store.ts";
 
 /** What the processes of a run share. */
 export interface Machine {
@@ -32,7 +32,7 @@ export class ServerProcess {
   #inner: Store | undefined;
   #store: Store | undefined;
   #checker: InvariantChecker | undefined;
-  #crashPoint: CrashPoint | undefined;
+  #fault: CommitFault | undefined;
   #isDead = false;
   #isReplaced = false;
 
@@ -77,9 +77,9 @@ export class ServerProcess {
     this.#end();
   }
 
-  /** It will die in its next commit. */
-  crashInNextCommit(at: CrashPoint): void {
-    this.#crashPoint = at;
+  /** Something will go wrong with its next commit. */
+  failNextCommit(fault: CommitFault): void {
+    this.#fault = fault;
   }
 
   /** Kills it: what it had not committed is lost, and so is every answer that has not left it. */
@@ -115,10 +115,10 @@ export class ServerProcess {
       life: this.life,
       record,
       isDead: () => this.#isDead,
-      crashPoint: () => {
-        const point = this.#crashPoint;
-        this.#crashPoint = undefined;
-        return point;
+      takeFault: () => {
+        const fault = this.#fault;
+        this.#fault = undefined;
+        return fault;
       },
       die: () => {
         record({ kind: "event", what: `server ${this.life} crashes in a commit` });

@@ -60,8 +60,9 @@ export const steps: readonly Step[] = [
   {
     name: "a crash in the next commit",
     weight: 2.5,
-    run: (world) => world.crashInNextCommit(world.random.pick(["before", "after"])),
+    run: (world) => world.failNextCommit(world.random.pick(["dies before", "dies after"])),
   },
+  { name: "the disk refuses the next commit", weight: 1, run: (world) => world.failNextCommit("is refused") },
   { name: "a crash", weight: 1, run: (world) => world.crash() },
   { name: "a restart", weight: 1, run: async (world) => world.restart() },
   { name: "a take-over", weight: 1, run: async (world) => world.takeOver() },

@@ -1,13 +1,21 @@
 /* Workers of two versions: they poll, answer, renew; some stall past their lease and answer late, some never come back. */
-import { AnswerResult, TaskQueueKind, type PollTasksResponse, type RespondTasksResponse } from "@tq/proto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TaskAnswerSchema, WorkerRefSchema } from "@tq/proto";
+import { TaskQueueKind, type PollTasksResponse } from "@tq/proto";
 import { someAnswer, success, type Ids } from "./answers.ts";
-import type { AskedAnswer, Request } from "./history.ts";
+import type { Request } from "./history.ts";
 import type { Call, Network } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Repeater } from "./repeater.ts";
-import { builds, duration, queues, type Build, type QueueRef } from "./scenery.ts";
+import { builds, duration, queues, type Build } from "./scenery.ts";
+import {
+  asked,
+  nameOf,
+  readPoll,
+  refOf,
+  statusesOf,
+  tokenName,
+  typesOf,
+  type AnswerMessage,
+} from "./worker-messages.ts";
 
 /** Most workers at once. */
 const mostWorkers = 4;
@@ -41,9 +49,6 @@ interface Worker {
   sendRegistrations: boolean;
   noticesSeen: string;
 }
-
-/** What a worker can answer an attempt with. */
-type AnswerMessage = MessageInitShape<typeof TaskAnswerSchema> & { readonly token: Uint8Array };
 
 /** All workers of a run. */
 export class SimulatedWorkers {
@@ -355,56 +360,4 @@ export class SimulatedWorkers {
     this.#old.push({ workerId: worker.id, held });
     if (this.#old.length > oldTokensKept) this.#old.shift();
   }
-}
-
-function refOf({ id, build, sendRegistrations }: Worker): MessageInitShape<typeof WorkerRefSchema> {
-  const { activityTypes, workflowTypes } = build;
-  if (activityTypes === undefined) return { workerId: id, buildId: build.id };
-  return {
-    workerId: id,
-    buildId: build.id,
-    registrationsHash: `hash of ${build.id}`,
-    ...(sendRegistrations && {
-      registrations: { activityTypes: [...activityTypes], workflowTypes: [...workflowTypes] },
-    }),
-  };
-}
-
-function typesOf({ activityTypes, workflowTypes }: Build): readonly string[] | undefined {
-  return activityTypes === undefined ? undefined : [...activityTypes, ...workflowTypes];
-}
-
-function nameOf({ name, kind }: QueueRef): string {
-  return `${name}/${kind === TaskQueueKind.WORKFLOW ? "workflow" : "activity"}`;
-}
-
-function tokenName(token: Uint8Array): string {
-  return Buffer.from(token).toString("hex");
-}
-
-function asked(answers: readonly AnswerMessage[]): AskedAnswer[] {
-  return answers.map(({ token, answer }) => ({ token: tokenName(token), answer: answer?.case ?? "nothing" }));
-}
-
-function statusesOf(statuses: RespondTasksResponse["statuses"]): string[] {
-  return statuses.map(({ result, error }) => `${AnswerResult[result]}${error === undefined ? "" : ` ${error.reason}`}`);
-}
-
-function readPoll({ tasks, answerStatuses }: PollTasksResponse): {
-  readonly method: "poll";
-  readonly tasks: { token: string; id: string; run: number; queue: string; type: string; attempt: number }[];
-  readonly statuses: string[];
-} {
-  return {
-    method: "poll",
-    tasks: tasks.map(({ token, id, run, taskQueue, type, attempt }) => ({
-      token: tokenName(token),
-      id,
-      run,
-      queue: taskQueue === undefined ? "" : nameOf({ name: taskQueue.name, kind: taskQueue.kind }),
-      type,
-      attempt,
-    })),
-    statuses: statusesOf(answerStatuses),
-  };
 }

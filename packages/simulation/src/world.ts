@@ -6,7 +6,7 @@ import { Network, type Faults } from "./network.ts";
 import { Operators } from "./operators.ts";
 import { Producers } from "./producers.ts";
 import { Random } from "./random.ts";
-import type { CrashPoint } from "./recording-store.ts";
+import type { CommitFault } from "./recording-store.ts";
 import { Repeater } from "./repeater.ts";
 import { ServerProcess, type Machine } from "./server-process.ts";
 import { SimulatedWorkers } from "./workers.ts";
@@ -35,6 +35,8 @@ export class World {
   #replaced: ServerProcess[] = [];
   readonly #processes: ServerProcess[] = [];
   #openTasks = 0;
+  /** Whether anything was written, or read anew from the disk, since it was last asked. */
+  #hasChanged = true;
 
   constructor(seed: number, breakStore: Machine["breakStore"]) {
     this.random = new Random(seed);
@@ -66,7 +68,15 @@ export class World {
 
   record(entry: Entry): void {
     if (entry.kind === "commit") this.#openTasks = entry.open.length;
+    if (entry.kind === "commit" || entry.kind === "commit-refused" || entry.kind === "opened") this.#hasChanged = true;
     this.history.push(entry);
+  }
+
+  /** Whether the state is another one than when this was last asked. */
+  takeChanged(): boolean {
+    const changed = this.#hasChanged;
+    this.#hasChanged = false;
+    return changed;
   }
 
   tell(what: string): void {
@@ -89,8 +99,8 @@ export class World {
     this.#endReplaced();
   }
 
-  crashInNextCommit(at: CrashPoint): void {
-    this.server?.crashInNextCommit(at);
+  failNextCommit(fault: CommitFault): void {
+    this.server?.failNextCommit(fault);
   }
 
   /** Stops the server in good order and starts another one. */

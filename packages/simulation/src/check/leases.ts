@@ -2,7 +2,7 @@
  * One lease at a time, and each for as long as it was promised: none ends by time before one full length from its grant,
  * from its last renewal, and from the last start of a server. Lease numbers are never used again.
  */
-import type { ChangeTasksOperation } from "@tq/storage";
+import type { ChangeTasksOperation, ReturnOperation } from "@tq/storage";
 import { leaseName, queueName, runName, type CommitEntry, type History } from "../history.ts";
 import { endsAt, leaseChanges, type LiveLease } from "./live-leases.ts";
 
@@ -10,10 +10,11 @@ import { endsAt, leaseChanges, type LiveLease } from "./live-leases.ts";
 export function leases(history: History): string[] {
   const wrong: string[] = [];
   const numbers = new Set<number>();
+  const confirmWithin = confirmWithinOf(history);
   for (const { commit, before, ended, granted } of leaseChanges(history)) {
     const gone = new Set(ended.map(({ task }) => leaseName(task.lease)));
     for (const lease of ended) {
-      if (!hasCause(commit, lease)) {
+      if (!hasCause(commit, lease, confirmWithin.get(lease.workerId))) {
         const { task, workerId } = lease;
         wrong.push(
           `${workerId} lost ${runName(task)} of ${queueName(task.queue)} at ${commit.now}, which it had until ${endsAt(lease)}`,
@@ -34,7 +35,7 @@ export function leases(history: History): string[] {
 }
 
 /** Whether something in the commit may end this lease: its answer, its return, somebody who takes it, or its time. */
-function hasCause(commit: CommitEntry, lease: LiveLease): boolean {
+function hasCause(commit: CommitEntry, lease: LiveLease, confirmWithinMs: number | undefined): boolean {
   const { task } = lease;
   const name = leaseName(task.lease);
   return commit.operations.some((operation, i) => {
@@ -49,17 +50,54 @@ function hasCause(commit: CommitEntry, lease: LiveLease): boolean {
           )
         );
       case "return":
-        return operation.leases.some((ref) => leaseName(ref) === name);
+        return (
+          operation.leases.some((ref) => leaseName(ref) === name) &&
+          mayReturn(operation, commit, lease, confirmWithinMs)
+        );
       case "cancel":
         return operation.force && operation.ids.includes(task.id);
       case "change-tasks":
         return takesLeases(operation);
       case "expire":
         return commit.now >= Math.min(endsAt(lease), task.scheduleToCloseAt ?? Infinity);
-      default:
+      case "add":
+      case "renew":
+      case "repoll":
+      case "promote":
+      case "sweep":
+      case "fall-back":
+      case "configure":
+      case "pause":
+      case "resume":
+      case "drain":
+      case "delete-queue":
+      case "drain-worker":
+      case "note":
+      case "create-namespace":
         return false;
     }
   });
+}
+
+/** What was not confirmed goes back once its time is over, and not before; a worker that asked for none keeps it. */
+function mayReturn(
+  { why }: ReturnOperation,
+  { now }: CommitEntry,
+  { task }: LiveLease,
+  confirmWithinMs: number | undefined,
+): boolean {
+  return why === "undelivered" || (confirmWithinMs !== undefined && now >= task.startedAt + confirmWithinMs);
+}
+
+/** Within what time each worker confirms what it gets. */
+function confirmWithinOf(history: History): ReadonlyMap<string, number> {
+  const confirmWithin = new Map<string, number>();
+  for (const entry of history) {
+    if (entry.kind !== "call" || entry.request.method !== "poll") continue;
+    const { workerId, confirmWithinMs } = entry.request;
+    if (confirmWithinMs !== undefined) confirmWithin.set(workerId, confirmWithinMs);
+  }
+  return confirmWithin;
 }
 
 function takesLeases({ change, dryRun }: ChangeTasksOperation): boolean {

@@ -39,7 +39,10 @@ export class Places {
   follow(commit: CommitEntry): void {
     this.#commit += 1;
     const known = new Map<number, Known>();
-    for (const task of commit.open) known.set(task.seq, this.#next(task));
+    const moves = commit.operations.some(
+      ({ verb }) => verb === "change-tasks" || verb === "fall-back" || verb === "expire",
+    );
+    for (const task of commit.open) known.set(task.seq, this.#next(task, !moves));
     this.#known = known;
   }
 
@@ -51,15 +54,19 @@ export class Places {
     return this.#known.get(seq)?.line;
   }
 
-  #next(task: TaskRecord): Known {
+  /** @param inOrderOfAdding the commit moved nothing, so what is new in it stands as it was added */
+  #next(task: TaskRecord, inOrderOfAdding: boolean): Known {
     const { seq, run } = task;
     // A task that has moved to its fallback has none there; it may be the queue that it was in.
     const queue = `${taskQueueKey(task.queue)} ${task.fallback !== undefined}`;
     const before = this.#known.get(seq);
     const same = before?.run === run && before.queue === queue ? before : undefined;
     const status = statusOf(task);
-    const here: Place = { commit: this.#commit, seq: before === undefined ? seq : undefined };
-    const line = same?.line ?? (status === "scheduled" ? undefined : here);
+    const isNew = before === undefined && inOrderOfAdding;
+    const inLine: Place = { commit: this.#commit, seq: isNew ? seq : undefined };
+    const line = same?.line ?? (status === "scheduled" ? undefined : inLine);
+    // One with a serial key may have got its turn, and its place, after those that were added later.
+    const here: Place = { commit: this.#commit, seq: isNew && task.serialKey === undefined ? seq : undefined };
     const failure = lastFailureOf(task);
     const wasPlaced = same?.status === "placed" || same?.status === "started";
     const keeps = wasPlaced && same.failure === failure;

@@ -26,7 +26,7 @@ class Window {
     this.#lowest = Math.min(this.#lowest, this.#dispatches - allowed);
     this.#dispatches += 1;
     // Times are large numbers: what is left of them is exact to far less than one dispatch.
-    return this.#dispatches - allowed - this.#lowest > this.burst + 1e-3;
+    return this.#dispatches - allowed - this.#lowest > this.burst + 1e-6;
   }
 }
 

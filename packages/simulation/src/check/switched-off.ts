@@ -1,10 +1,12 @@
 /* What operators switch off is off: a paused queue dispatches nothing, a drained one takes no adds. */
 import { queueName, type History } from "../history.ts";
 import { settingsAt } from "./configurations.ts";
+import { repeatedOperations } from "./repeats.ts";
 
 /** Finds dispatches of paused queues, and adds to drained ones. */
 export function switchedOff(history: History): string[] {
   const wrong: string[] = [];
+  const repeated = repeatedOperations(history);
   for (const { commit, settingOf, settingBefore } of settingsAt(history)) {
     for (const { task } of commit.grants) {
       const { pausedUntil = -Infinity } = settingOf(task.queue);
@@ -13,7 +15,7 @@ export function switchedOff(history: History): string[] {
     }
     commit.operations.forEach((operation, i) => {
       const result = commit.results[i];
-      if (operation.verb !== "add" || result?.verb !== "add" || "refused" in result) return;
+      if (operation.verb !== "add" || repeated.has(operation) || result?.verb !== "add" || "refused" in result) return;
       operation.tasks.forEach((task, at) => {
         const isNew =
           result.added[at]?.existed === false &&
