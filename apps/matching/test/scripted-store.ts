@@ -121,7 +121,7 @@ export class ScriptedStore {
         if (operation.verb === "answer" && this.refusesAnswers) {
           return { verb: "answer", refused: { reason: "request-id-reused", index: 0, subject: "r" } };
         }
-        return { verb: operation.verb, statuses: [], lost: [], cancels: [], returned: 0, promoted: 0 };
+        return { verb: operation.verb, statuses: [], lost: [], cancels: [], queues: [], returned: 0, promoted: 0 };
       });
       const plan = commit.plan(new Map(this.touches ? [[taskQueueKey(queue), queue]] : []));
       this.planned.push({ now: commit.now, claims: plan.claims });

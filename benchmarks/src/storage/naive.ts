@@ -1,10 +1,16 @@
 import Database from "better-sqlite3";
 
+/** Tasks a second, and CPU time a task. */
+export interface Speed {
+  readonly perSecond: number;
+  readonly cpuMicroseconds: number;
+}
+
 /**
  * One table and one index, without order, limits, leases or counters: what the machine's SQLite gives at most, to compare
  * runs on different machines by.
  */
-export function naive(path: string, count: number, batch: number): { readonly add: number; readonly drain: number } {
+export function naive(path: string, count: number, batch: number): { readonly add: Speed; readonly drain: Speed } {
   const db = new Database(path);
   db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
@@ -18,27 +24,34 @@ export function naive(path: string, count: number, batch: number): { readonly ad
   const start = db.prepare("update task set state = 1 where seq = ? returning id, payload");
   const remove = db.prepare("delete from task where seq = ?");
   const payload = Buffer.alloc(256, 7);
-  const rate = (begin: number): number => Math.round(count / ((performance.now() - begin) / 1_000));
+  const measure = (run: () => void): Speed => {
+    const begin = performance.now();
+    const cpu = process.cpuUsage();
+    run();
+    const { user, system } = process.cpuUsage(cpu);
+    const perSecond = Math.round(count / ((performance.now() - begin) / 1_000));
+    return { perSecond, cpuMicroseconds: Math.round((100 * (user + system)) / count) / 100 };
+  };
 
-  let begin = performance.now();
   const add = db.transaction((from: number) => {
     for (let i = from; i < Math.min(from + batch, count); i++) {
       insert.run(i + 1, `0198f1a2-${String(i).padStart(12, "0")}`, payload);
     }
   });
-  for (let i = 0; i < count; i += batch) add.immediate(i);
-  const added = rate(begin);
+  const added = measure(() => {
+    for (let i = 0; i < count; i += batch) add.immediate(i);
+  });
 
-  begin = performance.now();
   let held: number[] = [];
   const claim = db.transaction(() => {
     for (const seq of held) remove.run(seq);
     held = next.all(batch);
     for (const seq of held) start.get(seq);
   });
-  do claim.immediate();
-  while (held.length > 0);
-  const drained = rate(begin);
+  const drained = measure(() => {
+    do claim.immediate();
+    while (held.length > 0);
+  });
   db.close();
   return { add: added, drain: drained };
 }

@@ -16,6 +16,17 @@ export interface LeaseRef {
 }
 
 /**
+ * How long after a start the workers of the tasks that were found have for calling again before an attempt's own timeouts
+ * end it: some of them may have been over while nobody could say so. Not longer than the lease.
+ */
+export const reconnectMs = 10_000;
+
+/** Before when no timeout of its own ends an attempt that was found in the store after a start. */
+export function attemptGraceUntil(leaseMs: number, now: number): number {
+  return now + Math.min(leaseMs, reconnectMs);
+}
+
+/**
  * End of a lease that was found in the store after a start: at least one full length from now, since the worker could
  * not renew while the server was away.
  */

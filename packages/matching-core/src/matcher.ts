@@ -144,11 +144,6 @@ export class Matcher<Poll extends WaitingPoll> {
     return this.#hot.size > 0;
   }
 
-  /** Whether a dry group is to be tried again by now. */
-  wakesBy(now: number): boolean {
-    return (this.#wakes.next() ?? Infinity) <= now;
-  }
-
   /** What to claim now. Give the outcome of each claim back to {@link settle}. */
   plan(now: number): ClaimPlan<Poll> {
     for (const group of this.#wakes.takeDue(now)) this.#hot.add(group);
@@ -200,12 +195,14 @@ export class Matcher<Poll extends WaitingPoll> {
     return all;
   }
 
-  /** When it wants to be woken, at the latest. */
-  nextWake(): number | undefined {
-    const ends = this.#ends.next();
-    const wakes = this.#wakes.next();
-    if (ends === undefined) return wakes;
-    return wakes === undefined ? ends : Math.min(ends, wakes);
+  /** When the next poll's time is over, at the latest. */
+  nextEnd(): number | undefined {
+    return this.#ends.next();
+  }
+
+  /** When a dry group is next to be tried again. Only a plan moves it on. */
+  nextClaim(): number | undefined {
+    return this.#wakes.next();
   }
 }
 

@@ -49,11 +49,35 @@ export function dispatchedAt({ rate }: RateLimit, arrival: number, now: number):
   return Math.max(arrival, now) + intervalMs(rate);
 }
 
+/** `at` + (arrival - `from`) × `factor`, and at most `most`: see {@link arrivalAfterChange}. */
+export interface ArrivalChange {
+  readonly most: number;
+  readonly at: number;
+  readonly from: number;
+  readonly factor: number;
+}
+
 /**
- * The theoretical arrival time under a limit that may be another than the one it was counted under. A lower one may have
- * put the next dispatch far away; under the present one it is never farther than when the whole burst has just been used.
- * Store it where it differs: it is `now` that it counts from.
+ * What becomes of theoretical arrival times after `now` as a limit takes the place of another. As many dispatches may come
+ * at once as before, but no more than the new burst: so no change, and no number of changes, gives a second burst; a
+ * higher rate shortens the wait at once, and a larger burst fills with time. Of a limit that was not there, or is not
+ * known, the whole burst counts as used.
  */
-export function arrivalUnder({ rate, burst }: RateLimit, arrival: number, now: number): number {
-  return Math.min(arrival, now + burst * intervalMs(rate));
+export function changeOfArrival(before: RateLimit | undefined, after: RateLimit, now: number): ArrivalChange {
+  const interval = intervalMs(after.rate);
+  if (before === undefined) return { most: now + after.burst * interval, at: now, from: now, factor: 1 };
+  const at = now + (after.burst - before.burst) * interval;
+  return { most: now + after.burst * interval, at, from: now, factor: interval / intervalMs(before.rate) };
+}
+
+/** The theoretical arrival time once a limit has taken the place of another. */
+export function arrivalAfterChange(
+  before: RateLimit | undefined,
+  after: RateLimit,
+  arrival: number,
+  now: number,
+): number {
+  if (arrival <= now) return arrival;
+  const { most, at, from, factor } = changeOfArrival(before, after, now);
+  return Math.min(most, Math.ceil((at + (arrival - from) * factor) / exact) * exact);
 }

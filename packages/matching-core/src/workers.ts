@@ -59,7 +59,7 @@ export interface LiveWorker {
   shuttingDown: boolean;
   /** An operator drains it: it gets nothing new, and finishes what it has. */
   draining: boolean;
-  /** Queues that it has polled. */
+  /** Queues that it has polled, or holds tasks of. */
   readonly queues: Map<string, TaskQueue>;
 }
 
@@ -208,18 +208,13 @@ export class Workers {
     this.callOpened(worker);
     for (const queue of queues) {
       const key = taskQueueKey(queue);
-      let ofQueue = this.#byQueue.get(key);
-      if (ofQueue === undefined) {
-        ofQueue = { workers: new Set(), serving: 0, rates: new AskedRates() };
-        this.#byQueue.set(key, ofQueue);
-      }
-      if (!worker.queues.has(key)) {
-        worker.queues.set(key, queue);
-        ofQueue.workers.add(worker);
-        if (takesTasks(worker) && ++ofQueue.serving === 1) this.#observer.served(key);
-      }
-      if (ofQueue.rates.set(worker, askedRate)) this.#observer.askedRateChanged(key);
+      if (this.#attach(worker, key, queue).rates.set(worker, askedRate)) this.#observer.askedRateChanged(key);
     }
+  }
+
+  /** A worker renewed tasks of these queues: it serves them, though it may have no slot free to poll with. */
+  holds(worker: LiveWorker, queues: readonly TaskQueue[]): void {
+    for (const queue of queues) this.#attach(worker, taskQueueKey(queue), queue);
   }
 
   /** The worker says that it is going. */
@@ -275,6 +270,19 @@ export class Workers {
     const drained = this.#drained.next();
     if (idle === undefined) return drained;
     return drained === undefined ? idle : Math.min(idle, drained);
+  }
+
+  #attach(worker: LiveWorker, key: string, queue: TaskQueue): OfQueue {
+    let ofQueue = this.#byQueue.get(key);
+    if (ofQueue === undefined) {
+      ofQueue = { workers: new Set(), serving: 0, rates: new AskedRates() };
+      this.#byQueue.set(key, ofQueue);
+    }
+    if (worker.queues.has(key)) return ofQueue;
+    worker.queues.set(key, queue);
+    ofQueue.workers.add(worker);
+    if (takesTasks(worker) && ++ofQueue.serving === 1) this.#observer.served(key);
+    return ofQueue;
   }
 
   /** It took tasks until now. */

@@ -33,7 +33,7 @@ export function dispatched(
   // The history goes on from run to run; why an earlier run failed is none of this one's business.
   const lastFailure = lastAttempt?.run === row.run ? lastAttempt.failure : undefined;
   const scheduleToCloseAt = closesAt(row, options);
-  return {
+  const task: Writable<DispatchedTask> = {
     lease: { seq: row.seq, leaseNo: lease.leaseNo },
     id: row.id,
     run: row.run,
@@ -43,16 +43,20 @@ export function dispatched(
     attempt: row.attempts + 1,
     priority: row.priority,
     fairnessKey: row.key,
-    ...(row.serial_key !== null && { serialKey: row.serial_key }),
-    ...(row.headers !== null && { headers: JSON.parse(row.headers) as Record<string, string> }),
     addedAt: row.added_at,
     startedAt: lease.startedAt,
     leaseMs: lease.leaseMs,
     timeouts: options.timeouts,
     retryPolicy: options.retryPolicy,
-    ...(scheduleToCloseAt !== undefined && { scheduleToCloseAt }),
-    ...(row.heartbeat !== null && { heartbeatDetails: row.heartbeat }),
-    ...(lastFailure && { lastFailure }),
-    ...(row.closed_task !== null && { closedTask: readClosedTask(row.closed_task) }),
   };
+  // Rarely there: added to what is the same shape for all others.
+  if (row.serial_key !== null) task.serialKey = row.serial_key;
+  if (row.headers !== null) task.headers = JSON.parse(row.headers) as Record<string, string>;
+  if (scheduleToCloseAt !== undefined) task.scheduleToCloseAt = scheduleToCloseAt;
+  if (row.heartbeat !== null) task.heartbeatDetails = row.heartbeat;
+  if (lastFailure !== undefined) task.lastFailure = lastFailure;
+  if (row.closed_task !== null) task.closedTask = readClosedTask(row.closed_task);
+  return task;
 }
+
+type Writable<Record> = { -readonly [Field in keyof Record]: Record[Field] };

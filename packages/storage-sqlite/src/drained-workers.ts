@@ -1,8 +1,6 @@
+import { drainedWorkerKeptMs } from "@tq/matching-core";
 import type Database from "better-sqlite3";
 import { steady } from "./steady.ts";
-
-/** How long it is remembered that a worker is to take nothing new: a drained one goes, and its id never comes back. */
-export const drainedWorkerKeptMs = 24 * 3_600_000;
 
 /** Workers that are to take nothing new. */
 export class DrainedWorkers {

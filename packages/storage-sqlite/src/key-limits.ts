@@ -3,8 +3,8 @@
  * has used them up is held back: its lanes are blocked (see order/), so that it costs nothing until its rate allows
  * another dispatch, or one of its tasks ends.
  */
-import { allowedAt, arrivalUnder, defaultBurst, dispatchedAt, type RateLimit } from "@tq/matching-core";
-import type { FairnessKeyRecord, KeyHeldBack } from "@tq/storage";
+import { allowedAt, changeOfArrival, defaultBurst, dispatchedAt, type RateLimit } from "@tq/matching-core";
+import type { FairnessKeyRecord, KeyHeldBack, TaskQueueConfig } from "@tq/storage";
 import type Database from "better-sqlite3";
 import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
@@ -73,10 +73,13 @@ export class KeyLimits {
       next: db
         .prepare<[], number>("select wake_at from key_limit where wake_at is not null order by wake_at limit 1")
         .pluck(),
-      anchor: db.prepare("update key_limit set arrival = min(arrival, ?) where queue = ? and key = ?"),
-      anchorOthers: db.prepare(
-        `update key_limit set arrival = min(arrival, ?)
-         where queue = ? and key not in (select value from json_each(?))`,
+      // As the core's `arrivalAfterChange` has it.
+      change: db.prepare(
+        "update key_limit set arrival = min(?, ? + (arrival - ?) * ?) where arrival > ? and queue = ? and key = ?",
+      ),
+      changeOthers: db.prepare(
+        `update key_limit set arrival = min(?, ? + (arrival - ?) * ?)
+         where arrival > ? and queue = ? and key not in (select value from json_each(?))`,
       ),
       wakeAll: db.prepare("update key_limit set wake_at = ? where queue = ? and held_back is not null"),
       prune: db.prepare(
@@ -148,21 +151,20 @@ export class KeyLimits {
   }
 
   /**
-   * The configuration has changed: what each key has used up counts from now under its new rate, and those that are held
-   * back are to be looked at again.
+   * The configuration has changed: what each key has used of its rate is used of its new one (see the core's
+   * `arrivalAfterChange`), and those that are held back are to be looked at again.
    */
-  reconfigured(queue: QueueState, now: number): void {
+  reconfigured(queue: QueueState, before: TaskQueueConfig, now: number): void {
     this.flush(now);
-    const { fairnessKeys, defaultFairnessKey } = queue.config;
-    for (const [key, own] of fairnessKeys) {
-      const rate = rateLimit(own.ratePerSecond, own.burst);
-      if (rate !== undefined) this.#sql.anchor.run(arrivalUnder(rate, Infinity, now), queue.id, key);
+    const { fairnessKeys } = queue.config;
+    const listed = new Set([...before.fairnessKeys.keys(), ...fairnessKeys.keys()]);
+    for (const key of listed) {
+      const from = before.fairnessKeys.get(key) ?? before.defaultFairnessKey;
+      const change = this.#change(from, fairnessKeys.get(key) ?? queue.config.defaultFairnessKey, now);
+      if (change !== undefined) this.#sql.change.run(...change, now, queue.id, key);
     }
-    const rate = rateLimit(defaultFairnessKey?.ratePerSecond, defaultFairnessKey?.burst);
-    if (rate !== undefined) {
-      const listed = JSON.stringify([...fairnessKeys.keys()]);
-      this.#sql.anchorOthers.run(arrivalUnder(rate, Infinity, now), queue.id, listed);
-    }
+    const change = this.#change(before.defaultFairnessKey, queue.config.defaultFairnessKey, now);
+    if (change !== undefined) this.#sql.changeOthers.run(...change, now, queue.id, JSON.stringify([...listed]));
     this.#sql.wakeAll.run(now, queue.id);
     this.#cache.forget(queue.id);
   }
@@ -203,6 +205,18 @@ export class KeyLimits {
     if (removed === limit) return removed;
     this.#pruneAt = this.#sql.anyIdle.get() === undefined ? undefined : now + pruneEveryMs;
     return removed;
+  }
+
+  /** What becomes of arrival times as limits change, in the order in which the statements take it. */
+  #change(
+    from: FairnessKeyRecord | undefined,
+    to: FairnessKeyRecord | undefined,
+    now: number,
+  ): readonly [number, number, number, number] | undefined {
+    const [before, after] = [from, to].map((limits) => rateLimit(limits?.ratePerSecond, limits?.burst));
+    if (after === undefined) return undefined;
+    const change = changeOfArrival(before, after, now);
+    return [change.most, change.at, change.from, change.factor];
   }
 
   #entry(queue: QueueState, key: string): KeyLimit {

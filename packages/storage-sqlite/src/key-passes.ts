@@ -34,7 +34,7 @@ export class KeyPasses {
           "select pass from key_pass where queue = ? and priority = ? and key = ?",
         )
         .pluck(),
-      set: db.prepare("insert or replace into key_pass values(?, ?, ?, ?)"),
+      set: db.prepare("insert into key_pass values(?, ?, ?, ?) on conflict do update set pass = excluded.pass"),
       delete: db.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
       after: db.prepare<
         [number, number, string, number],

@@ -22,7 +22,17 @@ import { withDefaults } from "./task-defaults.ts";
 import { optionsOf, type TaskRow } from "./tasks.ts";
 import type { Transaction } from "./transaction.ts";
 import { startedEnded } from "./verbs/limits.ts";
-import { becomeReady, becomeReadyAgain, closesAt, given, leaveLine, placeable, putBack, takeOut } from "./waiting.ts";
+import {
+  becomeReady,
+  becomeReadyAgain,
+  closesAt,
+  given,
+  leaveLine,
+  placeable,
+  putBack,
+  takeOut,
+  waitedSince,
+} from "./waiting.ts";
 import type { Standing } from "./waiting.ts";
 
 const noInput = new Uint8Array();
@@ -165,7 +175,8 @@ export function returnTask(tx: Transaction, task: Started, why: CameBack): void 
   if (options !== undefined) setCloseTimer(tx, row, options);
   if (why === "released-to-fallback" && options?.fallback !== undefined) {
     leaveLine(tx, row, queue);
-    arriveAtFallback(tx, row, options, { since: task.since, returns, answered, heartbeat });
+    const since = waitedSince(tx, task);
+    arriveAtFallback(tx, row, options, { since, returns, answered, heartbeat });
     return;
   }
   putBack(tx, queue, row, task, options);

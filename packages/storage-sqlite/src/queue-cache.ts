@@ -28,11 +28,6 @@ export class QueueCache<Value> {
     this.#size += values.size - before;
   }
 
-  /** Everything of one queue. */
-  *of(queue: QueueState): Iterable<Value> {
-    for (const values of this.#byQueue.get(queue.id) ?? []) yield* values?.values() ?? [];
-  }
-
   /** The queue is gone, or let go of. */
   forget(queueId: number): void {
     for (const values of this.#byQueue.get(queueId) ?? []) this.#size -= values?.size ?? 0;

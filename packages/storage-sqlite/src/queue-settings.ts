@@ -1,9 +1,14 @@
-import type { TaskQueueConfig } from "@tq/storage";
+import type { PauseRecord, TaskQueueConfig } from "@tq/storage";
 
 /** Whether anything is set. */
 export function isSet(config: TaskQueueConfig): boolean {
   const { revision: _, fairnessKeys, ...rest } = config;
   return fairnessKeys.size > 0 || Object.keys(rest).length > 0;
+}
+
+/** Whether dispatch is off. A pause whose time is over stays there until it is seen to. */
+export function isPaused(pause: PauseRecord | undefined, now: number): boolean {
+  return pause !== undefined && (pause.until === undefined || pause.until > now);
 }
 
 /** The config column; null if nothing is set. */

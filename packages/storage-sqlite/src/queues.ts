@@ -51,6 +51,12 @@ export interface QueueState {
   readonly counts: Map<string, (Counts | undefined)[]>;
 }
 
+const nothingDirty = { type: "", priority: 0 };
+
+function isSame(a: TaskQueue, b: TaskQueue): boolean {
+  return a === b || (a.name === b.name && a.kind === b.kind && a.namespace === b.namespace);
+}
+
 /** All at 0. */
 export function noCounts(): Counts {
   return { scheduled: 0, ready: 0, waiting: 0, started: 0, dead: 0 };
@@ -86,6 +92,8 @@ export class Queues {
   readonly #dirty = new Map<QueueState, Map<string, Set<Priority>>>();
   /** Queues that have become empty, and since when: their rows go once they have been so for a while. */
   readonly #emptied = new Map<number, number>();
+  #lastFound: QueueState | undefined;
+  #lastDirty: { readonly queue?: QueueState; readonly type: string; readonly priority: number } = nothingDirty;
   readonly #sql;
 
   /** @param forgotten called with the id of a queue that is held in memory no more */
@@ -117,7 +125,10 @@ export class Queues {
       counts: db.prepare<[number], Counts & { type: string; priority: Priority }>(
         "select type, priority, scheduled, ready, waiting, started, dead from count where queue = ?",
       ),
-      setCount: db.prepare("insert or replace into count values(?, ?, ?, ?, ?, ?, ?, ?)"),
+      setCount: db.prepare(
+        `insert into count values(?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set scheduled = excluded.scheduled,
+           ready = excluded.ready, waiting = excluded.waiting, started = excluded.started, dead = excluded.dead`,
+      ),
       deleteCount: db.prepare("delete from count where queue = ? and priority = ? and type = ?"),
       lanes: db.prepare<[number], number>("select count(*) from lane where queue = ?").pluck(),
       heldBack: db.prepare<[number], { held_back: KeyHeldBack; keys: number; since: number }>(
@@ -135,17 +146,22 @@ export class Queues {
   /** Forgets what is in memory, and looks for the queues that are empty now. */
   reset(now: number): void {
     this.#byKey.clear();
+    this.#lastFound = undefined;
     this.#byId.clear();
     this.#dirty.clear();
+    this.#lastDirty = nothingDirty;
     this.#emptied.clear();
     for (const { id } of this.#sql.empty.all()) this.#emptied.set(id, now);
   }
 
   /** The queue, if it exists. */
   find(queue: TaskQueue): QueueState | undefined {
+    // A batch is of one queue, mostly.
+    const last = this.#lastFound;
+    if (last !== undefined && isSame(last.queue, queue)) return last;
     const key = taskQueueKey(queue);
     const cached = this.#byKey.get(key);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) return (this.#lastFound = cached);
     const namespaceId = this.#namespaces.idOf(queue.namespace);
     const row = namespaceId === undefined ? undefined : this.#sql.byName.get(namespaceId, queue.name, queue.kind);
     return row === undefined ? undefined : this.#load(row);
@@ -201,8 +217,9 @@ export class Queues {
       const rows = this.#sql.list.all(namespaceId, name, kind, limit);
       for (const row of rows) {
         if (!row.name.startsWith(filter.namePrefix)) return found;
+        if (filter.kind !== undefined && row.kind !== filter.kind) continue;
         const state = this.#byId.get(row.id) ?? this.#load(row);
-        if ((filter.kind === undefined || row.kind === filter.kind) && !isEmpty(state)) found.push(state);
+        if (!isEmpty(state)) found.push(state);
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < limit) break;
@@ -230,6 +247,10 @@ export class Queues {
     counts[state] += by;
     if (state !== "dead") queue.open += by;
     if (state === "started") queue.started += by;
+    // Of the counter that has just been noted nothing new is said.
+    const last = this.#lastDirty;
+    if (last.queue === queue && last.type === type && last.priority === priority) return;
+    this.#lastDirty = { queue, type, priority };
     const dirty = this.#dirtyTypes(queue);
     const ofDirty = dirty.get(type);
     if (ofDirty === undefined) dirty.set(type, new Set([priority]));
@@ -264,6 +285,7 @@ export class Queues {
       this.#flushRow(queue);
     }
     this.#dirty.clear();
+    this.#lastDirty = nothingDirty;
   }
 
   /** Lets go of queues that have not been loaded lately. Between transactions only: states are compared by identity. */
@@ -272,7 +294,7 @@ export class Queues {
       if (this.#byKey.size <= maxCached) return;
       this.#byKey.delete(key);
       this.#byId.delete(state.id);
-      this.#forgotten(state.id);
+      this.#letGo(state.id);
     }
   }
 
@@ -300,12 +322,18 @@ export class Queues {
       if (this.#sql.deleteIfEmpty.run(id).changes === 0) continue;
       this.#sql.deleteKeyPasses.run(id);
       this.#sql.deleteKeyLimits.run(id);
-      this.#forgotten(id);
+      this.#letGo(id);
       if (cached === undefined) continue;
       this.#byId.delete(id);
       this.#byKey.delete(cached.key);
     }
     return removed;
+  }
+
+  /** It is held in memory no more. */
+  #letGo(queueId: number): void {
+    if (this.#lastFound?.id === queueId) this.#lastFound = undefined;
+    this.#forgotten(queueId);
   }
 
   #flushType(queue: QueueState, type: string, changed: ReadonlySet<Priority>): void {

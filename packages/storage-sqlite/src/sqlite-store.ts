@@ -7,6 +7,7 @@ import {
   type Opened,
   type Operation,
   type OperationResult,
+  type Store,
   type TimeoutsRecord,
 } from "@tq/storage";
 import { backUp } from "./backup.ts";
@@ -28,7 +29,6 @@ import { giveBack, renew, repoll } from "./verbs/leases.ts";
 import { configure, drain, pause, resume } from "./verbs/settings.ts";
 import { createNamespace } from "./verbs/namespaces.ts";
 import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
-import type { Store } from "@tq/storage";
 
 /** Where the store lies, and what it needs from outside. */
 export interface SqliteStoreOptions {

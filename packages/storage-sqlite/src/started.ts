@@ -9,7 +9,7 @@
 import type Database from "better-sqlite3";
 import type { TimeoutsRecord } from "@tq/storage";
 import type { TaskRow } from "./tasks.ts";
-import { Deadlines, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
+import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
 
 /** A cancel that was asked for and not answered yet. */
 export interface CancelAsked {
@@ -43,7 +43,7 @@ export interface Started {
   heartbeatAt: number;
   /** Whether a heartbeat had details, which are in its row. */
   hasDetails: boolean;
-  /** Not ended by time before then: one full lease from the server's start. 0 if it was leased since. */
+  /** Not ended by its own timeouts before then, after a start of the server. 0 if it was leased since. */
   readonly graceUntil: number;
   /** When its lease ends unless it is renewed. */
   leaseUntil: number;
@@ -61,7 +61,7 @@ export function attemptUntil(task: Started): number {
 
 /**
  * When the task as a whole times out. One that did while the server was away gets its grace, too: its worker may have been
- * done in time and unable to say so, and no lease ends before one full length from the start.
+ * done in time and unable to say so.
  */
 export function taskUntil({ closeAt, graceUntil }: Started): number {
   return closeAt === undefined ? Infinity : Math.max(graceUntil, closeAt);
@@ -146,7 +146,7 @@ export class StartedTasks {
         cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
         heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
         hasDetails: heartbeat_at !== null,
-        graceUntil: before?.graceUntil ?? (now === undefined ? 0 : now + row.leaseMs),
+        graceUntil: before?.graceUntil ?? (now === undefined ? 0 : attemptGraceUntil(row.leaseMs, now)),
         row: undefined,
         leaseUntil:
           before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, row.leaseMs, now)),

@@ -39,8 +39,9 @@ export interface TaskRow {
 /** A row with everything. */
 export interface FullTaskRow extends TaskRow {
   readonly outcome: Buffer | null;
-  /** Emptied once it has been handed on, so that a started task does not hold it in memory. */
+  /** These two are emptied once they have been handed on, so that a started task does not hold them in memory. */
   input: Buffer;
+  closed_task: Buffer | null;
 }
 
 /** The columns that filters ask of, but for failures: short ones, so that many rows can be held at once. */

@@ -52,7 +52,12 @@ export function becomeReadyAgain(
   return placeNow(tx, queue, task);
 }
 
-/** A started task gets its old place back, and waits as it did. */
+/** Since when a started task would be ready, had it not been started meanwhile. */
+export function waitedSince(tx: Transaction, { since, startedAt }: Started): number {
+  return since + (tx.now - startedAt);
+}
+
+/** A started task gets its old place back, and waits as it did: the time in which it was started does not count. */
 export function putBack(
   tx: Transaction,
   queue: QueueState,
@@ -61,7 +66,7 @@ export function putBack(
   options: TaskOptions | undefined,
 ): void {
   const { parts } = tx;
-  const back = { ...placeable(row), since: task.since };
+  const back = { ...placeable(row), since: waitedSince(tx, task) };
   startWaiting(tx, queue, back, options);
   parts.order.putBack(queue, back, task);
   parts.queues.bump(queue, row.type, row.priority, "ready", 1);

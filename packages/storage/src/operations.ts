@@ -33,6 +33,8 @@ export interface RequestKey {
 export interface AddOperation {
   readonly verb: "add";
   readonly tasks: readonly NewTask[];
+  /** Ids that were made for tasks that brought none: in a repeated call they are others. */
+  readonly madeIds?: ReadonlySet<string>;
   readonly request?: RequestKey;
 }
 
@@ -125,6 +127,8 @@ export interface RenewResult {
   readonly lost: readonly LeaseRef[];
   /** Every cancel request for the named, told before or not. */
   readonly cancels: readonly CancelNotice[];
+  /** Queues of those that were renewed: the worker serves them, even if it has no slot free to poll with. */
+  readonly queues: readonly TaskQueue[];
 }
 
 /** Gives deliveries back that reached nobody, each fenced by its lease number. */

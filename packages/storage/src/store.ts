@@ -58,7 +58,7 @@ export interface NextDue {
   readonly sweep?: number;
 }
 
-/** Which tasks a list is about. What is absent matches all. */
+/** Which tasks a list, or a change of many, is about. What is absent matches all, a list of nothing none. */
 export interface TaskFilter {
   readonly queueName?: string;
   readonly queueKind?: TaskQueueKind;

@@ -94,7 +94,8 @@ test("ten thousand queues that come and go leave no row and nothing on the heap"
     expect((await operator.listTaskQueues({ pageSize: 1_000 })).nextPageToken).not.toBe("");
     // Completed tasks are kept for an hour, request ids for ten minutes, a worker lives for 15 s.
     for (let minute = 0; minute < 65; minute++) await server.clock.advance(60_000);
-    expect(await rowsByTable(server)).toEqual(empty);
+    // The first look was a backup, which leaves an event.
+    expect(await rowsByTable(server)).toEqual({ ...empty, event: 1 });
     // Something that stays: so it is known that what is there would be found.
     const taskQueue = { name: `${staying}1`, kind: TaskQueueKind.ACTIVITY };
     await createClient(TaskService, server.transport).addTasks({ tasks: [{ taskQueue, type: "t" }] });

@@ -84,7 +84,7 @@ describe("configuration", () => {
     await operator.updateTaskQueueConfig({ taskQueue, config: { ratePerSecond: 2, burst: 1 }, action: alice });
     await add({ id: "a" }, { id: "b" }, { id: "c" });
     expect(ids(await poll())).toEqual(["a"]);
-    expect(await reasons()).toEqual([WaitReason.NO_FREE_SLOTS, WaitReason.RATE_LIMITED]);
+    expect(await reasons()).toEqual([WaitReason.RATE_LIMITED, WaitReason.NO_FREE_SLOTS]);
     const waiting = poll({ wait: seconds(30) });
     await server.clock.advance(499);
     expect(await Promise.race([waiting, server.clock.settle().then(() => "waits")])).toBe("waits");
@@ -98,7 +98,7 @@ describe("configuration", () => {
     await add({ id: "a" }, { id: "b" }, { id: "c" }, { id: "d" });
     expect(ids(await poll({ taskQueueRatePerSecond: 1 }))).toEqual(["a"]);
     expect(await poll({ taskQueueRatePerSecond: 1 })).toEqual([]);
-    const [, limited] = (await describeQueue()).reasons;
+    const [limited] = (await describeQueue()).reasons;
     expect(limited).toMatchObject({ reason: WaitReason.RATE_LIMITED });
     expect(limited?.hint).toContain("1 a second");
     await operator.updateTaskQueueConfig({ taskQueue, config: { ratePerSecond: 1_000 } });
@@ -328,6 +328,19 @@ describe("fallback", () => {
     await server.clock.advance(300);
     expect((await describeQueue()).counts).toMatchObject({ ready: 0n });
     expect((await describeQueue(pool)).counts).toMatchObject({ ready: 1n });
+  });
+
+  test("a worker that is too busy to poll after a restart serves its queue all the same", async () => {
+    await add({ id: "at work" });
+    const [task] = await poll({ maxTasks: 1 });
+    await add({ id: "waits", fallback });
+    await server.restart();
+    for (let seconds = 0; seconds < 40; seconds += 5) {
+      await workers.renewLeases({ worker: { workerId: "w" }, tokens: [task!.token] });
+      await server.clock.advance(5_000);
+    }
+    expect(await describeQueue()).toMatchObject({ counts: { ready: 1n }, workers: [{ workerId: "w", started: 1 }] });
+    expect((await describeQueue(pool)).counts).toMatchObject({ ready: 0n });
   });
 
   test("a task for a worker that has said that it goes moves 10 s later, and at once where it comes later still", async () => {

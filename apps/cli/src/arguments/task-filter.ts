@@ -9,7 +9,7 @@ import { listArgument, textArgument } from "./list.ts";
 import { momentArgument } from "./moment.ts";
 import { integerArgument } from "./number.ts";
 import { stateNames, taskStateArgument } from "./task-state.ts";
-import { filledArgument } from "./text.ts";
+import { filledArgument, onlyFilledArgument } from "./text.ts";
 
 /** Which tasks: the options of every command that picks them by what they are. */
 export interface TaskFilterFlags {
@@ -40,13 +40,13 @@ export const filterHelp =
 export function addTaskFilterOptions(command: Command, now: () => number): Command {
   const moment = momentArgument(now);
   return command
-    .option("--queue <name>", "of this queue", filledArgument)
+    .option("--queue <name>", "of this queue", onlyFilledArgument)
     .addOption(kindOption("of this kind (with --queue)"))
     .option("--state <state>", `${stateNames.join(", ")}; may be repeated`, taskStateArgument)
     .option("--type <type>", "of this type; may be repeated", listArgument(filledArgument))
-    .option("--id-prefix <text>", "whose id begins so", filledArgument)
-    .option("--worker <id>", "held by this worker", filledArgument)
-    .option("--build-id <id>", "held by a worker of this build", filledArgument)
+    .option("--id-prefix <text>", "whose id begins so", onlyFilledArgument)
+    .option("--worker <id>", "held by this worker", onlyFilledArgument)
+    .option("--build-id <id>", "held by a worker of this build", onlyFilledArgument)
     .option("--priority <1-5>", "of this priority; may be repeated", listArgument(integerArgument({ min: 1, max: 5 })))
     .option("--fairness-key <key>", "with this fairness key; may be repeated", listArgument(textArgument))
     .option("--serial-key <key>", "with this serial key; may be repeated", listArgument(textArgument))
@@ -54,8 +54,8 @@ export function addTaskFilterOptions(command: Command, now: () => number): Comma
     .option("--added-before <time>", "added before it", moment)
     .option("--closed-after <time>", "closed after it", moment)
     .option("--closed-before <time>", "closed before it", moment)
-    .option("--failure-type <type>", "whose last failure has this type", filledArgument)
-    .option("--failure-text <text>", "whose last failure's message has this text in it", filledArgument);
+    .option("--failure-type <type>", "whose last failure has this type", onlyFilledArgument)
+    .option("--failure-text <text>", "whose last failure's message has this text in it", onlyFilledArgument);
 }
 
 /** The contract's filter of what `command` was told, and of ids besides. Refuses what makes no sense together. */

@@ -30,6 +30,7 @@ test.each([
   [["--everything"], "give --yes"],
   [["--yes"], "which tasks?"],
   [["--queue", "", "--yes"], "It must not be empty."],
+  [["--queue", "a", "--queue", "b", "--yes"], "Give it once."],
 ])("refuses %j, and asks the server nothing", async (argv, message) => {
   const asked: PurgeTasksRequest[] = [];
   const { code, stderr } = await tq(["task", "purge", ...argv], purging(asked));

@@ -70,7 +70,7 @@ describe("waitReasons", () => {
 
   it("counts those that wait for their serial key apart", () => {
     const reasons = waitReasons(ready({}, 3), activity());
-    expect(reasons.map(({ reason, count }) => [reason, count])).toEqual([["serial-key-busy", 3]]);
+    expect(reasons).toMatchObject([{ reason: "serial-key-busy", count: 3, since: fakeNow - 1_000 }]);
   });
 
   it("says that everything is delayed only where nothing is ready", () => {
@@ -131,12 +131,20 @@ describe("limits and pauses", () => {
     expect(rate).toMatchObject({ reason: "key-rate-limited", count: 0, since: 7 });
   });
 
-  it("come after what only more workers can mend", () => {
-    const reasons = reasonsIn(
-      { rateLimitedUntil: fakeNow + 1, config: config({ ratePerSecond: 5 }) },
-      activity(fakeWorker("w", { freeSlots: 0 })),
-    );
-    expect(reasons.map(({ reason }) => reason)).toEqual(["no-free-slots", "rate-limited"]);
+  const held = { pause, rateLimitedUntil: fakeNow + 1, counts: { scheduled: 0, ready: 2, started: 9, dead: 0 } };
+  const heldBackKeys = { rate: { keys: 1 }, "max-started": { keys: 1 } };
+  const everyLimit = { ...held, heldBackKeys, config: config({ ratePerSecond: 5, maxStarted: 9 }) };
+  const limits = ["max-started", "rate-limited", "key-max-started", "key-rate-limited"];
+
+  it("come before slots, which are then not the cause", () => {
+    const reasons = reasonsIn(everyLimit, activity(fakeWorker("w", { freeSlots: 0 })));
+    expect(reasons.map(({ reason }) => reason)).toEqual(["paused", ...limits, "no-free-slots"]);
+  });
+
+  it("come after workers that are missing", () => {
+    expect(reasonsIn(everyLimit, activity()).map(({ reason }) => reason)).toEqual(["paused", "no-workers", ...limits]);
+    const others = activity(fakeWorker("w", only("b")));
+    expect(reasonsIn(everyLimit, others).map(({ reason }) => reason)).toEqual(["paused", "missing-type", ...limits]);
   });
 
   it("are none where nothing is ready", () => {

@@ -1,7 +1,8 @@
 /*
  * Why ready tasks of a queue do not move: a pure function of what the store counts and what memory knows of the workers.
  * The first reason is the one line that an operator sees, so they come in the order in which they should be acted on:
- * what stops everything, then what only more workers can mend, then what was set as a limit, then what passes by itself.
+ * what stops everything, then that nobody could run them, then what was set as a limit, then that all slots are taken
+ * (not the cause where a limit keeps free ones from being filled), then what passes by itself.
  */
 import { takesTasks, type LiveWorker, type TaskQueue } from "@tq/matching-core";
 import type { HeldBackKeys, KeyHeldBack, PauseRecord, TaskQueueRecord, TaskRecord } from "@tq/storage";
@@ -86,11 +87,18 @@ function reasonsOf(waiting: Waiting, queue: QueueNow): WaitingTasks[] {
     return [{ reason: "store-unavailable", count: ready + scheduled, hint: hints.storeUnavailable(storeError) }];
   }
   if (ready === 0) return scheduled === 0 ? [] : [{ reason: "all-delayed", count: scheduled, hint: hints.allDelayed }];
-  const reasons = [...ofPause(ready, queue), ...ofWorkers(waiting, queue)];
+  const workers = ofWorkers(waiting, queue);
   const placed = placedOf(waiting);
+  const reasons = [...ofPause(ready, queue), ...workers.missing];
   if (placed > 0) reasons.push(...ofLimits(waiting, placed, queue));
+  reasons.push(...workers.busy);
   if (waitForSerialKey > 0) {
-    reasons.push({ reason: "serial-key-busy", count: waitForSerialKey, hint: hints.serialKeyBusy });
+    reasons.push({
+      reason: "serial-key-busy",
+      count: waitForSerialKey,
+      ...sinceOf(waiting),
+      hint: hints.serialKeyBusy,
+    });
   }
   return reasons;
 }
@@ -107,7 +115,13 @@ function ofPause(ready: number, { record, now }: QueueNow): WaitingTasks[] {
   return [{ reason: "paused", count: ready, since: pause.since, hint: hints.paused(pause) }];
 }
 
-function ofWorkers(waiting: Waiting, { record: { queue }, activity }: QueueNow): WaitingTasks[] {
+/** What only other workers can mend, and what more slots can. */
+interface OfWorkers {
+  readonly missing: readonly WaitingTasks[];
+  readonly busy: readonly WaitingTasks[];
+}
+
+function ofWorkers(waiting: Waiting, { record: { queue }, activity }: QueueNow): OfWorkers {
   const since = sinceOf(waiting);
   const takers = activity.workers.filter(takesTasks);
   const missing: string[] = [];
@@ -124,14 +138,16 @@ function ofWorkers(waiting: Waiting, { record: { queue }, activity }: QueueNow):
     }
   }
   if (missingCount > 0 && takers.length === 0) {
-    return [{ reason: "no-workers", count: missingCount, ...since, hint: hints.noWorkers(queue, activity) }];
+    const hint = hints.noWorkers(queue, activity);
+    return { missing: [{ reason: "no-workers", count: missingCount, ...since, hint }], busy: [] };
   }
-  const reasons: WaitingTasks[] = [];
+  const reasons: { missing: WaitingTasks[]; busy: WaitingTasks[] } = { missing: [], busy: [] };
   if (missingCount > 0) {
-    reasons.push({ reason: "missing-type", count: missingCount, ...since, hint: hints.missingType(missing) });
+    reasons.missing.push({ reason: "missing-type", count: missingCount, ...since, hint: hints.missingType(missing) });
   }
   if (unservedCount > 0) {
-    reasons.push({ reason: "no-free-slots", count: unservedCount, ...since, hint: hints.noFreeSlots(takers.length) });
+    const hint = hints.noFreeSlots(takers.length);
+    reasons.busy.push({ reason: "no-free-slots", count: unservedCount, ...since, hint });
   }
   return reasons;
 }

@@ -31,7 +31,12 @@ export function refusedByStore(refusal: Refusal, itemPath: string, requestIdPath
       metadata: { revision: refusal.subject },
     });
   }
-  return new CallRefused(reason, { subject: refusal.subject, fields });
+  return new CallRefused(reason, { subject: subjectOf(refusal), fields });
+}
+
+/** What the caller knows it by: the request id of a call on both kinds of a queue is stored once for each, behind a NUL. */
+function subjectOf({ reason, subject }: Refusal): string {
+  return reason === "request-id-reused" ? (subject.split("\u0000", 1)[0] ?? "") : subject;
 }
 
 function fieldOfRefusal(

@@ -185,6 +185,20 @@ describe("queues without a worker", () => {
     expect(fallenBack(scripted)).toHaveLength(1);
   });
 
+  test("have one in a worker from its first poll on, though its registrations still have to be asked for", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { withFallback: [queue] };
+    const { clock, engine } = await begin(scripted);
+    await clock.advance(9_000);
+    const onlyHash = { ...worker, registrationsHash: "h", registrations: undefined };
+    const reply = await engine.poll(pollCall({ worker: onlyHash as unknown as typeof worker }));
+    expect(reply).toMatchObject({ tasks: [], registrationsWanted: true });
+    expect(engine.activityOf(queue).workers.map(({ workerId }) => workerId)).toEqual(["w"]);
+    // It lives for 15 s after this call.
+    await clock.advance(14_900);
+    expect(fallenBack(scripted)).toEqual([]);
+  });
+
   test("count a worker that says that it is going as gone at once", async () => {
     const { clock, scripted, engine } = await begin();
     void engine.poll(pollCall());

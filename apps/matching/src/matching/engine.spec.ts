@@ -75,6 +75,29 @@ describe("the engine", () => {
     expect(scripted.commits.length).toBeLessThan(40);
   });
 
+  test("while the store cannot write, a claim whose moment has come waits for the next try", async () => {
+    const clock = new StillClock();
+    const scripted = new ScriptedStore();
+    scripted.claimsWaitUntil = clock.wallNow() + 1_000;
+    const engine = await start(scripted, clock);
+    void engine.poll(pollCall());
+    await settle();
+    scripted.failing = true;
+    const { after } = clock;
+    let timers = 0;
+    clock.after = (delayMs, callback) => {
+      timers += 1;
+      return after(delayMs, callback);
+    };
+    await clock.advance(5_000);
+    // A few for each try, about once a second; not one for each ms.
+    expect(timers).toBeLessThan(40);
+    scripted.failing = false;
+    scripted.planned.length = 0;
+    await clock.advance(1_000);
+    expect(scripted.planned[0]?.claims).toHaveLength(1);
+  });
+
   test("a delivery that was not confirmed goes back after an outage of the store", async () => {
     const clock = new StillClock();
     const scripted = new ScriptedStore();

@@ -150,6 +150,8 @@ export class Engine implements Matching {
     const { namespace, workerId } = call.worker;
     const group = this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
+    // Also of one that has to send its registrations before its poll can wait: after a start that is every worker.
+    this.#workers.holds(worker, call.queues);
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
     // On disk before the poll begins, so that a slot is free before it is filled.
     const answered = call.answers === undefined ? undefined : await group.submit(call.answers);
@@ -172,8 +174,11 @@ export class Engine implements Matching {
     const worker = this.#workers.seen(call.worker, this.now());
     const leases = call.leases.map((lease) => ({ lease }));
     this.#mentioned(namespace, workerId, call.receivedPollIds, leases);
-    const renewOnce: RenewOnce = async (heartbeats) =>
-      this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
+    const renewOnce: RenewOnce = async (heartbeats) => {
+      const renewed = await this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
+      this.#workers.holds(worker, renewed.queues);
+      return renewed;
+    };
     this.#workers.callOpened(worker);
     try {
       const renewed = await renewAndHold(
@@ -325,15 +330,16 @@ export class Engine implements Matching {
     this.#setAlarm();
   }
 
-  /** When a commit is next due, at the earliest. */
-  #storeDue(): number {
-    return Math.max(this.#timed.due(), this.#running?.group.retryAt ?? 0);
+  /** When a commit is next due, at the earliest. Not while the store refuses: the group tries again by itself. */
+  #commitDue(): number {
+    const due = Math.min(this.#timed.due(), this.#polls.nextClaim() ?? Infinity);
+    return Math.max(due, this.#running?.group.retryAt ?? 0);
   }
 
   #setAlarm(): void {
     if (this.#running === undefined) return;
     this.#alarm.setToEarliest([
-      this.#storeDue(),
+      this.#commitDue(),
       this.#polls.nextWake(),
       this.#workers.nextWake(),
       this.#rates.nextWake(),
@@ -342,7 +348,7 @@ export class Engine implements Matching {
 
   #ring(): void {
     const now = this.now();
-    if (this.#storeDue() <= now || this.#polls.wantsClaimBy(now)) this.#running?.group.wake();
+    if (this.#commitDue() <= now) this.#running?.group.wake();
     this.#endOverdue();
   }
 

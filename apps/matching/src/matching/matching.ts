@@ -1,4 +1,4 @@
-import type { LiveWorker, TaskQueue, WorkerCall } from "@tq/matching-core";
+import type { LeaseRef, LiveWorker, TaskQueue, WorkerCall } from "@tq/matching-core";
 import type {
   AddOperation,
   AddResult,
@@ -17,6 +17,8 @@ import type {
   DrainWorkerOperation,
   DrainWorkerResult,
   Encoded,
+  NoteOperation,
+  NoteResult,
   PauseOperation,
   Refusal,
   ResultOf,
@@ -24,10 +26,7 @@ import type {
   Store,
   StoreReader,
   TaskRecord,
-  NoteOperation,
-  NoteResult,
 } from "@tq/storage";
-import type { LeaseRef } from "@tq/matching-core";
 
 /** What becomes of an answer on its way to the client; see PollCall.delivery. */
 export interface Delivery {

@@ -155,15 +155,15 @@ export class WaitingPolls {
 
   /** When a poll ends by time, or something is forgotten, at the latest. */
   nextWake(): number | undefined {
-    const ends = this.#matcher.nextWake();
+    const ends = this.#matcher.nextEnd();
     const forgets = this.#repeatsKept.next();
     if (ends === undefined) return forgets;
     return forgets === undefined ? ends : Math.min(ends, forgets);
   }
 
-  /** Whether the moment has come at which a claim that found nothing is to be tried again. */
-  wantsClaimBy(now: number): boolean {
-    return this.#matcher.wakesBy(now);
+  /** When a claim that found nothing is next to be tried again. */
+  nextClaim(): number | undefined {
+    return this.#matcher.nextClaim();
   }
 
   async #begin(

@@ -1,4 +1,16 @@
-import { AddWarning, CancelStatus, TaskQueueKind, TaskService, TaskState, WaitFor, WaitReason } from "@tq/proto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  AddWarning,
+  CancelStatus,
+  FailureSchema,
+  GetTasksResponseSchema,
+  PayloadSchema,
+  TaskQueueKind,
+  TaskService,
+  TaskState,
+  WaitFor,
+  WaitReason,
+} from "@tq/proto";
 import { taskQueueKey } from "@tq/matching-core";
 import { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "@tq/proto/google/rpc";
@@ -7,7 +19,7 @@ import { describe, expect, it } from "vitest";
 import { fakeActivityQueue, fakeNow, fakeQueue, fakeTask, fakeWorker } from "../../test/fake-matching.ts";
 import { inMemory, refusalOf } from "../../test/in-memory.ts";
 import { ShuttingDown } from "../matching/matching.ts";
-import { noPayloads } from "../translation/payload-codec.ts";
+import { encodePayload, noPayloads } from "../translation/payload-codec.ts";
 
 const queue = { name: "q", kind: TaskQueueKind.ACTIVITY };
 const seconds = (n: number) => ({ seconds: BigInt(n) });
@@ -19,6 +31,9 @@ const stored = (bytes: number): Uint8Array => {
   const payload = Buffer.concat([Buffer.from([0x12, ...varint(bytes)]), body]);
   return Buffer.concat([Buffer.from(varint(payload.length)), payload]);
 };
+/** One of so many bytes of text, as a result is stored. */
+const single = (bytes: number): Uint8Array =>
+  encodePayload(create(PayloadSchema, { body: { case: "text", value: "x".repeat(bytes) } }));
 
 describe("AddTasks", () => {
   it("adds to the default namespace where none is named, and makes ids that are missing", async () => {
@@ -61,6 +76,14 @@ describe("AddTasks", () => {
     matching.onAdd = () => ({ verb: "add", refused: { reason, index: 1, subject: "x" } });
     const call = client.addTasks({ tasks: [{ taskQueue: queue, type: "t" }] });
     expect(await refusalOf(call)).toEqual({ code, reason: expected, fields });
+  });
+
+  it("names a reused request id as its caller does", async () => {
+    const { client, matching } = inMemory(TaskService);
+    const refused = { reason: "request-id-reused", index: 0, subject: "r\u0000activity" } as const;
+    matching.onAdd = () => ({ verb: "add", refused });
+    const call = client.addTasks({ tasks: [{ taskQueue: queue, type: "t" }] });
+    await expect(call).rejects.toThrow('the request id "r" was used for another call');
   });
 
   it("says of a full queue when to try again", async () => {
@@ -145,6 +168,62 @@ describe("GetTasks", () => {
     ]);
   });
 
+  it("leaves the inputs of a task out that is too large by itself, and only names one that is so without them", async () => {
+    const { client, matching } = inMemory(TaskService, { maxReplyBytes: 10_000 });
+    const outcome = { state: "completed", closedAt: fakeNow, result: single(11_000) } as const;
+    matching.tasks.set("huge", fakeTask("huge", { state: "completed", outcome }));
+    matching.tasks.set("small", fakeTask("small", { input: stored(10) }));
+    matching.tasks.set(
+      "large",
+      fakeTask("large", { input: stored(6_000), fallback: { queueName: "f", input: stored(6_000) } }),
+    );
+    const reply = await client.getTasks({ ids: ["huge", "small", "large"] });
+    expect(reply.tasks.map(({ id, input, fallback }) => [id, input.length, fallback?.input.length])).toEqual([
+      ["small", 1, undefined],
+      ["large", 0, 0],
+    ]);
+    expect(reply.tasks[1]?.fallback?.replaceInput).toBe(true);
+    expect(reply.omittedIds).toEqual(["huge"]);
+    expect(toBinary(GetTasksResponseSchema, reply).length).toBeLessThan(10_000);
+  });
+
+  it("shows how the largest of tasks closed, and leaves out what is handed on for it", async () => {
+    const { client, matching } = inMemory(TaskService);
+    const details = [{ body: { case: "text", value: "x".repeat(2_000_000) } }] as const;
+    const encoded = toBinary(FailureSchema, create(FailureSchema, { type: "Broken", details: [...details] }));
+    const failure = { type: "Broken", message: "", nonRetryable: false, encoded };
+    const attempt = { run: 1, attempt: 1, workerId: "w", startedAt: fakeNow, failedAt: fakeNow, failure };
+    const heartbeatDetails = single(524_000);
+    const outcome = { state: "failed", closedAt: fakeNow, failure, heartbeatDetails } as const;
+    const closedTask = {
+      id: "other",
+      run: 1,
+      type: "t",
+      queueName: "q",
+      queueKind: "activity",
+      outcome,
+      attempts: 1,
+      context: single(262_000),
+    } as const;
+    matching.tasks.set(
+      "a",
+      fakeTask("a", {
+        state: "failed",
+        input: stored(2_000_000),
+        failedAttempts: Array.from({ length: 10 }, () => attempt),
+        outcome,
+        onClose: { queueName: "w", type: "t", context: single(262_000) },
+        closedTask,
+      }),
+    );
+    const reply = await client.getTasks({ ids: ["a"] });
+    expect(toBinary(GetTasksResponseSchema, reply).length).toBeLessThan(3.5 * 1024 * 1024);
+    const [task] = reply.tasks;
+    expect(task?.outcome).toMatchObject({ failure: { details }, heartbeatDetails: {} });
+    expect(task?.closedTask).toMatchObject({ id: "other", outcome: { failure: { type: "Broken", details: [] } } });
+    expect([task?.input, task?.onClose?.context, task?.closedTask?.context]).toEqual([[], undefined, undefined]);
+  });
+
   it("refuses no ids, too many of them, and empty ones", async () => {
     const { client } = inMemory(TaskService);
     expect(await refusalOf(client.getTasks({}))).toMatchObject({ reason: "INVALID_FIELD", fields: ["ids"] });
@@ -176,6 +255,22 @@ describe("ListTasks", () => {
     expect(first.tasks.map(({ id }) => id)).toEqual(["a", "b"]);
     const second = await client.listTasks({ includePayloads: true, pageToken: first.nextPageToken });
     expect(second.tasks.map(({ id }) => id)).toEqual(["c"]);
+  });
+
+  it("leaves the input of a task out that is too large by itself, and only names one that is so without it", async () => {
+    const { client, matching } = inMemory(TaskService, { maxReplyBytes: 10_000 });
+    const outcome = { state: "completed", closedAt: fakeNow, result: single(11_000) } as const;
+    matching.tasks.set("a", fakeTask("a", { input: stored(11_000) }));
+    matching.tasks.set("b", fakeTask("b", { state: "completed", outcome }));
+    matching.tasks.set("c", fakeTask("c", { input: stored(4_000) }));
+    const page = await client.listTasks({ includePayloads: true });
+    expect(page.tasks.map(({ id, input }) => [id, input.length])).toEqual([
+      ["a", 0],
+      ["c", 1],
+    ]);
+    expect([page.omittedIds, page.nextPageToken]).toEqual([["b"], ""]);
+    const without = await client.listTasks({});
+    expect(without.tasks.map(({ id }) => id)).toEqual(["a", "b", "c"]);
   });
 
   it("refuses what is not a page token, and what a filter cannot mean", async () => {

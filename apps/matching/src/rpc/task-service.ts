@@ -5,6 +5,7 @@ import {
   type AddTasksResponse,
   type GetTasksRequest,
   type GetTasksResponse,
+  type Task,
   type TaskService,
 } from "@tq/proto";
 import type { CancelOperation, CancelStatus, TaskRecord } from "@tq/storage";
@@ -23,7 +24,7 @@ import { Violations } from "../validation/violations.ts";
 import { addWarnings } from "./add-warnings.ts";
 import { holdMs } from "./holding.ts";
 import type { ServicesContext } from "./services-context.ts";
-import { fittingTasks, pageOfTasks } from "./task-pages.ts";
+import { fittingTasks, pageOfTasks, shownTasks, type ShownTask } from "./task-pages.ts";
 import { workersOfBuild } from "./workers-of-build.ts";
 import { taskReasons } from "./task-reasons.ts";
 
@@ -76,12 +77,17 @@ export function taskService(services: ServicesContext): ServiceImpl<typeof TaskS
       const size = readCount(request.pageSize, pageSize, "page_size", violations);
       violations.throwIfAny();
       const after = decodePageToken("tasks", request.pageToken, 1)?.[0];
-      const detail = { input: request.includePayloads, payloads: request.includePayloads };
+      const { includePayloads } = request;
+      const detail = {
+        input: includePayloads,
+        fallbackInput: includePayloads,
+        payloads: includePayloads,
+        handedOn: includePayloads,
+      };
       const query = { namespace, filter, size, after };
       const page = await pageOfTasks(matching.reader, query, detail, services.maxReplyBytes);
-      const reasonsOf = await taskReasons(page.items, matching);
       return {
-        tasks: page.items.map((task) => toTaskMessage(task, detail, reasonsOf(task))),
+        ...(await toTasks(shownTasks(page.items, detail, services.maxReplyBytes), matching)),
         nextPageToken: page.next === undefined ? "" : encodePageToken("tasks", [page.next]),
       };
     },
@@ -137,16 +143,36 @@ async function toGetTasksResponse(
   found: readonly (TaskRecord | undefined)[],
   { matching, maxReplyBytes }: ServicesContext,
 ): Promise<GetTasksResponse> {
-  const detail = { input: !request.omitInput, payloads: true };
+  const detail = { input: !request.omitInput, fallbackInput: true, payloads: true, handedOn: true };
   const tasks = found.filter((task) => task !== undefined);
   // Every id may have to be named, as missing or as omitted.
   const idBytes = request.ids.reduce((sum, id) => sum + Buffer.byteLength(id) + 4, 0);
-  const fitting = fittingTasks(tasks, detail, maxReplyBytes - idBytes);
-  const reasonsOf = await taskReasons(tasks.slice(0, fitting), matching);
+  const maxBytes = maxReplyBytes - idBytes;
+  const shown = shownTasks(tasks, detail, maxBytes);
+  const fitting = fittingTasks(shown, maxBytes);
+  const answered = await toTasks(shown.slice(0, fitting), matching);
   return {
     $typeName: "tq.v1.GetTasksResponse",
-    tasks: tasks.slice(0, fitting).map((task) => toTaskMessage(task, detail, reasonsOf(task))),
+    tasks: answered.tasks,
     missingIds: request.ids.filter((_id, i) => found[i] === undefined),
-    omittedIds: tasks.slice(fitting).map((task) => task.id),
+    omittedIds: [...answered.omittedIds, ...tasks.slice(fitting).map((task) => task.id)],
   };
+}
+
+/** Tasks as messages, and the ids of those that are too large to be shown. */
+async function toTasks(
+  shown: readonly ShownTask[],
+  matching: ServicesContext["matching"],
+): Promise<{ tasks: Task[]; omittedIds: string[] }> {
+  const reasonsOf = await taskReasons(
+    shown.map(({ task }) => task),
+    matching,
+  );
+  const tasks: Task[] = [];
+  const omittedIds: string[] = [];
+  for (const { task, detail } of shown) {
+    if (detail === undefined) omittedIds.push(task.id);
+    else tasks.push(toTaskMessage(task, detail, reasonsOf(task)));
+  }
+  return { tasks, omittedIds };
 }

@@ -285,17 +285,42 @@ describe("RespondTasks", () => {
     expect(reply.statuses[0]?.error).toMatchObject({ field, commandIndex: 0 });
   });
 
-  it("says which command the store refused", async () => {
-    const { client, matching } = inMemory(WorkerService);
-    const refused = { reason: "task-id-taken", index: 2, subject: "x" } as const;
-    matching.onAnswer = () => ({ verb: "answer", statuses: [{ status: "refused", commandIndex: 2, refused }] });
-    const { statuses } = await client.respondTasks({ answers: [completed] });
-    expect(statuses[0]).toMatchObject({
-      result: AnswerResult.REFUSED,
-      error: { reason: "COMMAND_REFUSED", field: "completed.commands[2]", commandIndex: 2 },
-    });
-    expect(statuses[0]?.error?.message).toContain("TASK_ID_TAKEN");
-  });
+  const task = { id: "a", taskQueue: { name: "q", kind: TaskQueueKind.ACTIVITY }, type: "t" };
+  const timer = { id: "b", taskQueue: { name: "w" }, type: "fire" };
+  it.each([
+    ["queue-draining", 0, "TASK_QUEUE_DRAINING", "[0].add_task.task.task_queue"],
+    ["max-backlog", 1, "MAX_BACKLOG", "[1].schedule_activity_task.task.task_queue"],
+    ["max-backlog", 2, "MAX_BACKLOG", "[2].start_timer.task_queue"],
+    ["task-id-taken", 0, "TASK_ID_TAKEN", "[0].add_task.task.id"],
+    ["duplicate-id", 2, "DUPLICATE_ID_IN_BATCH", "[2].start_timer.id"],
+    ["too-many-types", 1, "TOO_MANY_TYPES", "[1].schedule_activity_task.task.type"],
+    ["not-a-workflow-task", 0, "INVALID_FIELD", "[0]"],
+    ["namespace-not-found", 1, "NAMESPACE_NOT_FOUND", "[1]"],
+  ] as const)(
+    "says of a command that the store refused as %s (%i) where it is wrong",
+    async (reason, index, ...said) => {
+      const { client, matching } = inMemory(WorkerService);
+      const refused = { reason, index, subject: "x" };
+      // The first of the request's answers does not come to the store, so that their places differ.
+      matching.onAnswer = () => ({ verb: "answer", statuses: [{ status: "refused", commandIndex: index, refused }] });
+      const commands = [
+        { command: { case: "addTask", value: { task } } },
+        { command: { case: "scheduleActivityTask", value: { task } } },
+        { command: { case: "startTimer", value: timer } },
+      ] as const;
+      const { statuses } = await client.respondTasks({
+        answers: [{ token }, { token, answer: { case: "completed", value: { commands: [...commands] } } }],
+      });
+      const [expected, path] = said;
+      const field = `completed.commands${path}`;
+      expect(statuses[1]).toMatchObject({
+        result: AnswerResult.REFUSED,
+        error: { reason: "COMMAND_REFUSED", field, commandIndex: index },
+      });
+      expect(statuses[1]?.error?.message).toContain(expected);
+      if (reason !== "namespace-not-found") expect(statuses[1]?.error?.message).toContain(`: ${field} `);
+    },
+  );
 });
 
 describe("RenewLeases", () => {
@@ -319,6 +344,21 @@ describe("RenewLeases", () => {
     expect(matching.renewals[0]?.heartbeats.map(({ details }) => details !== undefined)).toEqual([true, false]);
     expect(reply).toMatchObject({ noticesSeen: "8", registrationsWanted: true, cancelRequests: [{ reason: "stop" }] });
     expect(Buffer.from(reply.lostTokens[0]!)).toEqual(Buffer.from(token));
+  });
+
+  it("takes 512 KiB of a heartbeat's details, and refuses more by its place", async () => {
+    const { client, matching } = inMemory(WorkerService);
+    const beat = (bytes: number) => ({ token, details: { body: { case: "text", value: "x".repeat(bytes) } } }) as const;
+    const renew = async (bytes: number) =>
+      client.renewLeases({ worker: { workerId: "w" }, tokens: [token], heartbeats: [{ token }, beat(bytes)] });
+    await renew(524_288);
+    expect(matching.renewals).toHaveLength(1);
+    await expect(renew(524_289)).rejects.toThrow("heartbeats[1].details is 524289 bytes and may be 524288");
+    expect(await refusalOf(renew(524_289))).toMatchObject({
+      reason: "PAYLOAD_TOO_LARGE",
+      fields: ["heartbeats[1].details"],
+    });
+    expect(matching.renewals).toHaveLength(1);
   });
 
   it("refuses malformed tokens by their place", async () => {

@@ -31,7 +31,7 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
           return {
             $typeName: "tq.v1.PollTasksResponse",
             tasks: reply.tasks.map(toDispatchedMessage),
-            answerStatuses: toAnswerStatuses(refused, reply.statuses),
+            answerStatuses: toAnswerStatuses(request.answers, refused, reply.statuses),
             registrationsWanted: reply.registrationsWanted,
             drainRequested: reply.drainRequested,
           };
@@ -48,7 +48,7 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
       violations.throwIfAny();
       const result = await matching.answer(operation, { workerId, receivedPollIds });
       if ("refused" in result) throw refusedByStore(result.refused, `answers[${result.refused.index}]`);
-      return { statuses: toAnswerStatuses(refused, result.statuses) };
+      return { statuses: toAnswerStatuses(request.answers, refused, result.statuses) };
     },
 
     async renewLeases(request, context): Promise<RenewLeasesResponse> {

@@ -174,6 +174,13 @@ describe("readAddTasks", () => {
       { ...valid, fallback: { taskQueue: { name: "f", kind: TaskQueueKind.WORKFLOW } } },
       "fallback.task_queue.kind",
     ],
+    ["a fallback to the task's own queue", { ...valid, fallback: { taskQueue: { name: "q" } } }, "fallback.task_queue"],
+    [
+      "a context over 256 KiB",
+      { ...valid, onClose: { taskQueue: { name: "w" }, type: "t", context: text(256 * 1024 + 1) } },
+      "on_close.context",
+      "PAYLOAD_TOO_LARGE",
+    ],
     [
       "an on-close without a type",
       { ...valid, onClose: { taskQueue: { name: "w" } } },
@@ -196,6 +203,15 @@ describe("readAddTasks", () => {
 
   it("takes an input of exactly 2 MiB, whatever its framing", () => {
     expect(read({ ...valid, input: [text(2 * 1024 * 1024)] }).tasks).toHaveLength(1);
+  });
+
+  it("takes a context of exactly 256 KiB, and says the limit of a larger one", () => {
+    const withContext = (bytes: number) =>
+      read({ ...valid, onClose: { taskQueue: { name: "w" }, type: "t", context: text(bytes) } });
+    expect(withContext(262_144).tasks).toHaveLength(1);
+    expect(refusal(() => withContext(262_145)).message).toContain(
+      "tasks[0].on_close.context is 262145 bytes and may be 262144",
+    );
   });
 
   it("reports every violation of a batch, up to twenty, and counts the rest", () => {

@@ -13,8 +13,14 @@ export function readAddTasks(request: AddTasksRequest, namespace: string, makeId
   const violations = new Violations();
   const key = readRequestKey(request.requestId, namespace, violations);
   const tasks: NewTask[] = [];
+  const madeIds = new Set<string>();
+  const make = (): string => {
+    const id = makeId();
+    madeIds.add(id);
+    return id;
+  };
   if (limitItems(request.tasks.length, bounds.tasksPerAdd, "tasks", violations)) {
-    const reader = { namespace, violations, makeId };
+    const reader = { namespace, violations, makeId: make };
     for (let i = 0; i < request.tasks.length; i++) {
       const message = request.tasks[i];
       if (message === undefined) continue;
@@ -26,6 +32,7 @@ export function readAddTasks(request: AddTasksRequest, namespace: string, makeId
   refuseDuplicates(tasks);
   const operation: Writable<AddOperation> = { verb: "add", tasks };
   if (key !== undefined) operation.request = key;
+  if (madeIds.size > 0) operation.madeIds = madeIds;
   return operation;
 }
 

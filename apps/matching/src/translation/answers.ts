@@ -17,7 +17,7 @@ import { bounds } from "../validation/bounds.ts";
 import { limitItems } from "../validation/numbers.ts";
 import { allowText } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
-import { commandsPath, readCommand } from "./command.ts";
+import { commandsPath, pathOfCommand, readCommand } from "./command.ts";
 import { readFailure, readPayload } from "./payload.ts";
 import { readRequestKey } from "./request-key.ts";
 import { decodeTaskToken } from "./task-token.ts";
@@ -68,15 +68,16 @@ export function readAnswers(
 
 /** The statuses of a call's items, in the request's order, from those of the answers that were carried out. */
 export function toAnswerStatuses(
+  answers: readonly TaskAnswer[],
   refused: readonly (ItemError | undefined)[],
   statuses: readonly AnswerStatus[],
 ): AnswerStatusMessage[] {
   let next = 0;
-  return refused.map((error) => {
+  return refused.map((error, i) => {
     if (error !== undefined) return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.REFUSED, error };
     const status = statuses[next++];
     if (status === undefined) throw new Error("the engine gave fewer statuses than there were answers");
-    return toAnswerStatus(status);
+    return toAnswerStatus(status, answers[i]);
   });
 }
 
@@ -138,7 +139,7 @@ function readCanceled(message: TaskCanceled, violations: Violations): FailureRec
   return { type: canceledType, message: text, nonRetryable: false, encoded: toBinary(FailureSchema, failure) };
 }
 
-function toAnswerStatus(status: AnswerStatus): AnswerStatusMessage {
+function toAnswerStatus(status: AnswerStatus, answer: TaskAnswer | undefined): AnswerStatusMessage {
   switch (status.status) {
     case "accepted":
       return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.ACCEPTED };
@@ -147,18 +148,25 @@ function toAnswerStatus(status: AnswerStatus): AnswerStatusMessage {
     case "lease-lost":
       return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.LEASE_LOST };
     case "refused": {
-      const field = `${commandsPath}[${status.commandIndex}]`;
-      const cause = refusedByStore(status.refused, field);
+      const itself = pathOfCommand(undefined, status.commandIndex);
+      // That there are commands at all is no fault of a field of theirs.
+      const path = status.refused.reason === "not-a-workflow-task" ? itself : pathIn(answer, status.commandIndex);
+      const cause = refusedByStore(status.refused, path);
       const error: ItemError = {
         $typeName: "tq.v1.ItemError",
         reason: "COMMAND_REFUSED",
-        field,
+        field: cause.fields[0]?.field ?? itself,
         message: `${errorTable.COMMAND_REFUSED.message}: command ${status.commandIndex} (${cause.reason}), ${cause.message}`,
         commandIndex: status.commandIndex,
       };
       return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.REFUSED, error };
     }
   }
+}
+
+function pathIn(answer: TaskAnswer | undefined, index: number): string {
+  const commands = answer?.answer.case === "completed" ? answer.answer.value.commands : [];
+  return pathOfCommand(commands[index]?.command, index);
 }
 
 const commandIndex = /^completed\.commands\[(\d+)\]/;

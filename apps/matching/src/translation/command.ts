@@ -11,19 +11,33 @@ import type { Writable } from "./writable.ts";
 /** Path of the commands inside an answer. */
 export const commandsPath = "completed.commands";
 
+/** Where in a command of each form its task or its fields stand. */
+const formPath = {
+  addTask: "add_task.task",
+  scheduleActivityTask: "schedule_activity_task.task",
+  startTimer: "start_timer",
+  cancelTask: "cancel_task",
+} as const;
+
+/** Where in an answer the fields of its i-th command stand; where the command itself does, if that is all one knows. */
+export function pathOfCommand(command: Command["command"] | undefined, index: number): string {
+  const path = `${commandsPath}[${index}]`;
+  return command?.case === undefined ? path : `${path}.${formPath[command.case]}`;
+}
+
 /** The i-th command of an answer, checked; undefined (and a violation) if it says nothing. */
 export function readCommand({ command }: Command, index: number, reader: NewTaskReader): CommandRecord | undefined {
   const { violations } = reader;
   switch (command.case) {
     case "addTask":
-      return readAdd(command.value.task, "named", `add_task.task`, index, reader);
+      return readAdd(command.value.task, "named", formPath.addTask, index, reader);
     case "scheduleActivityTask":
-      return readAdd(command.value.task, "activity", `schedule_activity_task.task`, index, reader);
+      return readAdd(command.value.task, "activity", formPath.scheduleActivityTask, index, reader);
     case "startTimer":
-      violations.within(commandsPath, index, "start_timer");
+      violations.within(commandsPath, index, formPath.startTimer);
       return { command: "add", task: readTimer(command.value, reader) };
     case "cancelTask": {
-      violations.within(commandsPath, index, "cancel_task");
+      violations.within(commandsPath, index, formPath.cancelTask);
       const { id, reason } = command.value;
       requireName(id, bounds.lookedUpTaskIdBytes, "id", violations);
       allowText(reason, bounds.reasonBytes, "reason", violations);

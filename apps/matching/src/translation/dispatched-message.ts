@@ -1,6 +1,6 @@
 import type { DispatchedTask as DispatchedTaskMessage } from "@tq/proto";
 import type { DispatchedTask } from "@tq/storage";
-import { toClosedTaskMessage, toFailureMessage } from "./failure-message.ts";
+import { toAttemptFailureMessage, toClosedTaskMessage } from "./failure-message.ts";
 import { decodePayload, decodePayloads } from "./payload-codec.ts";
 import { encodeTaskToken } from "./task-token.ts";
 import { toTaskQueueRef } from "./task-queue.ts";
@@ -31,7 +31,7 @@ export function toDispatchedMessage(task: DispatchedTask): DispatchedTaskMessage
   if (timeouts.heartbeatMs !== undefined) message.heartbeatTimeout = toDuration(timeouts.heartbeatMs);
   if (task.scheduleToCloseAt !== undefined) message.scheduleToCloseDeadline = toTimestamp(task.scheduleToCloseAt);
   if (task.heartbeatDetails !== undefined) message.heartbeatDetails = decodePayload(task.heartbeatDetails);
-  if (task.lastFailure !== undefined) message.lastFailure = toFailureMessage(task.lastFailure);
+  if (task.lastFailure !== undefined) message.lastFailure = toAttemptFailureMessage(task.lastFailure);
   if (task.closedTask !== undefined) message.closedTask = toClosedTaskMessage(task.closedTask);
   return message;
 }

@@ -1,6 +1,7 @@
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FailureSchema, type ClosedTask, type Failure, type Outcome } from "@tq/proto";
 import type { ClosedTaskRecord, FailureRecord, OutcomeRecord } from "@tq/storage";
+import { bounds } from "../validation/bounds.ts";
 import { decodePayload } from "./payload-codec.ts";
 import { toTaskQueueRef } from "./task-queue.ts";
 import { toStateMessage } from "./task-state.ts";
@@ -10,6 +11,30 @@ import { toTimestamp } from "./time.ts";
 export function toFailureMessage(record: FailureRecord): Failure {
   if (record.encoded.length > 0) return fromBinary(FailureSchema, record.encoded);
   return create(FailureSchema, { type: record.type, message: record.message, nonRetryable: record.nonRetryable });
+}
+
+/**
+ * The failure of an attempt, as a message that is said beside its task: of a large one only what people read first. How
+ * the task closed says it whole.
+ */
+export function toAttemptFailureMessage(record: FailureRecord): Failure {
+  const failure = toFailureMessage(record);
+  const isLarge = (): boolean => toBinary(FailureSchema, failure).length > bounds.attemptFailureBytes;
+  if (record.encoded.length <= bounds.attemptFailureBytes) return failure;
+  failure.details = [];
+  delete failure.cause;
+  delete failure.$unknown;
+  if (isLarge()) failure.stackTrace = "";
+  if (isLarge()) failure.message = cutText(failure.message, bounds.attemptFailureBytes - besideMessageBytes);
+  return failure;
+}
+
+/** More than everything in a failure takes but its message, details, cause and stack trace. */
+const besideMessageBytes = 1_024;
+
+/** The beginning of a text, in so many bytes of UTF-8. */
+function cutText(text: string, maxBytes: number): string {
+  return Buffer.from(text).subarray(0, maxBytes).toString();
 }
 
 /** An outcome as a message. */

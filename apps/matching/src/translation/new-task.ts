@@ -84,6 +84,9 @@ function readIdPolicy(policy: IdPolicyMessage, violations: Violations): IdPolicy
 
 function readFallback(message: Fallback, own: TaskQueue, violations: Violations): FallbackRecord {
   const queue = readTaskQueue(message.taskQueue, own.namespace, own.kind, "fallback.task_queue", violations);
+  if (queue.name !== "" && queue.name === own.name) {
+    violations.add("INVALID_FIELD", "fallback.task_queue", "must be another queue");
+  }
   const record: Writable<FallbackRecord> = { queueName: queue.name };
   if (message.type !== "") {
     allowName(message.type, bounds.nameBytes, "fallback.type", violations);
@@ -103,7 +106,7 @@ function readOnClose(message: OnClose, namespace: string, violations: Violations
     allowName(message.serialKey, bounds.nameBytes, "on_close.serial_key", violations);
     record.serialKey = message.serialKey;
   }
-  const context = readPayload(message.context, "on_close.context", violations);
+  const context = readPayload(message.context, "on_close.context", violations, bounds.contextBytes);
   if (context !== undefined) record.context = context;
   if (message.priority !== 0) record.priority = readPriority(message.priority, "on_close.priority", violations);
   const headers = readHeaders(message.headers, headerLimit, "on_close.headers", violations);

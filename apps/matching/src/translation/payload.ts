@@ -19,10 +19,15 @@ export function readPayloads(payloads: readonly Payload[], field: string, violat
 }
 
 /** One payload, such as a result, checked and encoded. Undefined where there is none; an empty one is not none. */
-export function readPayload(payload: Payload | undefined, field: string, violations: Violations): Encoded | undefined {
+export function readPayload(
+  payload: Payload | undefined,
+  field: string,
+  violations: Violations,
+  maxBytes: number = bounds.payloadBytes,
+): Encoded | undefined {
   if (payload === undefined) return undefined;
   const bytes = checkPayload(payload, field, violations);
-  return limitPayload(bytes, field, violations) ? encodePayload(payload) : noPayloads;
+  return limitPayload(bytes, field, violations, maxBytes) ? encodePayload(payload) : noPayloads;
 }
 
 /** A failure, checked and encoded whole. None given is an empty one. */
@@ -55,8 +60,13 @@ function checkPayload(payload: Payload, field: string, violations: Violations): 
   return payloadBytes(payload);
 }
 
-function limitPayload(bytes: number, field: string, violations: Violations): boolean {
-  if (bytes <= bounds.payloadBytes) return true;
-  violations.add("PAYLOAD_TOO_LARGE", field, `is ${bytes} bytes and may be ${bounds.payloadBytes}`);
+function limitPayload(
+  bytes: number,
+  field: string,
+  violations: Violations,
+  maxBytes: number = bounds.payloadBytes,
+): boolean {
+  if (bytes <= maxBytes) return true;
+  violations.add("PAYLOAD_TOO_LARGE", field, `is ${bytes} bytes and may be ${maxBytes}`);
   return false;
 }

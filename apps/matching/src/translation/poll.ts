@@ -133,7 +133,7 @@ function readHeartbeats(
   for (const [i, heartbeat] of request.heartbeats.entries()) {
     violations.within("heartbeats", i);
     const lease = readToken(heartbeat.token, "token", violations);
-    const details = readPayload(heartbeat.details, "details", violations);
+    const details = readPayload(heartbeat.details, "details", violations, bounds.heartbeatBytes);
     if (lease !== undefined) heartbeats.push(details === undefined ? { lease } : { lease, details });
   }
   violations.atTop();

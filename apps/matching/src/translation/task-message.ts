@@ -9,7 +9,8 @@ import type {
   TaskRecord,
 } from "@tq/storage";
 import type { TaskQueueKind } from "@tq/matching-core";
-import { toClosedTaskMessage, toFailureMessage, toOutcomeMessage } from "./failure-message.ts";
+import { bounds } from "../validation/bounds.ts";
+import { toAttemptFailureMessage, toClosedTaskMessage, toOutcomeMessage } from "./failure-message.ts";
 import { decodePayload, decodePayloads } from "./payload-codec.ts";
 import { toRetryPolicyMessage } from "./retry-policy.ts";
 import { toTaskQueueRef } from "./task-queue.ts";
@@ -20,8 +21,12 @@ import { toTimeoutsMessage } from "./timeouts.ts";
 /** What of a task a call asks for. */
 export interface TaskDetail {
   readonly input: boolean;
-  /** Results, failure details, heartbeat details, contexts. */
+  /** The input that its fallback puts in place of it. */
+  readonly fallbackInput: boolean;
+  /** Its result, failure details, heartbeat details. */
   readonly payloads: boolean;
+  /** What it hands on when it closes, and what a closed task handed on to it: contexts, and that one's outcome whole. */
+  readonly handedOn: boolean;
 }
 
 /** A task as a message. */
@@ -68,13 +73,13 @@ export function estimateTaskBytes(task: TaskRecord, detail: TaskDetail): number 
   for (const key in task.headers) bytes += 3 * (key.length + (task.headers[key]?.length ?? 0)) + 8;
   for (const key in task.onClose?.headers) bytes += 3 * (key.length + (task.onClose?.headers?.[key]?.length ?? 0)) + 8;
   for (const type of task.retryPolicy.nonRetryableFailureTypes) bytes += 3 * type.length + 4;
-  for (const attempt of task.failedAttempts)
-    bytes += 300 + failureBytes(attempt.failure.encoded, attempt.failure.message);
-  if (detail.input) bytes += task.input.length;
-  bytes += outcomeBytes(task.outcome, detail) + outcomeBytes(task.closedTask?.outcome, detail);
-  if (detail.payloads) {
-    bytes += length(task.fallback?.input) + length(task.onClose?.context) + length(task.closedTask?.context);
+  for (const { failure } of task.failedAttempts) {
+    bytes += 300 + Math.min(failureBytes(failure.encoded, failure.message), bounds.attemptFailureBytes);
   }
+  if (detail.input) bytes += task.input.length;
+  bytes += outcomeBytes(task.outcome, detail) + closedTaskBytes(task.closedTask, detail);
+  if (detail.fallbackInput) bytes += length(task.fallback?.input);
+  if (detail.handedOn) bytes += length(task.onClose?.context);
   return bytes;
 }
 
@@ -85,8 +90,14 @@ function outcomeBytes(outcome: OutcomeRecord | undefined, detail: TaskDetail): n
   return 50 + ofFailure + (detail.payloads ? length(result) + length(heartbeatDetails) : 0);
 }
 
+function closedTaskBytes(closed: ClosedTaskRecord | undefined, detail: TaskDetail): number {
+  if (closed === undefined) return 0;
+  if (detail.handedOn) return length(closed.context) + outcomeBytes(closed.outcome, detail);
+  return 50 + bounds.attemptFailureBytes;
+}
+
 function failureBytes(encoded: Encoded, message: string): number {
-  return Math.max(encoded.length, message.length * 3 + 200);
+  return encoded.length > 0 ? encoded.length : message.length * 3 + 200;
 }
 
 function length(encoded: Encoded | undefined): number {
@@ -105,15 +116,17 @@ function toOutcome(record: OutcomeRecord, detail: TaskDetail): Outcome {
 
 function toClosedTask(record: ClosedTaskRecord, detail: TaskDetail): ClosedTask {
   const message = toClosedTaskMessage(record);
-  if (!detail.payloads) {
-    message.outcome = toOutcome(record.outcome, detail);
+  if (!detail.handedOn) {
+    const { failure } = record.outcome;
+    message.outcome = toOutcome(record.outcome, { ...detail, payloads: false });
+    if (failure !== undefined) message.outcome.failure = { ...toAttemptFailureMessage(failure), details: [] };
     delete message.context;
   }
   return message;
 }
 
 function toFailedAttempt(record: FailedAttemptRecord, detail: TaskDetail): FailedAttempt {
-  const failure = toFailureMessage(record.failure);
+  const failure = toAttemptFailureMessage(record.failure);
   if (!detail.payloads) failure.details = [];
   return {
     $typeName: "tq.v1.FailedAttempt",
@@ -131,7 +144,7 @@ function toFallback(record: FallbackRecord, kind: TaskQueueKind, detail: TaskDet
     $typeName: "tq.v1.Fallback",
     taskQueue: toTaskQueueRef({ name: record.queueName, kind }),
     type: record.type ?? "",
-    input: detail.payloads && record.input !== undefined ? decodePayloads(record.input) : [],
+    input: detail.fallbackInput && record.input !== undefined ? decodePayloads(record.input) : [],
     replaceInput: record.input !== undefined,
   };
 }
@@ -145,6 +158,6 @@ function toOnClose(record: OnCloseRecord, detail: TaskDetail): OnClose {
     priority: record.priority ?? 3,
     headers: { ...record.headers },
   };
-  if (detail.payloads && record.context !== undefined) message.context = decodePayload(record.context);
+  if (detail.handedOn && record.context !== undefined) message.context = decodePayload(record.context);
   return message;
 }

@@ -12,6 +12,11 @@ export const bounds = {
   metadataBytes: 4 * 1024,
   /** All payloads of one input, result or failure together. */
   payloadBytes: 2 * 1024 * 1024,
+  /** Details of a heartbeat, and what an on-close task is to hand on: they travel beside an input or a result. */
+  heartbeatBytes: 512 * 1024,
+  contextBytes: 256 * 1024,
+  /** Of a failed attempt, in what is said of its task: ten of them, beside everything else, go into one reply. */
+  attemptFailureBytes: 64 * 1024,
   headerEntries: 100,
   headerBytes: 16 * 1024,
   tasksPerAdd: 10_000,

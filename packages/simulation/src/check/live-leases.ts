@@ -1,5 +1,5 @@
 /* Which leases are live, and until when each was promised, as follows from what the store was asked for. */
-import type { LeaseRef } from "@tq/matching-core";
+import { attemptGraceUntil, type LeaseRef } from "@tq/matching-core";
 import type { DispatchedTask } from "@tq/storage";
 import { leaseName, type CommitEntry, type Grant, type History } from "../history.ts";
 
@@ -10,7 +10,7 @@ export interface LiveLease {
   readonly pollId: string;
   /** Unless it is answered, returned or revoked, it does not end before. */
   promisedUntil: number;
-  /** After a start, nothing ends an attempt by time before one full lease. */
+  /** After a start, no timeout of its own ends an attempt before. */
   graceUntil: number;
   heartbeatAt: number;
 }
@@ -38,10 +38,11 @@ export function* leaseChanges(history: History): Iterable<LeaseChange> {
   for (const entry of history) {
     if (entry.kind === "opened") {
       for (const lease of live.values()) {
-        lease.graceUntil = entry.now + lease.task.leaseMs;
-        lease.promisedUntil = Math.max(lease.promisedUntil, lease.graceUntil);
+        lease.graceUntil = attemptGraceUntil(lease.task.leaseMs, entry.now);
+        // Renewals are not written, and neither is their time: the new server's may be a little before the old one's.
+        lease.promisedUntil = entry.now + lease.task.leaseMs;
         // Nor could the worker send a heartbeat meanwhile.
-        lease.heartbeatAt = Math.max(lease.heartbeatAt, entry.now);
+        lease.heartbeatAt = entry.now;
       }
     }
     if (entry.kind !== "commit") continue;

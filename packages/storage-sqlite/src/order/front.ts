@@ -30,11 +30,14 @@ export class Front {
           "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ? and marker = 0",
         )
         .pluck(),
+      between: db
+        .prepare<[number, number, string, number, number, number], Columns>(
+          steady(`select pass, place, seq, key, marker, weight, since from front
+           where queue = ? and priority = ? and type = ? and pass >= ? and pass < ? order by pass, place limit ?`),
+        )
+        .raw(),
       after: db
-        .prepare<
-          [number, number, string, number, number, number],
-          [number, number, number, string, number, number, number]
-        >(
+        .prepare<[number, number, string, number, number, number], Columns>(
           steady(`select pass, place, seq, key, marker, weight, since from front
            where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) order by pass, place limit ?`),
         )
@@ -63,16 +66,17 @@ export class Front {
 
   /** Up to `limit` rows behind a place, in order. */
   after(queue: QueueState, priority: Priority, type: string, at: Place, limit: number): FrontRow[] {
-    return this.#sql.after
-      .all(queue.id, priority, type, at.pass, at.place, limit)
-      .map(([pass, place, seq, key, marker, weight, since]) => ({
-        pass,
-        place,
-        seq,
-        key,
-        marker: marker !== 0,
-        weight,
-        since,
-      }));
+    return this.#sql.after.all(queue.id, priority, type, at.pass, at.place, limit).map(toRow);
   }
+
+  /** Up to `limit` rows from one pass to below another, in order. */
+  between(queue: QueueState, priority: Priority, type: string, from: number, to: number, limit: number): FrontRow[] {
+    return this.#sql.between.all(queue.id, priority, type, from, to, limit).map(toRow);
+  }
+}
+
+type Columns = [pass: number, place: number, seq: number, key: string, marker: number, weight: number, since: number];
+
+function toRow([pass, place, seq, key, marker, weight, since]: Columns): FrontRow {
+  return { pass, place, seq, key, marker: marker !== 0, weight, since };
 }

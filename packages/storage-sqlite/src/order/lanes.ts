@@ -37,7 +37,10 @@ export class Lanes {
       ofKey: db.prepare<[number, string], { priority: Priority }>(
         "select distinct priority from lane where queue = ? and key = ?",
       ),
-      set: db.prepare("insert or replace into lane values(?, ?, ?, ?, ?, ?, ?)"),
+      set: db.prepare(
+        `insert into lane values(?, ?, ?, ?, ?, ?, ?) on conflict do update
+         set marker_pass = excluded.marker_pass, marker_place = excluded.marker_place, blocked = excluded.blocked`,
+      ),
       delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
       push: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?)"),
       rows: db

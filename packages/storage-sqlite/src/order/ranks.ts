@@ -73,15 +73,17 @@ function find(
   keys: Gap["keys"],
 ): ReadonlyMap<string, Standing[]> | undefined {
   const standing = new Map<string, Standing[]>();
-  const bounds = [...keys.values()];
-  const from = { pass: Math.min(...bounds.map((gap) => gap.from)), place: -1 };
+  // Others of the key may have been placed since the first of them left.
+  const bounds = [...keys].map(([key, { from, to }]) => ({
+    from,
+    to: Math.max(to, order.passes.get(queue, priority, key)),
+  }));
+  const from = Math.min(...bounds.map((gap) => gap.from));
   const to = Math.max(...bounds.map((gap) => gap.to));
   let left = maxExamined;
   for (const [type, counts] of queue.counts) {
     if ((counts[priority]?.ready ?? 0) === 0) continue;
-    const rows = order.front.after(queue, priority, type, from, left + 1);
-    for (const row of rows) {
-      if (row.pass >= to) break;
+    for (const row of order.front.between(queue, priority, type, from, to, left + 1)) {
       if (left-- === 0) return undefined;
       const gap = keys.get(row.key);
       if (gap === undefined || row.marker || row.pass < gap.from) continue;

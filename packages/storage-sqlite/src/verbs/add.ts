@@ -21,8 +21,13 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
     tx,
     "add",
     operation.request,
-    // Not their ids: those that the server makes are new in each call.
-    () => operation.tasks.flatMap(({ queue, type, input }) => [queue.name, type, input.length]),
+    () =>
+      operation.tasks.flatMap(({ id, queue, type, input }) => [
+        operation.madeIds?.has(id) === true ? "" : id,
+        queue.name,
+        type,
+        input.length,
+      ]),
     () => {
       const holders = holdersOf(tx, operation.tasks);
       const checked = checkAdds(tx, operation.tasks, (_, { id }) => holders.get(id));

@@ -6,12 +6,14 @@ import { claim, type Candidate, type Taken } from "../order/claim.ts";
 import { isOverdue, timeOutWaiting } from "../overdue.ts";
 import type { QueueState } from "../queues.ts";
 import type { Started } from "../started.ts";
-import { optionsOf } from "../tasks.ts";
+import { optionsOf, type FullTaskRow } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 import { stopWaiting } from "../waiting.ts";
 import { gateOf } from "./limits.ts";
 
 const noInput = Buffer.alloc(0);
+
+const maxKeptBytes = 4_096;
 
 /** How many tasks past a deadline one claim passes over, so that none takes long. What is left comes with the next. */
 const maxSkipped = 256;
@@ -69,10 +71,11 @@ export function claimAll(
         hasDetails: false,
         graceUntil: 0,
         leaseUntil: tx.now + to.leaseMs,
-        row,
+        row: isSmall(row) ? row : undefined,
       };
       granted[offer]?.push(delivery);
       row.input = noInput;
+      row.closed_task = null;
       start(tx, queue, lease, options);
       gate?.dispatched(task.key);
       return "taken";
@@ -84,6 +87,11 @@ export function claimAll(
   });
   for (const seq of overdue) timeOutWaiting(tx, parts.tasks.row(seq));
   return { outcomes, granted };
+}
+
+/** What a started task holds in memory. What is larger is read again when it is answered. */
+function isSmall({ history, heartbeat, options }: FullTaskRow): boolean {
+  return (history?.length ?? 0) + (heartbeat?.length ?? 0) + (options?.length ?? 0) <= maxKeptBytes;
 }
 
 function closedOutcome(until: number): ClaimOutcome {

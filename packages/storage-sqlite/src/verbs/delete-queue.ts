@@ -48,9 +48,9 @@ function remove(tx: Transaction, { queue: name, action, changed, limit }: Delete
   if (queue !== undefined) {
     endPause(tx, queue);
     queue.drain = undefined;
-    const { hasKeyLimits } = queue;
+    const { hasKeyLimits, config } = queue;
     queues.configure(queue, noConfig);
-    if (hasKeyLimits) tx.parts.limits.reconfigured(queue, tx.now);
+    if (hasKeyLimits) tx.parts.limits.reconfigured(queue, config, tx.now);
   }
   if (existed) events.add(namespaces.idOf(name.namespace) ?? 0, tx.now, action, { queue: name, changed });
   return { verb: "delete-queue", existed, more: false };

@@ -22,6 +22,7 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
   };
   const lost: RenewOperation["leases"][number][] = [];
   const cancels: CancelNotice[] = [];
+  const queueIds = new Set<number>();
   for (const lease of operation.leases) {
     const task = own(lease);
     if (task === undefined) {
@@ -29,13 +30,15 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
       continue;
     }
     parts.started.renew(task, now);
+    queueIds.add(task.queueId);
     if (task.cancel !== undefined) cancels.push({ lease, reason: task.cancel.reason, requestedAt: task.cancel.at });
   }
   for (const { lease, details } of operation.heartbeats) {
     const task = own(lease);
     if (task !== undefined) parts.started.heartbeat(task, details, now);
   }
-  return { verb: "renew", lost, cancels };
+  const queues = [...queueIds].map((id) => parts.queues.byId(id).queue);
+  return { verb: "renew", lost, cancels, queues };
 }
 
 /** Gives deliveries back that reached nobody. */

@@ -1,7 +1,8 @@
 import type { LimitsRecord } from "@tq/storage";
 import { limitsOf, rateLimit } from "../key-limits.ts";
-import { allowedAt, arrivalUnder, dispatchedAt, liveWorkerMs, type RateLimit } from "@tq/matching-core";
+import { allowedAt, arrivalAfterChange, dispatchedAt, liveWorkerMs, type RateLimit } from "@tq/matching-core";
 import type { KeyGate } from "../order/claim.ts";
+import { isPaused } from "../queue-settings.ts";
 import type { QueueState } from "../queues.ts";
 import type { Transaction } from "../transaction.ts";
 
@@ -18,18 +19,17 @@ export interface QueueGate {
 export function gateOf(tx: Transaction, queue: QueueState, askedRate: number | undefined): QueueGate | undefined {
   const { parts, now } = tx;
   const { config, pause, hasKeyLimits } = queue;
-  const rate = effectiveRate(tx, queue, askedRate);
+  const { rate, mayEndAt } = effectiveRate(tx, queue, askedRate);
   const { maxStarted } = config;
-  if (rate !== undefined) keepWithin(tx, queue, rate);
-  const isPaused = pause !== undefined && (pause.until === undefined || pause.until > now);
-  if (!isPaused && rate === undefined && maxStarted === undefined && !hasKeyLimits) return undefined;
+  const paused = isPaused(pause, now);
+  if (!paused && rate === undefined && maxStarted === undefined && !hasKeyLimits) return undefined;
   return {
     closedUntil() {
-      if (isPaused) return Infinity;
+      if (paused) return Infinity;
       if (maxStarted !== undefined && queue.started >= maxStarted) return Infinity;
       if (rate === undefined) return undefined;
       const at = allowedAt(rate, queue.arrival);
-      return at > now ? at : undefined;
+      return at > now ? Math.min(at, mayEndAt) : undefined;
     },
     dispatched(key) {
       if (rate !== undefined) {
@@ -43,27 +43,37 @@ export function gateOf(tx: Transaction, queue: QueueState, askedRate: number | u
   };
 }
 
-/** The rate may be another than at the last dispatch. */
-export function keepWithin(tx: Transaction, queue: QueueState, rate: RateLimit): void {
-  const arrival = arrivalUnder(rate, queue.arrival, tx.now);
-  if (arrival === queue.arrival) return;
-  queue.arrival = arrival;
+/** The queue's rate is another one now. */
+export function rateChanged(
+  tx: Transaction,
+  queue: QueueState,
+  from: RateLimit | undefined,
+  to: RateLimit | undefined,
+): void {
+  if (to === undefined) return;
+  queue.arrival = arrivalAfterChange(from, to, queue.arrival, tx.now);
   tx.parts.queues.changed(queue);
 }
 
-/** The operator's rate wins, else the smallest that live workers ask for. */
-function effectiveRate(tx: Transaction, queue: QueueState, askedRate: number | undefined): RateLimit | undefined {
+/** The operator's rate wins, else the smallest that live workers ask for. `mayEndAt`: then it is to be looked at again. */
+function effectiveRate(
+  tx: Transaction,
+  queue: QueueState,
+  askedRate: number | undefined,
+): { readonly rate: RateLimit | undefined; readonly mayEndAt: number } {
   const { ratePerSecond, burst }: LimitsRecord = queue.config;
-  if (ratePerSecond !== undefined) return rateLimit(ratePerSecond, burst);
+  if (ratePerSecond !== undefined) return { rate: rateLimit(ratePerSecond, burst), mayEndAt: Infinity };
   // Until every worker that lives had the time to call again, what they asked for before the start counts, too.
-  const before = tx.now < tx.openedAt + liveWorkerMs ? queue.askedRate : undefined;
+  const calledAgainBy = tx.openedAt + liveWorkerMs;
+  const before = tx.now < calledAgainBy ? queue.askedRate : undefined;
   const asked = Math.min(askedRate ?? Infinity, before ?? Infinity);
   const rate = asked === Infinity ? undefined : asked;
   if (rate !== queue.askedRate) {
+    rateChanged(tx, queue, rateLimit(queue.askedRate, burst), rateLimit(rate, burst));
     queue.askedRate = rate;
     tx.parts.queues.changed(queue);
   }
-  return rateLimit(rate, burst);
+  return { rate: rateLimit(rate, burst), mayEndAt: before === undefined ? Infinity : calledAgainBy };
 }
 
 function whyClosed(tx: Transaction, queue: QueueState, key: string): ReturnType<KeyGate["closed"]> {

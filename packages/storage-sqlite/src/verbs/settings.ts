@@ -15,10 +15,10 @@ import {
   type TaskQueueConfig,
 } from "@tq/storage";
 import { rateLimit } from "../key-limits.ts";
-import { readConfig, writeConfig } from "../queue-settings.ts";
+import { isPaused, readConfig, writeConfig } from "../queue-settings.ts";
 import type { QueueState } from "../queues.ts";
 import type { Transaction } from "../transaction.ts";
-import { keepWithin } from "./limits.ts";
+import { rateChanged } from "./limits.ts";
 import { once, type AnswerCodec } from "./requests.ts";
 
 type SettingsOperation = ConfigureOperation | PauseOperation | ResumeOperation | DrainOperation;
@@ -36,13 +36,13 @@ export function configure(tx: Transaction, operation: ConfigureOperation): Confi
     const config = { ...changed(present, fields, to), revision: present.revision + 1 };
     const hadKeyLimits = queue.hasKeyLimits;
     tx.parts.queues.configure(queue, config);
-    if (hadKeyLimits || queue.hasKeyLimits) tx.parts.limits.reconfigured(queue, tx.now);
-    const rate = rateLimit(config.ratePerSecond, config.burst);
-    if (rate !== undefined) keepWithin(tx, queue, rate);
+    if (hadKeyLimits || queue.hasKeyLimits) tx.parts.limits.reconfigured(queue, present, tx.now);
+    const before = rateLimit(present.ratePerSecond ?? queue.askedRate, present.burst);
+    rateChanged(tx, queue, before, rateLimit(config.ratePerSecond, config.burst));
     tx.touch(queue);
     return { verb: "configure", config };
   };
-  return onceOnNamespace<ConfigureOperation>(tx, operation, refuse, fields, run, keptConfig);
+  return onceOnNamespace<ConfigureOperation>(tx, operation, refuse, run, keptConfig);
 }
 
 /** A configuration has a map in it, which JSON has not. */
@@ -58,10 +58,10 @@ const keptConfig: AnswerCodec<ConfigureResult> = {
 export function pause(tx: Transaction, operation: PauseOperation): PauseResult {
   const { action, until } = operation;
   const refuse = (refused: Refusal): PauseResult => ({ verb: "pause", refused });
-  return onceOnNamespace<PauseOperation>(tx, operation, refuse, [until ?? 0], () => {
+  return onceOnNamespace<PauseOperation>(tx, operation, refuse, () => {
     const queue = use(tx, operation);
     clearPauseTimer(tx, queue);
-    const since = isPaused(queue, tx.now) ? (queue.pause?.since ?? tx.now) : tx.now;
+    const since = isPaused(queue.pause, tx.now) ? (queue.pause?.since ?? tx.now) : tx.now;
     const { actor, reason } = action;
     queue.pause = { actor, reason, since, ...(until !== undefined && { until }) };
     if (until !== undefined) tx.parts.timers.set("resume", until, queue.id);
@@ -73,9 +73,9 @@ export function pause(tx: Transaction, operation: PauseOperation): PauseResult {
 /** Undoes a pause and a drain. */
 export function resume(tx: Transaction, operation: ResumeOperation): ResumeResult {
   const refuse = (refused: Refusal): ResumeResult => ({ verb: "resume", refused });
-  return onceOnNamespace<ResumeOperation>(tx, operation, refuse, [], () => {
+  return onceOnNamespace<ResumeOperation>(tx, operation, refuse, () => {
     const queue = tx.parts.queues.find(operation.queue);
-    const wasPaused = queue !== undefined && isPaused(queue, tx.now);
+    const wasPaused = isPaused(queue?.pause, tx.now);
     const wasDraining = queue?.drain !== undefined;
     if (queue !== undefined) {
       endPause(tx, queue);
@@ -90,7 +90,7 @@ export function resume(tx: Transaction, operation: ResumeOperation): ResumeResul
 /** Refuses adds. */
 export function drain(tx: Transaction, operation: DrainOperation): DrainResult {
   const refuse = (refused: Refusal): DrainResult => ({ verb: "drain", refused });
-  return onceOnNamespace<DrainOperation>(tx, operation, refuse, [], () => {
+  return onceOnNamespace<DrainOperation>(tx, operation, refuse, () => {
     const queue = use(tx, operation);
     const { actor, reason } = operation.action;
     queue.drain = { actor, reason, since: queue.drain?.since ?? tx.now };
@@ -118,10 +118,6 @@ function clearPauseTimer(tx: Transaction, { id, pause: present }: QueueState): v
   if (present?.until !== undefined) tx.parts.timers.clear("resume", present.until, id);
 }
 
-function isPaused({ pause: present }: QueueState, now: number): boolean {
-  return present !== undefined && (present.until === undefined || present.until > now);
-}
-
 /** The queue of an operation, which is created if need be; and the event. */
 function use(tx: Transaction, operation: SettingsOperation): QueueState {
   const queue = tx.parts.queues.use(operation.queue, () => tx.parts.numbers.next());
@@ -138,7 +134,6 @@ function onceOnNamespace<O extends SettingsOperation>(
   tx: Transaction,
   operation: O,
   refuse: (refused: Refusal) => ResultOf<O>,
-  content: readonly (string | number)[],
   run: () => ResultOf<O>,
   codec?: AnswerCodec<ResultOf<O>>,
 ): ResultOf<O> {
@@ -146,7 +141,15 @@ function onceOnNamespace<O extends SettingsOperation>(
   if (tx.parts.namespaces.idOf(namespace) === undefined) {
     return refuse({ reason: "namespace-not-found", index: 0, subject: namespace });
   }
-  return once<O>(tx, operation.verb, operation.request, () => [name, kind, ...content], run, refuse, codec);
+  return once<O>(
+    tx,
+    operation.verb,
+    operation.request,
+    () => [name, kind, operation.action.request],
+    run,
+    refuse,
+    codec,
+  );
 }
 
 /** The configuration with these fields taken from another; what is absent there is at its default again. */

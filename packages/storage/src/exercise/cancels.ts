@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { failure, start } from "./driver.ts";
+import { failure, newTask, start } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** Cancel: a waiting task closes at once, a started one is told, and with force taken away. */
@@ -29,6 +29,18 @@ export function cancels(harness: Harness): void {
       expect(await d.task("a")).toMatchObject({ state: "started", started: { cancelRequested: true } });
       expect(await d.complete(task)).toEqual({ status: "accepted" });
       expect(await d.state("a")).toBe("completed");
+    });
+
+    test("leave the order of a key as it is, also where the same commit adds another of it", async (d) => {
+      const key = { fairnessKey: "k" };
+      await d.add({ id: "a", ...key }, { id: "b", ...key });
+      await d.commit([
+        { verb: "cancel", namespace: "default", ids: ["b"], force: false, reason: "" },
+        { verb: "add", tasks: [newTask({ id: "c", ...key })] },
+        { verb: "cancel", namespace: "default", ids: ["a"], force: false, reason: "" },
+      ]);
+      await d.add({ id: "d", ...key });
+      expect(await d.claimIds()).toEqual(["c", "d"]);
     });
 
     test("survive a crash", async (d) => {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { action, failure, start, text } from "./driver.ts";
+import { action, activities, failure, start, text } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 /** Leases: renewing, heartbeats, what a worker is told. */
@@ -9,7 +9,7 @@ export function leases(harness: Harness): void {
       await d.add({ id: "a" });
       const task = await d.claimOne({ leaseMs: 10_000 });
       d.now += 8_000;
-      expect(await d.renew(task)).toEqual({ verb: "renew", lost: [], cancels: [] });
+      expect(await d.renew(task)).toEqual({ verb: "renew", lost: [], cancels: [], queues: [activities] });
       expect((await d.task("a")).started?.leaseUntil).toBe(start + 18_000);
       expect((await d.pass(9_900)).expired).toBe(0);
       expect((await d.pass(100)).expired).toBe(1);

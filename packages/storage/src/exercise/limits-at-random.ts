@@ -1,4 +1,4 @@
-import { allowedAt, arrivalUnder, dispatchedAt, type RateLimit } from "@tq/matching-core";
+import { allowedAt, arrivalAfterChange, dispatchedAt, type RateLimit } from "@tq/matching-core";
 import { expect } from "vitest";
 import type { LimitsRecord } from "../configuration.ts";
 import { claimOrder, type Driver } from "./driver.ts";
@@ -88,8 +88,8 @@ class Walk {
     });
     const ofQueue = this.#dice.once(3) ? some() : {};
     const ofKeys = new Map(keys.filter(() => this.#dice.once(2)).map((key) => [key, some()]));
-    this.#queue.limits = ofQueue;
-    for (const [key, limited] of this.#keys) limited.limits = ofKeys.get(key) ?? {};
+    this.#change(this.#queue, ofQueue);
+    for (const [key, limited] of this.#keys) this.#change(limited, ofKeys.get(key) ?? {});
     const { ratePerSecond, burst, maxStarted } = ofQueue;
     await configure(this.#d, {
       fairnessKeys: ofKeys,
@@ -99,7 +99,6 @@ class Walk {
       ...(maxStarted !== undefined && { maxStarted }),
     });
     await this.#d.run({ verb: "promote", limit: 1_000 });
-    for (const limited of [this.#queue, ...this.#keys.values()]) this.#anchor(limited);
   }
 
   /** Named in the change and without a value: at their default again. */
@@ -169,9 +168,11 @@ class Walk {
     return rate !== undefined && allowedAt(rate, limited.arrival) > now ? "rate" : undefined;
   }
 
-  #anchor(limited: Limited): void {
+  #change(limited: Limited, to: LimitsRecord): void {
+    const from = rateOf(limited);
+    limited.limits = to;
     const rate = rateOf(limited);
-    if (rate !== undefined) limited.arrival = arrivalUnder(rate, limited.arrival, this.#d.now);
+    if (rate !== undefined) limited.arrival = arrivalAfterChange(from, rate, limited.arrival, this.#d.now);
   }
 
   #of(key: string): Limited {

@@ -1,4 +1,4 @@
-import type { TypeSet } from "@tq/matching-core";
+import { liveWorkerMs, type TypeSet } from "@tq/matching-core";
 import { expect } from "vitest";
 import type { TaskQueueConfig } from "../configuration.ts";
 import { activities, claimOrder, start, type Driver } from "./driver.ts";
@@ -63,11 +63,31 @@ export function limits(harness: Harness): void {
       d.now += 2;
       expect(await take(d)).toHaveLength(1);
       await configure(d, { ratePerSecond: 0.001 });
-      // One that has come due meanwhile, and then none for long.
-      d.now += 1_000;
-      expect(await take(d)).toHaveLength(1);
       d.now += 100_000;
       expect(await take(d)).toHaveLength(0);
+    });
+
+    test("gives no second burst as it changes and back", async (d) => {
+      await configure(d, {
+        ratePerSecond: 1,
+        burst: 10,
+        fairnessKeys: new Map([["k", { ratePerSecond: 1, burst: 5 }]]),
+      });
+      await addMany(d, "a", 60);
+      await addMany(d, "k", 60, "k");
+      let [ofQueue, ofKey] = [0, 0];
+      for (let i = 0; i < 6; i++) {
+        for (const id of await take(d, 1_000)) {
+          if (id.startsWith("k")) ofKey += 1;
+          else ofQueue += 1;
+        }
+        const more = i % 2 === 0 ? 2 : 1;
+        const ofKeys = new Map([["k", { ratePerSecond: i % 3 === 0 ? 1 : 100, burst: 5 * more }]]);
+        await configure(d, { burst: 10 * more, fairnessKeys: ofKeys });
+        await d.run({ verb: "promote", limit: 100 });
+      }
+      expect(ofQueue + ofKey).toBe(10);
+      expect(ofKey).toBeLessThanOrEqual(5);
     });
 
     test("is the smallest that live workers ask for, unless an operator has set one", async (d) => {
@@ -80,6 +100,16 @@ export function limits(harness: Harness): void {
       await configure(d, { ratePerSecond: 4, burst: 4 });
       d.now += 1_000;
       expect((await take(d, 100, null, 2)).length).toBeGreaterThan(2);
+    });
+
+    test("that workers asked for before a start is looked at again when they had the time to call", async (d) => {
+      await addMany(d, "a", 9);
+      expect(await take(d, 100, null, 0.001)).toHaveLength(1);
+      await d.crash(1);
+      expect(await take(d)).toEqual([]);
+      expect(d.last?.claims).toEqual([{ dry: true, until: start + 1 + liveWorkerMs }]);
+      d.now = start + 1 + liveWorkerMs;
+      expect(await take(d)).toHaveLength(8);
     });
 
     test("that workers asked for ends with them", async (d) => {

@@ -58,6 +58,20 @@ export function requestIds(harness: Harness): void {
       expect(await d.run(operation)).toEqual(first);
     });
 
+    test("are refused with other ids, unless these were made for tasks that brought none", async (d) => {
+      await d.tryAdd([{ id: "a" }], "r");
+      expect(await d.tryAdd([{ id: "b" }], "r")).toMatchObject({ refused: { reason: "request-id-reused" } });
+      expect(await d.state("b")).toBe("gone");
+      const made = (id: string) => ({
+        verb: "add" as const,
+        tasks: [newTask({ id, input: new Uint8Array() })],
+        madeIds: new Set([id]),
+        request: { namespace: "default", id: "made" },
+      });
+      const first = await d.run(made("c"));
+      expect(await d.run(made("d"))).toEqual(first);
+    });
+
     test("hold over a crash", async (d) => {
       const first = await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
       await d.complete(await d.claimOne());

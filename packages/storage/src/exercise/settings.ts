@@ -56,7 +56,6 @@ export function settings(harness: Harness): void {
       expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ config: { revision: 1 } });
       expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ refused: { subject: "1" } });
       await configure(d, { maxBacklog: 1 });
-      await configure(d, { maxBacklog: 1 });
       await configure(d, { maxBacklog: 2 }, 2);
       expect(await configure(d, { maxBacklog: 3 }, 2)).toEqual({
         verb: "configure",

@@ -39,9 +39,15 @@ export function timeouts(harness: Harness): void {
     test("goes on counting where it was when a delivery comes back", async (d) => {
       await d.add({ id: "a", ...impatient });
       d.now += 2_000;
-      await d.giveBack("undelivered", await d.claimOne());
+      const undelivered = await d.claimOne();
+      // What it was started for does not count.
+      d.now += 20_000;
+      await d.giveBack("undelivered", undelivered);
       expect((await d.pass(999)).timedOut).toBe(0);
-      await d.release(await d.claimOne());
+      const released = await d.claimOne();
+      d.now += 20_000;
+      await d.release(released);
+      expect((await d.describe()).oldestReadyAt).toBe(start + 40_000);
       expect((await d.pass(1)).timedOut).toBe(1);
     });
 

@@ -38,7 +38,8 @@ export enum ErrorReason {
   INVALID_NAME = 2,
 
   /**
-   * invalid_argument: an input, result or failure is over 2 MiB. BadRequest names the field.
+   * invalid_argument: an input, result or failure is over 2 MiB, the details of a heartbeat over 512 KiB, or the context
+   * of an OnClose over 256 KiB. BadRequest names the field.
    *
    * @generated from enum value: ERROR_REASON_PAYLOAD_TOO_LARGE = 3;
    */

@@ -68,7 +68,8 @@ export declare type BulkOptions = Message<"tq.v1.BulkOptions"> & {
   dryRun: boolean;
 
   /**
-   * Stops after so many. 0: no limit.
+   * Stops after so many. 0: no limit. A call that was broken off and is repeated with its request id goes on, and its
+   * limit counts anew.
    *
    * @generated from field: uint64 limit = 3;
    */

@@ -26,8 +26,9 @@ export declare type Payload = Message<"tq.v1.Payload"> & {
   contentType: string;
 
   /**
-   * The value itself. At most 2 MiB for all payloads of one input, result or failure together; more is refused as it
-   * comes in (invalid_argument, PAYLOAD_TOO_LARGE). Unset is an empty value, which is not the same as the JSON null.
+   * The value itself. At most 2 MiB for all payloads of one input, result or failure together, 512 KiB for the details of
+   * a heartbeat and 256 KiB for the context of an OnClose; more is refused as it comes in (invalid_argument,
+   * PAYLOAD_TOO_LARGE). Unset is an empty value, which is not the same as the JSON null.
    *
    * @generated from oneof tq.v1.Payload.body
    */

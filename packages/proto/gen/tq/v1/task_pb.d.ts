@@ -67,7 +67,7 @@ export declare const TaskTimeoutsSchema: GenMessage<TaskTimeouts>;
  */
 export declare type Fallback = Message<"tq.v1.Fallback"> & {
   /**
-   * Same kind as the task's own queue; kind may be left unspecified.
+   * Another queue of the same kind as the task's own; kind may be left unspecified.
    *
    * @generated from field: tq.v1.TaskQueueRef task_queue = 1;
    */
@@ -129,7 +129,7 @@ export declare type OnClose = Message<"tq.v1.OnClose"> & {
   serialKey: string;
 
   /**
-   * Handed through untouched: what the engine needs to know whose outcome this is.
+   * Handed through untouched: what the engine needs to know whose outcome this is. At most 256 KiB.
    *
    * @generated from field: tq.v1.Payload context = 4;
    */
@@ -457,6 +457,9 @@ export declare type FailedAttempt = Message<"tq.v1.FailedAttempt"> & {
   failedAt?: Timestamp | undefined;
 
   /**
+   * Without `details` and `cause` if it is over 64 KiB; should it be so even then, without `stack_trace` too and with
+   * its message cut. The last failure of a closed task is whole in its outcome.
+   *
    * @generated from field: tq.v1.Failure failure = 5;
    */
   failure?: Failure | undefined;

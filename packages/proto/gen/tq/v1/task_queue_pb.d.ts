@@ -44,7 +44,8 @@ export declare const TaskQueueRefSchema: GenMessage<TaskQueueRef>;
  */
 export declare type TaskQueueConfig = Message<"tq.v1.TaskQueueConfig"> & {
   /**
-   * Grows by one with each change. See UpdateTaskQueueConfigRequest.expected_revision.
+   * Grows by one with each change. See UpdateTaskQueueConfigRequest.expected_revision. Begins anew once the queue has
+   * gone: without settings, tasks and workers.
    *
    * @generated from field: uint64 revision = 1;
    */

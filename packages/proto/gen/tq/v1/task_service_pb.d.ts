@@ -146,7 +146,9 @@ export declare const GetTasksRequestSchema: GenMessage<GetTasksRequest>;
 export declare type GetTasksResponse = Message<"tq.v1.GetTasksResponse"> & {
   /**
    * Those that exist, in the order of the request. Stays under the server's max_reply_bytes: tasks beyond it are named
-   * in `omitted_ids`, to be asked for again.
+   * in `omitted_ids`, to be asked for again. A task that is over it by itself comes without `input` and
+   * `fallback.input`; if that is not enough, also without `on_close.context` and without the payloads, the context and
+   * all but the gist of the failure of `closed_task`.
    *
    * @generated from field: repeated tq.v1.Task tasks = 1;
    */
@@ -158,6 +160,9 @@ export declare type GetTasksResponse = Message<"tq.v1.GetTasksResponse"> & {
   missingIds: string[];
 
   /**
+   * Those that did not fit beside the others, and those that by themselves are too large even so: these are named each
+   * time. With the default max_reply_bytes there are none of these.
+   *
    * @generated from field: repeated string omitted_ids = 3;
    */
   omittedIds: string[];
@@ -214,6 +219,9 @@ export declare const ListTasksRequestSchema: GenMessage<ListTasksRequest>;
  */
 export declare type ListTasksResponse = Message<"tq.v1.ListTasksResponse"> & {
   /**
+   * Stays under the server's max_reply_bytes: the page is shorter where its tasks are large. A task that is over it by
+   * itself comes with less, as in GetTasks.
+   *
    * @generated from field: repeated tq.v1.Task tasks = 1;
    */
   tasks: Task[];
@@ -224,6 +232,13 @@ export declare type ListTasksResponse = Message<"tq.v1.ListTasksResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Tasks of this page that by themselves are too large even so. Without `include_payloads` they are smaller.
+   *
+   * @generated from field: repeated string omitted_ids = 3;
+   */
+  omittedIds: string[];
 };
 
 /**

@@ -326,7 +326,8 @@ export declare type DispatchedTask = Message<"tq.v1.DispatchedTask"> & {
   heartbeatDetails?: Payload | undefined;
 
   /**
-   * Why the last attempt failed.
+   * Why the last attempt failed. Without `details` and `cause` if it is over 64 KiB; should it be so even then, without
+   * `stack_trace` too and with its message cut.
    *
    * @generated from field: tq.v1.Failure last_failure = 19;
    */
@@ -585,7 +586,8 @@ export declare type ItemError = Message<"tq.v1.ItemError"> & {
   reason: string;
 
   /**
-   * Path inside the item, such as "completed.commands[2].add_task.task.type".
+   * Path inside the item, such as "completed.commands[2].add_task.task.type", or ".task_queue" of that task where the
+   * queue refused it.
    *
    * @generated from field: string field = 2;
    */
@@ -679,6 +681,8 @@ export declare type Heartbeat = Message<"tq.v1.Heartbeat"> & {
   token: Uint8Array;
 
   /**
+   * At most 512 KiB.
+   *
    * @generated from field: tq.v1.Payload details = 2;
    */
   details?: Payload | undefined;

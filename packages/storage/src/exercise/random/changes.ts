@@ -49,5 +49,5 @@ export function randomFilter(
 }
 
 function among<Value>(values: readonly Value[] | undefined, value: Value): boolean {
-  return values === undefined || values.length === 0 || values.includes(value);
+  return values === undefined || values.includes(value);
 }

@@ -1,4 +1,5 @@
 import {
+  attemptGraceUntil,
   defaultRetryPolicy,
   isDead,
   retentionMs,
@@ -238,6 +239,8 @@ export class Model {
       return;
     }
     task.returns = isRelease ? 0 : task.returns + (why === "unconfirmed" ? 1 : 0);
+    // The time in which it was started does not count as waiting.
+    task.since += this.now - (task.lease?.at ?? this.now);
     task.lease = undefined;
     if (why === "released-to-fallback" && task.spec.fallback !== undefined) {
       this.fallBack(task);
@@ -345,7 +348,7 @@ export class Model {
   restarted(): void {
     for (const { lease } of this.started) {
       if (lease === undefined) continue;
-      lease.graceUntil = this.now + lease.leaseMs;
+      lease.graceUntil = attemptGraceUntil(lease.leaseMs, this.now);
       lease.until = this.now + lease.leaseMs;
     }
   }
