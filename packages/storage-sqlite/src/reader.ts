@@ -32,7 +32,9 @@ export class Reader {
     if (namespaceId === undefined) return ids.map(() => undefined);
     return ids.map((id) => {
       const row = this.#parts.tasks.byId(namespaceId, id);
-      return row === undefined ? undefined : this.#record(row);
+      if (row === undefined) return undefined;
+      const readyAt = this.#readyAt(row);
+      return { ...this.#record(row), ...(readyAt !== undefined && { readyAt }) };
     });
   }
 
@@ -142,6 +144,16 @@ export class Reader {
   #describe(state: QueueState): TaskQueueRecord {
     const { started, ages } = this.#parts;
     return describe(state, started.countByWorker(state.id), ages.oldest(state), this.#now());
+  }
+
+  /** Since when a task waits; undefined: it does not, or for its time. */
+  #readyAt(row: FullTaskRow): number | undefined {
+    const { queues, order, serial, started } = this.#parts;
+    if (row.state !== null || row.due_at !== null || started.get(row.seq) !== undefined) return undefined;
+    const queue = queues.byId(row.queue);
+    const { pass, place, serial_key: key, serial_place: inLine } = row;
+    if (pass !== null && place !== null) return order.since(queue, row, { pass, place });
+    return key === null || inLine === null ? undefined : serial.since(queue, key, inLine);
   }
 
   #record(row: FullTaskRow): TaskRecord {

@@ -22,6 +22,9 @@ export class SerialLines {
       first: db.prepare<[number, string], InLine>(
         steady("select place, seq, since from serial where queue = ? and key = ? order by place limit 1"),
       ),
+      since: db
+        .prepare<[number, string, number], number>("select since from serial where queue = ? and key = ? and place = ?")
+        .pluck(),
       join: db.prepare("insert into serial values(?, ?, ?, ?, ?)"),
       leave: db
         .prepare<[number, string, number], number>(
@@ -34,6 +37,11 @@ export class SerialLines {
   /** Who is first. */
   first(queue: QueueState, key: string): InLine | undefined {
     return this.#sql.first.get(queue.id, key);
+  }
+
+  /** Since when the one at this place is ready. */
+  since(queue: QueueState, key: string, place: number): number | undefined {
+    return this.#sql.since.get(queue.id, key, place);
   }
 
   /** Joins at the end. Answers whether nobody was there. */

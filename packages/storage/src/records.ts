@@ -161,6 +161,8 @@ export interface TaskRecord {
   readonly serialKey?: string;
   readonly addedAt: number;
   readonly dueAt?: number;
+  /** Since when it is ready; the time in which it was started is left out. Only where tasks are asked for by id. */
+  readonly readyAt?: number;
   /** True if it is ready as far as time goes, but an earlier task with its serial key is open. */
   readonly waitsForSerialKey: boolean;
   /** Set on a ready task whose fairness key is held back just now. */

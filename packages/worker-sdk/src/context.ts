@@ -85,7 +85,7 @@ export class Context {
    * details in `info.heartbeatDetails`. Only needed where the task has a heartbeat timeout or the details are of use; call
    * it as often as you like, the worker sends what is the latest about once a second.
    *
-   * @throws TqError `invalid_argument` if the details cannot be serialised.
+   * @throws TqError `invalid_argument` if the details cannot be serialised, or are over 512 KiB.
    */
   heartbeat(details?: unknown): void {
     this.#parts.heartbeat(details);

@@ -4,8 +4,8 @@
 
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Client, type Timer, toTqError } from "@tq/client";
-import { type Heartbeat, HeartbeatSchema, type RenewLeasesResponse } from "@tq/proto";
+import { type Client, payloadBytes, type Timer, toTqError, TqError } from "@tq/client";
+import { type Heartbeat, HeartbeatSchema, type Payload, type RenewLeasesResponse } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
@@ -41,6 +41,15 @@ export interface LeaseKeeperOptions extends LeaseCallOptions {
 const longestIntervalMs = 5_000;
 /** Well within the five seconds after which the server takes back what is not confirmed. Usually some other call is sooner. */
 const confirmAfterMs = 1_000;
+/** What the server takes of a heartbeat's details. */
+const maxDetailsBytes = 512 * 1024;
+
+function fitting(details: Payload): Payload {
+  if (payloadBytes(details) <= maxDetailsBytes) return details;
+  const message = "heartbeat details are over 512 KiB; keep them elsewhere and send a reference to them";
+  throw new TqError({ code: "invalid_argument", reason: "PAYLOAD_TOO_LARGE", message });
+}
+
 /** How long heartbeats gather, so that all of a worker's go in one call; less where the heartbeat timeout is short. */
 const heartbeatAfterMs = 1_000;
 const heartbeatShare = 0.25;
@@ -79,13 +88,17 @@ export class LeaseKeeper {
     this.#timer = undefined;
   }
 
-  /** A handler says that it is alive. After its end that means nothing. @throws TqError if the details cannot be serialised. */
+  /**
+   * A handler says that it is alive. After its end that means nothing.
+   *
+   * @throws TqError if the details cannot be serialised, or are too large: the server would refuse the whole renewal
+   */
   heartbeat(held: HeldTask, details: unknown): void {
     if (held.state !== "running" || !held.isRunning) return;
     const { clock, payloadConverter } = this.#options.client.config;
     const { token, heartbeatTimeout } = held.task;
     const heartbeat = create(HeartbeatSchema, { token });
-    if (details !== undefined) heartbeat.details = payloadConverter.toPayload(details);
+    if (details !== undefined) heartbeat.details = fitting(payloadConverter.toPayload(details));
     this.#heartbeats.set(held, heartbeat);
     const timeoutMs = heartbeatTimeout === undefined ? Number.POSITIVE_INFINITY : durationMs(heartbeatTimeout);
     const dueAtMs = clock.now() + Math.min(heartbeatAfterMs, timeoutMs * heartbeatShare);

@@ -234,6 +234,10 @@ test("heartbeats of a second go in one call, the latest of each task; after the 
     ["b/2", undefined],
   ]);
   expect(() => contexts[0]!.heartbeat(1n)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+  // Sent, it would have the renewal refused, and with it every lease of the worker.
+  expect(() => contexts[0]!.heartbeat("x".repeat(600_000))).toThrow(
+    expect.objectContaining({ reason: "PAYLOAD_TOO_LARGE" }),
+  );
   end.resolve();
   await settle();
   contexts[0]!.heartbeat("after the end");

@@ -63,6 +63,7 @@ export function waitReasonsOfTask(task: TaskRecord, queue: QueueNow): WaitingTas
     waitForSerialKey: task.waitsForSerialKey ? 1 : 0,
     placedByType: new Map(task.state === "ready" && !task.waitsForSerialKey ? [[task.type, 1]] : []),
     heldBackKeys: { rate: held("rate"), "max-started": held("max-started") },
+    ...(task.readyAt !== undefined && { oldestReadyAt: task.readyAt }),
   };
   const reasons = reasonsOf(waiting, queue);
   // Of a queue it cannot be told how many tasks wait for their key; of one task it can.

@@ -41,6 +41,13 @@ export function toQueueDescription(
   now: number,
 ): TaskQueueDescription {
   const { addsPerSecond, dispatchesPerSecond, workers } = activity;
+  const { ratePerSecond = activity.askedRate, maxStarted } = record.config;
+  const pause = pauseAt(record, now);
+  const limits = {
+    paused: pause !== undefined,
+    ...(ratePerSecond !== undefined && { ratePerSecond }),
+    ...(maxStarted !== undefined && { maxStarted }),
+  };
   const message = create(TaskQueueDescriptionSchema, {
     taskQueue: toTaskQueueRef(record.queue),
     counts: toCountsMessage(record.counts),
@@ -52,11 +59,10 @@ export function toQueueDescription(
       workerIdsWith: [...difference.workerIdsWith],
       workerIdsWithout: [...difference.workerIdsWithout],
     })),
-    wantedSlots: wantedSlots({ ...record.counts, addsPerSecond, dispatchesPerSecond }),
+    wantedSlots: wantedSlots({ ...record.counts, ...limits, addsPerSecond, dispatchesPerSecond }),
     reasons: waitReasons({ record, activity, now }).map(toWaitingMessage),
     config: toConfigMessage(record.config),
   });
-  const pause = pauseAt(record, now);
   if (pause !== undefined) message.pause = toPauseMessage(pause);
   if (record.drain !== undefined) message.drain = toDrainMessage(record.drain);
   for (const [priority, counts] of record.byPriority) message.countsByPriority[priority] = toCountsMessage(counts);

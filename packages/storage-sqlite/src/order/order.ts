@@ -137,6 +137,14 @@ export class Order {
     if (!blocked) this.front.insert(queue, priority, type, { pass, place, seq: 0, key, marker: true, weight, since });
   }
 
+  /** Since when a task that is placed is ready. */
+  since(queue: QueueState, { seq, type, priority, key }: Omit<Placeable, "since">, at: Place): number | undefined {
+    const inFront = this.front.since(queue, priority, type, at);
+    if (inFront !== undefined) return inFront;
+    const [row] = this.lanes.rows(queue, key, priority, type, at.place - 1, 1);
+    return row?.seq === seq ? row.since : undefined;
+  }
+
   /** Takes a task out that was placed. Answers since when it was ready. */
   remove(queue: QueueState, task: Omit<Placeable, "since">, at: Place): number {
     const { type, priority, key } = task;

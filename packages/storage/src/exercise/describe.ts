@@ -83,6 +83,17 @@ export function describing(harness: Harness): void {
       );
     });
 
+    test("says since when a task is ready, in the front, in a lane and in line for its serial key", async (d) => {
+      await d.add(...Array.from({ length: 300 }, (_, i) => ({ id: `t${i}` })));
+      d.now += 1_000;
+      await d.add({ id: "first", serialKey: "s", priority: 1 }, { id: "second", serialKey: "s" });
+      const [t0, t299, first, second] = await d.store.getTasks("default", ["t0", "t299", "first", "second"]);
+      const since = [t0, t299, first, second].map((task) => task?.readyAt);
+      expect(since).toEqual([start, start, start + 1_000, start + 1_000]);
+      await d.claimOne();
+      expect((await d.task("first")).readyAt).toBeUndefined();
+    });
+
     test("a queue that does not exist is empty", async (d) => {
       const queue = { ...workflows, name: "nowhere" };
       expect(await d.describe(queue)).toEqual(emptyTaskQueue(queue));
