@@ -42,7 +42,7 @@ const tables = `
     state text, closed_at integer, kept_until integer,
     headers text,                    -- JSON
     options blob, outcome blob, history blob, heartbeat blob, closed_task blob,
-    input blob not null              -- last: SQLite reads a row from the front and stops early
+    input blob not null              -- text if it is small and ASCII; last: SQLite reads a row from the front and stops early
   );
   create unique index task_id on task(namespace, id);
 

@@ -3,6 +3,7 @@ import type { ClosedState, Priority } from "@tq/matching-core";
 import type { ClosedTaskRecord, Encoded, NewTask, OutcomeRecord } from "@tq/storage";
 import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOptions } from "./columns.ts";
 import type { QueueState } from "./queues.ts";
+import { readInput, writeInput } from "./input-column.ts";
 import { steady } from "./steady.ts";
 
 /** A row of the task table, without its larger columns. */
@@ -42,6 +43,14 @@ export interface FullTaskRow extends TaskRow {
   /** These two are emptied once they have been handed on, so that a started task does not hold them in memory. */
   input: Buffer;
   closed_task: Buffer | null;
+}
+
+/** A row with everything, as it comes out of the file. */
+type StoredTaskRow = Omit<FullTaskRow, "input"> & { readonly input: Buffer | string };
+
+/** With its input as bytes. The row is a new one already: it is changed, not copied. */
+function withInput(row: StoredTaskRow): FullTaskRow {
+  return Object.assign(row, { input: readInput(row.input) });
 }
 
 /** The columns that filters ask of, but for failures: short ones, so that many rows can be held at once. */
@@ -105,12 +114,12 @@ export class TaskRows {
            added_at, due_at, start_to_close_ms, attempts, returns, headers, options, closed_task, input)
          values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
       ),
-      full: db.prepare<[number], FullTaskRow>(`select ${columns}, outcome, input from task where seq = ?`),
+      full: db.prepare<[number], StoredTaskRow>(`select ${columns}, outcome, input from task where seq = ?`),
       row: db.prepare<[number], TaskRow>(`select ${columns} from task where seq = ?`),
-      byId: db.prepare<[number, string], FullTaskRow>(
+      byId: db.prepare<[number, string], StoredTaskRow>(
         `select ${columns}, outcome, input from task where namespace = ? and id = ?`,
       ),
-      scan: db.prepare<[number, number], FullTaskRow>(
+      scan: db.prepare<[number, number], StoredTaskRow>(
         steady(`select ${columns}, outcome, input from task where seq > ? order by seq limit ?`),
       ),
       sketches: db.prepare<[number, number, number], TaskSketch>(
@@ -204,7 +213,7 @@ export class TaskRows {
         placed.place,
         row.addedAt,
         options.timeouts.startToCloseMs ?? null,
-        task.input,
+        writeInput(task.input),
       );
       return;
     }
@@ -228,13 +237,13 @@ export class TaskRows {
       task.headers === undefined ? null : JSON.stringify(task.headers),
       given,
       row.closedTask === undefined ? null : writeClosedTask(row.closedTask),
-      task.input,
+      writeInput(task.input),
     );
   }
 
   /** The whole row. Throws if there is none: only for rows that another table names. */
   full(seq: number): FullTaskRow {
-    return present(this.#sql.full.get(seq), seq);
+    return withInput(present(this.#sql.full.get(seq), seq));
   }
 
   /** The row without its input and outcome. Throws if there is none. */
@@ -249,13 +258,14 @@ export class TaskRows {
 
   byId(namespaceId: number, id: string): FullTaskRow | undefined {
     this.flush();
-    return this.#sql.byId.get(namespaceId, id);
+    const row = this.#sql.byId.get(namespaceId, id);
+    return row && withInput(row);
   }
 
   /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. */
-  scan(after: number, limit: number): Iterable<FullTaskRow> {
+  *scan(after: number, limit: number): Iterable<FullTaskRow> {
     this.flush();
-    return this.#sql.scan.iterate(after, limit);
+    for (const row of this.#sql.scan.iterate(after, limit)) yield withInput(row);
   }
 
   /** The same without their larger columns, and no further than `upTo`. */
@@ -331,7 +341,7 @@ export class TaskRows {
   }
 
   setInput(seq: number, input: Encoded): void {
-    this.#sql.input.run(input, seq);
+    this.#sql.input.run(writeInput(input), seq);
   }
 
   /** It is open again, under a new number: as if it had been added now, but for its history. */

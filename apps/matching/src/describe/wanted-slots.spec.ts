@@ -15,6 +15,7 @@ describe("wantedSlots", () => {
     ["takes attempts for a second long where none tells", load(300, 0, 0, 0), 10],
     ["wants one for a single task", load(1, 0, 0, 0), 1],
     ["never wants more than there are tasks", load(3, 2, 0, 0.001), 5],
+    ["wants none where everything that was dispatched is done", load(0, 0, 0, 5), 0],
     ["keeps what is busy while the queue is paused", wantedSlots({ ...backlog, paused: true }), 10],
     ["wants no more than may be started", wantedSlots({ ...backlog, maxStarted: 7 }), 7],
     ["wants no more than the rate allows", wantedSlots({ ...backlog, ratePerSecond: 6 }), 12],

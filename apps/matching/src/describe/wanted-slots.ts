@@ -21,12 +21,13 @@ const unknownAttemptSeconds = 1;
  * lasts started/dispatches per second; so many slots are busy at a rate as the rate times that.
  */
 export function wantedSlots(load: Load): number {
-  const { ready, started, addsPerSecond, dispatchesPerSecond, ratePerSecond = Infinity, maxStarted = Infinity } = load;
+  const { ready, started, addsPerSecond, dispatchesPerSecond, ratePerSecond, maxStarted = Infinity } = load;
   if (load.paused === true) return started;
   const attemptSeconds = dispatchesPerSecond > 0 ? started / dispatchesPerSecond : unknownAttemptSeconds;
   const slots = Math.ceil(attemptSeconds * (addsPerSecond + ready / clearWithinSeconds));
   // Attempts too short to be seen as started still need a slot; and more slots than tasks help nobody.
   const atLeast = ready > 0 || addsPerSecond > 0 ? 1 : 0;
   const useful = ready + started + Math.ceil(attemptSeconds * addsPerSecond);
-  return Math.max(atLeast, Math.min(slots, useful, Math.ceil(attemptSeconds * ratePerSecond), maxStarted));
+  const allowed = ratePerSecond === undefined ? Infinity : Math.ceil(attemptSeconds * ratePerSecond);
+  return Math.max(atLeast, Math.min(slots, useful, allowed, maxStarted));
 }
