@@ -165,6 +165,12 @@ describe("readAddTasks", () => {
       "TOO_MANY_ITEMS",
     ],
     ["headers over 16 KiB", { ...valid, headers: { a: "x".repeat(16_384) } }, "headers"],
+    [
+      "an input of too many payloads",
+      { ...valid, input: Array.from({ length: 10_001 }, () => ({})) },
+      "input",
+      "TOO_MANY_ITEMS",
+    ],
     ["an input over 2 MiB", { ...valid, input: [text(1_048_576), text(1_048_577)] }, "input", "PAYLOAD_TOO_LARGE"],
     ["a long content type", { ...valid, input: [{ contentType: "x".repeat(256) }] }, "input.content_type"],
     ["metadata over 4 KiB", { ...valid, input: [{ metadata: { a: "x".repeat(4_096) } }] }, "input.metadata"],

@@ -13,6 +13,11 @@ const metadataLimit = { entries: Infinity, bytes: bounds.metadataBytes };
 /** The payloads of an input, checked and encoded. */
 export function readPayloads(payloads: readonly Payload[], field: string, violations: Violations): Encoded {
   if (payloads.length === 0) return noPayloads;
+  if (payloads.length > bounds.payloadsPerInput) {
+    const takes = `has ${payloads.length} payloads and may have ${bounds.payloadsPerInput}; put many values into one`;
+    violations.add("TOO_MANY_ITEMS", field, takes);
+    return noPayloads;
+  }
   let bytes = 0;
   for (const payload of payloads) bytes += checkPayload(payload, field, violations);
   return limitPayload(bytes, field, violations) ? encodePayloads(payloads) : noPayloads;

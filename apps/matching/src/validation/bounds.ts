@@ -12,6 +12,8 @@ export const bounds = {
   metadataBytes: 4 * 1024,
   /** All payloads of one input, result or failure together. */
   payloadBytes: 2 * 1024 * 1024,
+  /** Payloads of one input: each takes some bytes beyond what it carries. */
+  payloadsPerInput: 10_000,
   /** Details of a heartbeat, and what an on-close task is to hand on: they travel beside an input or a result. */
   heartbeatBytes: 512 * 1024,
   contextBytes: 256 * 1024,

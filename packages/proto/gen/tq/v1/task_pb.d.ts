@@ -181,7 +181,7 @@ export declare type NewTask = Message<"tq.v1.NewTask"> & {
   type: string;
 
   /**
-   * One payload per argument.
+   * One payload per argument; at most 10,000.
    *
    * @generated from field: repeated tq.v1.Payload input = 4;
    */
