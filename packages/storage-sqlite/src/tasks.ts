@@ -75,6 +75,10 @@ const columns = `seq, namespace, id, run, queue, type, priority, key, weight, se
   added_at, due_at, start_to_close_ms, attempts, returns, answered, state, closed_at, kept_until, headers, options, history,
   heartbeat, closed_task`;
 
+/** What every task that is added has. */
+const plainColumns = `seq, namespace, id, run, queue, type, priority, key, weight, pass, place, added_at, start_to_close_ms,
+  input`;
+
 /** What an add needs to know of the present holder of an id. */
 export interface IdHolder {
   readonly seq: number;
@@ -105,14 +109,11 @@ export class TaskRows {
       ),
       // Most tasks: what is not bound costs nothing.
       insertPlain: db.prepare(
-        `insert into task(seq, namespace, id, run, queue, type, priority, key, weight, pass, place, added_at,
-           start_to_close_ms, attempts, returns, input)
-         values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`,
+        `insert into task(${plainColumns}, attempts, returns) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
       ),
       insert: db.prepare(
-        `insert into task(seq, namespace, id, run, queue, type, priority, key, weight, serial_key, serial_place, pass, place,
-           added_at, due_at, start_to_close_ms, attempts, returns, headers, options, closed_task, input)
-         values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
+        `insert into task(${plainColumns}, serial_key, serial_place, due_at, headers, options, closed_task, attempts, returns)
+         values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
       ),
       full: db.prepare<[number], StoredTaskRow>(`select ${columns}, outcome, input from task where seq = ?`),
       row: db.prepare<[number], TaskRow>(`select ${columns} from task where seq = ?`),
@@ -198,26 +199,7 @@ export class TaskRows {
       row.serialPlace === undefined &&
       task.headers === undefined &&
       row.closedTask === undefined;
-    if (isPlain) {
-      this.#sql.insertPlain.run(
-        row.seq,
-        row.namespaceId,
-        task.id,
-        row.run,
-        row.queueId,
-        task.type,
-        task.priority,
-        task.fairnessKey,
-        task.fairnessWeight,
-        placed.pass,
-        placed.place,
-        row.addedAt,
-        options.timeouts.startToCloseMs ?? null,
-        writeInput(task.input),
-      );
-      return;
-    }
-    this.#sql.insert.run(
+    const plain = [
       row.seq,
       row.namespaceId,
       task.id,
@@ -227,17 +209,24 @@ export class TaskRows {
       task.priority,
       task.fairnessKey,
       task.fairnessWeight,
-      task.serialKey ?? null,
-      row.serialPlace ?? null,
       placed?.pass ?? null,
       placed?.place ?? null,
       row.addedAt,
-      row.dueAt ?? null,
       options.timeouts.startToCloseMs ?? null,
+      writeInput(task.input),
+    ];
+    if (isPlain) {
+      this.#sql.insertPlain.run(...plain);
+      return;
+    }
+    this.#sql.insert.run(
+      ...plain,
+      task.serialKey ?? null,
+      row.serialPlace ?? null,
+      row.dueAt ?? null,
       task.headers === undefined ? null : JSON.stringify(task.headers),
       given,
       row.closedTask === undefined ? null : writeClosedTask(row.closedTask),
-      writeInput(task.input),
     );
   }
 
