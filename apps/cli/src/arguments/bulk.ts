@@ -1,7 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { BulkOptionsSchema, TaskFilter } from "@tq/proto";
 import type { Command } from "commander";
-import { type ActionFlags, addActionOptions } from "./action.ts";
+import type { Session } from "../session.ts";
+import { type ActionFlags, actionOf, addActionOptions } from "./action.ts";
 import { integerArgument } from "./number.ts";
 import { addTaskFilterOptions, filterHelp, isEmptyFilter, type TaskFilterFlags, taskFilterOf } from "./task-filter.ts";
 
@@ -60,9 +61,18 @@ export function bulkChoiceOf(command: Command, ids: readonly string[], flags: Bu
   };
 }
 
-/** The contract's message of it. */
-export function bulkOptionsOf({ filter, dryRun, limit }: BulkChoice): MessageInitShape<typeof BulkOptionsSchema> {
-  return { filter, dryRun, limit: BigInt(limit) };
+/** What the requests of all bulk calls have in common. */
+export interface BulkRequest {
+  readonly namespace: string;
+  readonly action: ReturnType<typeof actionOf>;
+  readonly bulk: MessageInitShape<typeof BulkOptionsSchema>;
+}
+
+/** The contract's request of it. Each call of this makes a new one. */
+export function bulkRequestOf(choice: BulkChoice, session: Session): BulkRequest {
+  const { filter, dryRun, limit } = choice;
+  const { namespace } = session.globals;
+  return { namespace, action: actionOf(choice, session), bulk: { filter, dryRun, limit: BigInt(limit) } };
 }
 
 /** The option without which nothing is destroyed. */

@@ -1,19 +1,13 @@
 import { DrainTaskQueueResponseSchema } from "@tq/proto";
 import { Command } from "commander";
-import { type ActionFlags, actionOf, addActionOptions } from "../arguments/action.ts";
-import { type KindFlag, kindOption } from "../arguments/kind.ts";
+import { addActionOptions } from "../arguments/action.ts";
+import { kindOption } from "../arguments/kind.ts";
+import { type OneQueueFlags, type OneQueueOptions, oneQueueRequestOf } from "../arguments/one-queue.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
-import { kindNumber, queueText } from "../output/names.ts";
+import { queueText } from "../output/names.ts";
 import { drainText } from "../output/steering.ts";
 import type { Invoke, Session } from "../session.ts";
-
-interface QueueDrainFlags extends KindFlag, ActionFlags {}
-
-/** What `tq queue drain` was told. */
-export interface QueueDrainOptions extends QueueDrainFlags {
-  readonly queue: string;
-}
 
 /** `tq queue drain`. */
 export function queueDrainCommand(invoke: Invoke): Command {
@@ -23,18 +17,13 @@ export function queueDrainCommand(invoke: Invoke): Command {
     .argument("<QUEUE>", "name of the queue, which need not exist")
     .addOption(kindOption("only this kind (default: both kinds of the name)"));
   addActionOptions(command);
-  return command.action((queue: string, flags: QueueDrainFlags) => invoke(command, runQueueDrain, { queue, ...flags }));
+  return command.action((queue: string, flags: OneQueueFlags) => invoke(command, runQueueDrain, { queue, ...flags }));
 }
 
-async function runQueueDrain(options: QueueDrainOptions, session: Session): Promise<ExitCode> {
+async function runQueueDrain(options: OneQueueOptions, session: Session): Promise<ExitCode> {
   const { queue, kind } = options;
-  const { client, globals, output, signal } = session;
-  const request = {
-    namespace: globals.namespace,
-    action: actionOf(options, session),
-    taskQueue: { name: queue, kind: kindNumber(kind) },
-  };
-  const response = await client.services.operator.drainTaskQueue(request, { signal });
+  const { client, output, signal } = session;
+  const response = await client.services.operator.drainTaskQueue(oneQueueRequestOf(options, session), { signal });
   if (output.format === "json") {
     output.json(messageJson(DrainTaskQueueResponseSchema, response));
   } else {

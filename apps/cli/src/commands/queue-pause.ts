@@ -1,26 +1,25 @@
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { PauseTaskQueueResponseSchema } from "@tq/proto";
 import { Command, Option } from "commander";
-import { type ActionFlags, actionOf, addActionOptions } from "../arguments/action.ts";
+import { addActionOptions } from "../arguments/action.ts";
 import { positiveDurationArgument } from "../arguments/duration.ts";
-import { type KindFlag, kindOption } from "../arguments/kind.ts";
+import { kindOption } from "../arguments/kind.ts";
+import { type OneQueueFlags, type OneQueueOptions, oneQueueRequestOf } from "../arguments/one-queue.ts";
 import { futureMomentArgument } from "../arguments/moment.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
-import { kindNumber, queueText } from "../output/names.ts";
+import { queueText } from "../output/names.ts";
 import { pauseText } from "../output/steering.ts";
 import type { Invoke, Session } from "../session.ts";
 
-interface QueuePauseFlags extends KindFlag, ActionFlags {
+interface QueuePauseFlags extends OneQueueFlags {
   readonly until?: Date;
   /** Milliseconds. */
   readonly for?: number;
 }
 
 /** What `tq queue pause` was told. */
-export interface QueuePauseOptions extends QueuePauseFlags {
-  readonly queue: string;
-}
+export interface QueuePauseOptions extends QueuePauseFlags, OneQueueOptions {}
 
 /** `tq queue pause`. */
 export function queuePauseCommand(invoke: Invoke, now: () => number): Command {
@@ -44,14 +43,9 @@ export function queuePauseCommand(invoke: Invoke, now: () => number): Command {
 
 async function runQueuePause(options: QueuePauseOptions, session: Session): Promise<ExitCode> {
   const { queue, kind } = options;
-  const { client, globals, output, signal } = session;
+  const { client, output, signal } = session;
   const until = await endOf(options, session);
-  const request = {
-    namespace: globals.namespace,
-    action: actionOf(options, session),
-    taskQueue: { name: queue, kind: kindNumber(kind) },
-    ...(until !== undefined && { until }),
-  };
+  const request = { ...oneQueueRequestOf(options, session), ...(until !== undefined && { until }) };
   const response = await client.services.operator.pauseTaskQueue(request, { signal });
   if (output.format === "json") {
     output.json(messageJson(PauseTaskQueueResponseSchema, response));

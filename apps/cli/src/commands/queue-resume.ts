@@ -1,18 +1,12 @@
 import { ResumeTaskQueueResponseSchema } from "@tq/proto";
 import { Command } from "commander";
-import { type ActionFlags, actionOf, addActionOptions } from "../arguments/action.ts";
-import { type KindFlag, kindOption } from "../arguments/kind.ts";
+import { addActionOptions } from "../arguments/action.ts";
+import { kindOption } from "../arguments/kind.ts";
+import { type OneQueueFlags, type OneQueueOptions, oneQueueRequestOf } from "../arguments/one-queue.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
-import { kindNumber, queueText } from "../output/names.ts";
+import { queueText } from "../output/names.ts";
 import type { Invoke, Session } from "../session.ts";
-
-interface QueueResumeFlags extends KindFlag, ActionFlags {}
-
-/** What `tq queue resume` was told. */
-export interface QueueResumeOptions extends QueueResumeFlags {
-  readonly queue: string;
-}
 
 /** `tq queue resume`. */
 export function queueResumeCommand(invoke: Invoke): Command {
@@ -22,20 +16,13 @@ export function queueResumeCommand(invoke: Invoke): Command {
     .argument("<QUEUE>", "name of the queue")
     .addOption(kindOption("only this kind (default: both kinds of the name)"));
   addActionOptions(command);
-  return command.action((queue: string, flags: QueueResumeFlags) =>
-    invoke(command, runQueueResume, { queue, ...flags }),
-  );
+  return command.action((queue: string, flags: OneQueueFlags) => invoke(command, runQueueResume, { queue, ...flags }));
 }
 
-async function runQueueResume(options: QueueResumeOptions, session: Session): Promise<ExitCode> {
+async function runQueueResume(options: OneQueueOptions, session: Session): Promise<ExitCode> {
   const { queue, kind } = options;
-  const { client, globals, output, signal } = session;
-  const request = {
-    namespace: globals.namespace,
-    action: actionOf(options, session),
-    taskQueue: { name: queue, kind: kindNumber(kind) },
-  };
-  const response = await client.services.operator.resumeTaskQueue(request, { signal });
+  const { client, output, signal } = session;
+  const response = await client.services.operator.resumeTaskQueue(oneQueueRequestOf(options, session), { signal });
   const { wasPaused, wasDraining } = response;
   const undone = [wasPaused ? "paused" : "", wasDraining ? "draining" : ""].filter((part) => part !== "");
   if (output.format === "json") output.json(messageJson(ResumeTaskQueueResponseSchema, response));

@@ -1,14 +1,13 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { BulkProgressSchema, type TaskFilter, TaskFilterSchema, TaskQueueKind } from "@tq/proto";
 import { Command } from "commander";
-import { actionOf } from "../arguments/action.ts";
 import {
   addBulkOptions,
   type BulkChoice,
   bulkChoiceOf,
   type BulkFlags,
   bulkHelp,
-  bulkOptionsOf,
+  bulkRequestOf,
 } from "../arguments/bulk.ts";
 import { filledArgument } from "../arguments/text.ts";
 import { type BulkAnswer, type BulkCounts, type BulkWords, reportBulk } from "../bulk-progress.ts";
@@ -49,28 +48,19 @@ const noCounts: BulkCounts = { examined: 0n, changed: 0n, skipped: 0n };
 
 /** Moves tasks of the kind that was named, or of both: a call is about queues of one kind. Its answers are as of one call. */
 async function* moved(to: string, choice: BulkChoice, session: Session): AsyncGenerator<BulkAnswer> {
-  const { client, globals } = session;
+  const { operator } = session.client.services;
   const kinds = kindsOf(choice.filter.taskQueue?.kind);
-  const limit = BigInt(choice.limit);
+  const { limit } = choice;
   let before = noCounts;
   for (const kind of kinds) {
-    const request = {
-      namespace: globals.namespace,
-      action: actionOf(choice, session),
-      bulk: {
-        ...bulkOptionsOf({ ...choice, filter: ofKind(choice.filter, kind) }),
-        limit: limit === 0n ? limit : limit - before.changed,
-      },
-      to: { name: to, kind },
-    };
+    const left = limit === 0 ? 0 : limit - Number(before.changed);
+    const ofThisKind = { ...choice, filter: ofKind(choice.filter, kind), limit: left };
+    const request = { ...bulkRequestOf(ofThisKind, session), to: { name: to, kind } };
     let last = before;
-    for await (const { progress } of answersInTime(
-      (call) => client.services.operator.moveTasks(request, call),
-      session,
-    )) {
+    for await (const { progress } of answersInTime((call) => operator.moveTasks(request, call), session)) {
       if (progress === undefined) continue;
       last = sum(before, progress);
-      const isEnough = kind === kinds.at(-1) || (limit > 0n && last.changed >= limit);
+      const isEnough = kind === kinds.at(-1) || (limit > 0 && last.changed >= limit);
       yield { progress: create(BulkProgressSchema, { ...last, done: progress.done && isEnough }) };
       if (progress.done && isEnough) return;
     }

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { actionOf } from "../arguments/action.ts";
 import {
   addBulkOptions,
   addYesOption,
@@ -7,7 +6,7 @@ import {
   bulkChoiceOf,
   type BulkFlags,
   bulkHelp,
-  bulkOptionsOf,
+  bulkRequestOf,
   type YesFlag,
 } from "../arguments/bulk.ts";
 import { type BulkWords, reportBulk } from "../bulk-progress.ts";
@@ -48,13 +47,8 @@ export function taskPurgeCommand(invoke: Invoke, now: () => number): Command {
 }
 
 async function runTaskPurge({ silent, ...choice }: TaskPurgeOptions, session: Session): Promise<ExitCode> {
-  const { client, globals } = session;
-  const request = {
-    namespace: globals.namespace,
-    action: actionOf(choice, session),
-    bulk: bulkOptionsOf(choice),
-    silent,
-  };
-  const answers = answersInTime((call) => client.services.operator.purgeTasks(request, call), session);
+  const { operator } = session.client.services;
+  const request = { ...bulkRequestOf(choice, session), silent };
+  const answers = answersInTime((call) => operator.purgeTasks(request, call), session);
   return reportBulk(answers, words, choice, session);
 }

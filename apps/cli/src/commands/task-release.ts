@@ -1,12 +1,11 @@
 import { Command } from "commander";
-import { actionOf } from "../arguments/action.ts";
 import {
   addBulkOptions,
   type BulkChoice,
   bulkChoiceOf,
   type BulkFlags,
   bulkHelp,
-  bulkOptionsOf,
+  bulkRequestOf,
 } from "../arguments/bulk.ts";
 import { type BulkWords, reportBulk } from "../bulk-progress.ts";
 import type { ExitCode } from "../exit-codes.ts";
@@ -30,12 +29,8 @@ export function taskReleaseCommand(invoke: Invoke, now: () => number): Command {
 }
 
 async function runTaskRelease(choice: BulkChoice, session: Session): Promise<ExitCode> {
-  const { client, globals } = session;
-  const request = {
-    namespace: globals.namespace,
-    action: actionOf(choice, session),
-    bulk: bulkOptionsOf(choice),
-  };
-  const answers = answersInTime((call) => client.services.operator.releaseTasks(request, call), session);
+  const { operator } = session.client.services;
+  const request = bulkRequestOf(choice, session);
+  const answers = answersInTime((call) => operator.releaseTasks(request, call), session);
   return reportBulk(answers, words, choice, session);
 }
