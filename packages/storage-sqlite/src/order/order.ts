@@ -154,7 +154,7 @@ export class Order {
       const next = this.passes.get(queue, priority, key);
       // One that had come back stands behind the virtual time: it was paid for when it was dispatched.
       if (at.pass >= (queue.virtualTimes[priority] ?? 0) && at.pass < next) {
-        this.ranks.left(queue, priority, key, at.pass, next);
+        this.ranks.left(queue, priority, key, at.pass);
       }
       return since;
     }

@@ -1,4 +1,4 @@
-import { stride, type Place, type Priority } from "@tq/matching-core";
+import { before, stride, type Priority } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
 import type { FrontRow } from "./front.ts";
 import type { Order } from "./order.ts";
@@ -13,8 +13,8 @@ const maxExamined = 1_024;
 interface Gap {
   readonly queue: QueueState;
   readonly priority: Priority;
-  /** By key: the first pass that became free, and where the gap ends at the latest. */
-  readonly keys: Map<string, { from: number; readonly to: number }>;
+  /** By key: the first pass that became free. */
+  readonly keys: Map<string, number>;
 }
 
 interface Standing {
@@ -34,14 +34,12 @@ export class Ranks {
     this.#gaps.clear();
   }
 
-  /** A task of this key was taken out at this pass; `next` is the pass that the key's next task would get. */
-  left(queue: QueueState, priority: Priority, key: string, pass: number, next: number): void {
+  /** A task of this key was taken out at this pass. */
+  left(queue: QueueState, priority: Priority, key: string, pass: number): void {
     const id = `${queue.id}/${priority}`;
     let gap = this.#gaps.get(id);
     if (gap === undefined) this.#gaps.set(id, (gap = { queue, priority, keys: new Map() }));
-    const known = gap.keys.get(key);
-    if (known === undefined) gap.keys.set(key, { from: pass, to: next });
-    else known.from = Math.min(known.from, pass);
+    gap.keys.set(key, Math.min(gap.keys.get(key) ?? pass, pass));
   }
 
   /** Closes all gaps. Before anything is claimed, and at the end of a transaction. */
@@ -54,9 +52,9 @@ export class Ranks {
 function closeGap(order: Order, { queue, priority, keys }: Gap): void {
   const standing = find(order, queue, priority, keys);
   if (standing === undefined) return;
-  for (const [key, { from }] of keys) {
+  for (const [key, from] of keys) {
     let next = Math.max(from, queue.virtualTimes[priority] ?? 0);
-    for (const { type, row } of (standing.get(key) ?? []).sort((a, b) => compare(a.row, b.row))) {
+    for (const { type, row } of (standing.get(key) ?? []).sort((a, b) => (before(a.row, b.row) ? -1 : 1))) {
       const pass = Math.min(row.pass, next);
       if (pass < row.pass) order.moveUp(queue, priority, type, row, pass);
       next = pass + stride(row.weight);
@@ -73,28 +71,23 @@ function find(
   keys: Gap["keys"],
 ): ReadonlyMap<string, Standing[]> | undefined {
   const standing = new Map<string, Standing[]>();
-  // Others of the key may have been placed since the first of them left.
-  const bounds = [...keys].map(([key, { from, to }]) => ({
-    from,
-    to: Math.max(to, order.passes.get(queue, priority, key)),
-  }));
-  const from = Math.min(...bounds.map((gap) => gap.from));
-  const to = Math.max(...bounds.map((gap) => gap.to));
+  let [first, end] = [Infinity, 0];
+  for (const [key, from] of keys) {
+    first = Math.min(first, from);
+    // Others of the key may have been placed since the first of them left.
+    end = Math.max(end, order.passes.get(queue, priority, key));
+  }
   let left = maxExamined;
   for (const [type, counts] of queue.counts) {
     if ((counts[priority]?.ready ?? 0) === 0) continue;
-    for (const row of order.front.between(queue, priority, type, from, to, left + 1)) {
+    for (const row of order.front.between(queue, priority, type, first, end, left + 1)) {
       if (left-- === 0) return undefined;
-      const gap = keys.get(row.key);
-      if (gap === undefined || row.marker || row.pass < gap.from) continue;
+      const from = keys.get(row.key);
+      if (from === undefined || row.marker || row.pass < from) continue;
       const ofKey = standing.get(row.key);
       if (ofKey === undefined) standing.set(row.key, [{ type, row }]);
       else ofKey.push({ type, row });
     }
   }
   return standing;
-}
-
-function compare(a: Place, b: Place): number {
-  return a.pass - b.pass || a.place - b.place;
 }
