@@ -1,38 +1,27 @@
 import type { Client, TaskKind } from "@tq/client";
 import { kindName } from "@tq/client";
-import { AnswerResult, type AnswerStatus, type DispatchedTask, type TaskAnswer } from "@tq/proto";
-import {
-  answerAfterRefusal,
-  answerBytes,
-  completedAnswer,
-  failedAnswer,
-  releasedAnswer,
-  thrownAnswer,
-} from "./answers.ts";
+import { AnswerResult, type AnswerStatus, type TaskAnswer } from "@tq/proto";
+import { answerAfterRefusal, completedAnswer, failedAnswer, releasedAnswer, thrownAnswer } from "./answers.ts";
 import { Context, runWithContext } from "./context.ts";
-import { ApplicationFailure, type CancellationReason } from "./failure.ts";
+import { ApplicationFailure } from "./failure.ts";
 import type { ActivityHandler, AnyWorkflowHandler, WorkflowTask } from "./handlers.ts";
-import { HeldTask } from "./held-task.ts";
-import type { HeldTasks } from "./held-tasks.ts";
+import type { HeldTask } from "./held-task.ts";
+import type { BegunWork, LeaseSession } from "./lease-session.ts";
 import { type Logger, withFields } from "./logger.ts";
-import type { OutgoingAnswer, Outbox } from "./outbox.ts";
-import type { Slots } from "./slots.ts";
+import type { OutgoingAnswer } from "./outbox.ts";
 import { taskInfo } from "./task-info.ts";
 
 /** What the executor needs. */
 export interface ExecutorOptions {
   readonly client: Client;
   readonly logger: Logger;
-  readonly held: HeldTasks;
-  readonly outbox: Outbox;
+  readonly session: LeaseSession;
   readonly activities: ReadonlyMap<string, ActivityHandler>;
   readonly workflows: ReadonlyMap<string, AnyWorkflowHandler>;
-  /** A handler says that it is alive. */
-  readonly onHeartbeat: (held: HeldTask, details: unknown) => void;
 }
 
 /** Runs handlers, and makes answers of what they do. Nothing that a handler does gets past it. */
-export class Executor {
+export class Executor implements BegunWork {
   readonly #options: ExecutorOptions;
   readonly #running = new Set<HeldTask>();
   readonly #onIdle: (() => void)[] = [];
@@ -46,23 +35,17 @@ export class Executor {
     return this.#running.size;
   }
 
-  /** Begins a delivery, which fills a slot that the caller has reserved. */
-  begin(task: DispatchedTask, slots: Slots): void {
-    const { client, held: heldTasks } = this.#options;
-    const held = new HeldTask(task, slots, client.config.clock.now());
-    heldTasks.add(held);
-    this.#running.add(held);
-    void this.#run(held);
-  }
-
-  /** Gives a delivery back that was not begun. */
-  refuse(task: DispatchedTask, reason: string): void {
-    this.#send(releasedAnswer(task.token, reason), undefined);
+  /** Runs the handlers of deliveries that the session holds. */
+  begin(tasks: readonly HeldTask[]): void {
+    for (const held of tasks) {
+      this.#running.add(held);
+      void this.#run(held);
+    }
   }
 
   /** Tells all handlers to stop. */
-  abortAll(reason: CancellationReason, message: string): void {
-    for (const held of this.#running) held.abort(reason, message);
+  abortAll(): void {
+    for (const held of this.#running) held.abort("WORKER_SHUTDOWN", "The worker is shutting down");
   }
 
   /** Gives back what still runs, and waits for it no longer. */
@@ -84,16 +67,16 @@ export class Executor {
   answered(outgoing: OutgoingAnswer, status: AnswerStatus): void {
     const { held } = outgoing;
     if (held === undefined) return;
-    const { client, held: heldTasks } = this.#options;
+    const { client, session } = this.#options;
     switch (status.result) {
       case AnswerResult.UNSPECIFIED:
       case AnswerResult.ACCEPTED:
       case AnswerResult.ALREADY_ANSWERED:
-        heldTasks.delete(held);
+        session.held.delete(held);
         held.answered();
         return;
       case AnswerResult.LEASE_LOST:
-        heldTasks.delete(held);
+        session.held.delete(held);
         held.lost(client.config.clock.now());
         this.#logDropped(held);
         return;
@@ -103,11 +86,11 @@ export class Executor {
         const instead = answerAfterRefusal(held, outgoing.answer, why, kindOf(held));
         this.#log(held).error({ ...why, answer: outgoing.answer.answer.case }, "The server refused an answer");
         if (instead !== undefined) {
-          this.#send(instead, held);
+          session.answer(instead, held);
           return;
         }
         // Nothing is left to say. Its lease runs out, and the server takes it back.
-        heldTasks.delete(held);
+        session.held.delete(held);
         held.answered();
       }
     }
@@ -138,7 +121,7 @@ export class Executor {
   }
 
   async #callHandler(held: HeldTask): Promise<TaskAnswer> {
-    const { client, onHeartbeat } = this.#options;
+    const { client, session } = this.#options;
     const { payloadConverter: converter, namespace, clock } = client.config;
     const { task } = held;
     const kind = kindOf(held);
@@ -150,7 +133,7 @@ export class Executor {
     try {
       const info = taskInfo(task, namespace, converter);
       args = task.input.map((payload) => converter.fromPayload(payload));
-      const heartbeat = (details: unknown) => onHeartbeat(held, details);
+      const heartbeat = (details: unknown) => session.heartbeat(held, details);
       context = new Context({ info, cancellationSignal: held.signal, log: this.#log(held), clock, heartbeat });
     } catch (cause) {
       const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
@@ -178,11 +161,7 @@ export class Executor {
 
   #answer(held: HeldTask, answer: TaskAnswer): void {
     held.answering();
-    this.#send(answer, held);
-  }
-
-  #send(answer: TaskAnswer, held: HeldTask | undefined): void {
-    this.#options.outbox.add({ answer, bytes: answerBytes(answer), held });
+    this.#options.session.answer(answer, held);
   }
 
   #logDropped(held: HeldTask): void {

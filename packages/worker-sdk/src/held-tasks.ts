@@ -24,8 +24,8 @@ export class HeldTasks {
     return this.#tasks.has(tokenKey(token));
   }
 
-  add(held: HeldTask): void {
-    this.#tasks.set(held.key, held);
+  add(tasks: readonly HeldTask[]): void {
+    for (const held of tasks) this.#tasks.set(held.key, held);
     for (const listener of this.#onAdded) listener();
   }
 
@@ -33,7 +33,7 @@ export class HeldTasks {
     this.#tasks.delete(held.key);
   }
 
-  /** Called each time one is added. */
+  /** Called each time some are added. */
   onAdded(listener: () => void): void {
     this.#onAdded.push(listener);
   }

@@ -8,5 +8,6 @@ export {
 } from "./failure.ts";
 export type { WorkflowCompletion, WorkflowHandler, WorkflowHandlers, WorkflowTask } from "./handlers.ts";
 export { type LogFields, type Logger, stderrLogger } from "./logger.ts";
-export { Worker, type WorkerState } from "./worker.ts";
+export type { StateListener, WorkerState } from "./lifecycle.ts";
+export { Worker, type WorkerStatus } from "./worker.ts";
 export type { WorkerConfig, WorkerOptions } from "./worker-options.ts";

@@ -45,6 +45,11 @@ export class Outbox {
     return this.#waiting.length;
   }
 
+  /** Answers that the server has not taken yet. */
+  get size(): number {
+    return this.#waiting.length + this.#underWay;
+  }
+
   add(outgoing: OutgoingAnswer): void {
     this.#waiting.push(outgoing);
     this.#schedule();

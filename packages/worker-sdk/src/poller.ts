@@ -11,7 +11,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Client, sleep, toTqError, TqError } from "@tq/client";
 import type { DispatchedTask, PollTasksResponse, TaskQueueKind } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
-import type { HeldTask } from "./held-task.ts";
+import { HeldTask } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
 import type { OutgoingAnswer, Outbox } from "./outbox.ts";
 import type { Registrations } from "./registrations.ts";
@@ -30,8 +30,8 @@ export interface PollerOptions {
   readonly held: HeldTasks;
   readonly outbox: Outbox;
   readonly link: ServerLink;
-  /** A delivery to begin, in a slot of `slots`. */
-  readonly begin: (task: DispatchedTask, slots: Slots) => void;
+  /** Deliveries to begin, each in a slot of `slots`; they are among the held ones already. */
+  readonly begin: (held: readonly HeldTask[]) => void;
   /** A delivery to give back at once. */
   readonly refuse: (task: DispatchedTask, reason: string) => void;
   /** An operator wants this worker to take nothing new, or no longer. */
@@ -232,7 +232,9 @@ export class Poller {
 
   /** Begins as many as there are slots for, and gives back the others. */
   #begin(tasks: readonly DispatchedTask[]): void {
-    const { held, slots, begin, refuse } = this.#options;
+    const { client, held, slots, begin, refuse } = this.#options;
+    const nowMs = client.config.clock.now();
+    const taken: HeldTask[] = [];
     for (const task of tasks) {
       if (held.has(task.token)) continue;
       if (this.#isStopping) {
@@ -241,8 +243,12 @@ export class Poller {
         refuse(task, "the worker was sent more tasks than it has slots");
       } else {
         this.#offered--;
-        begin(task, slots);
+        taken.push(new HeldTask(task, slots, nowMs));
       }
     }
+    if (taken.length === 0) return;
+    // All before the first begins: should it block the event loop, the leases of the others are kept as well.
+    held.add(taken);
+    begin(taken);
   }
 }

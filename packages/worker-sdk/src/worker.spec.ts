@@ -9,14 +9,38 @@ import type { WorkerOptions } from "./worker-options.ts";
 
 test("a worker without anything to do stops at once, and says so by its states", async () => {
   const { clock, server, worker, run } = await rig({ activities: { work: () => 1 } });
+  const states: string[] = [];
+  worker.onStateChange((state, before) => void states.push(`${before} > ${state}`));
+  worker.onStateChange(() => void states.push("never"))();
   expect(worker.getState()).toBe("RUNNING");
   worker.shutdown();
   expect(worker.getState()).toBe("STOPPING");
   await run;
   expect(worker.getState()).toBe("STOPPED");
+  expect(states).toEqual(["RUNNING > STOPPING", "STOPPING > STOPPED"]);
   expect(server.shutdowns).toEqual([worker.config.workerId]);
   expect(clock.pending).toBe(0);
   await expect(worker.run()).rejects.toMatchObject({ code: "failed_precondition" });
+});
+
+test("a worker says how it does", async () => {
+  const end = gate();
+  const { clock, server, worker } = await rig({ activities: { work: () => end.promise } });
+  server.add("a", "work");
+  await settle();
+  const busy = { state: "RUNNING", heldTasks: 1, runningHandlers: 1, answersUnderWay: 0, activitySlotsUsed: 1 };
+  expect(worker.getStatus()).toMatchObject({ ...busy, isServerAway: false, activitySlots: 100, workflowSlots: 0 });
+  server.failNext("RespondTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"));
+  end.resolve();
+  await settle();
+  expect(worker.getStatus()).toMatchObject({
+    heldTasks: 1,
+    runningHandlers: 0,
+    answersUnderWay: 1,
+    isServerAway: true,
+  });
+  await clock.advance(1_000);
+  expect(worker.getStatus()).toMatchObject({ heldTasks: 0, answersUnderWay: 0, isServerAway: false });
 });
 
 test("shutdown lets handlers finish within the grace time, and takes nothing new", async () => {

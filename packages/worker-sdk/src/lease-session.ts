@@ -1,0 +1,248 @@
+// What everything that takes tasks is built on: a worker, and a task poller. It polls for as many tasks as there are slots,
+// keeps the leases of those it holds, hears of cancel requests, and sends answers until they have arrived. What is done with
+// the tasks in between is its owner's.
+
+import { sleep, type TqError } from "@tq/client";
+import { type AnswerStatus, type DispatchedTask, type TaskAnswer, TaskQueueKind } from "@tq/proto";
+import { AnswerBatcher } from "./answer-batcher.ts";
+import { answerBytes, releasedAnswer } from "./answers.ts";
+import { Confirmations } from "./confirmations.ts";
+import type { HeldTask } from "./held-task.ts";
+import { HeldTasks } from "./held-tasks.ts";
+import { LeaseKeeper, type SlotStatus } from "./lease-keeper.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Logger } from "./logger.ts";
+import { NoticeListener } from "./notice-listener.ts";
+import { type OutgoingAnswer, Outbox } from "./outbox.ts";
+import { Poller } from "./poller.ts";
+import { Registrations } from "./registrations.ts";
+import { ServerLink } from "./server-link.ts";
+import type { Slots } from "./slots.ts";
+import type { WorkerConfig } from "./worker-options.ts";
+
+/** What of a worker's options the session needs. */
+export type SessionConfig = Pick<
+  WorkerConfig,
+  "client" | "ownsClient" | "workerId" | "identity" | "buildId" | "leaseMs" | "shutdownGraceMs" | "shutdownForceMs"
+>;
+
+/** Queues of one kind that are polled together, and the slots that they share. */
+export interface PolledQueues {
+  readonly kind: TaskQueueKind;
+  readonly names: readonly string[];
+  readonly slots: Slots;
+}
+
+/** What a session needs. */
+export interface LeaseSessionOptions {
+  readonly config: SessionConfig;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly activityTypes: readonly string[];
+  readonly workflowTypes: readonly string[];
+  readonly polls: readonly PolledQueues[];
+  /** Deliveries to begin. Their leases are kept from now on, until each is answered or lost. */
+  readonly begin: (held: readonly HeldTask[]) => void;
+  /** How the server took an answer. */
+  readonly answered: (outgoing: OutgoingAnswer, status: AnswerStatus) => void;
+}
+
+/** What is begun and not over yet, as its owner keeps it. */
+export interface BegunWork {
+  /** How many there are. */
+  readonly running: number;
+  /** Resolves once there is none. */
+  idle(): Promise<void>;
+  /** Tells all of it to stop. */
+  abortAll(): void;
+  /** Gives back what is left, and waits for it no longer. */
+  releaseAll(reason: string): void;
+}
+
+/** What is left to a shutdown once nothing runs: getting the last answers to the server. Past it their leases expire. */
+const lastAnswersMs = 5_000;
+/** How long a waiting poll may take to end once the server was told that the worker is going. */
+const lastPollMs = 2_000;
+
+/** See the top of the file. */
+export class LeaseSession {
+  /** The deliveries whose leases are kept. */
+  readonly held: HeldTasks;
+  readonly #options: LeaseSessionOptions;
+  readonly #outbox: Outbox;
+  readonly #batcher: AnswerBatcher;
+  readonly #keeper: LeaseKeeper;
+  readonly #listener: NoticeListener;
+  readonly #link: ServerLink;
+  readonly #pollers: readonly { readonly kind: TaskQueueKind; readonly slots: Slots; readonly poller: Poller }[];
+
+  constructor(options: LeaseSessionOptions) {
+    const { config, logger, lifecycle, polls, begin } = options;
+    const { client, workerId, identity, buildId, leaseMs } = config;
+    const { clock, random, address } = client.config;
+    this.#options = options;
+
+    const held = new HeldTasks(clock);
+    const confirmations = new Confirmations();
+    const registrations = new Registrations(
+      { workerId, identity, buildId },
+      options.activityTypes,
+      options.workflowTypes,
+    );
+    const link = new ServerLink({ clock, random, logger, address, heldTasks: () => held.size });
+    const outbox = new Outbox((outgoing, status) => options.answered(outgoing, status));
+    this.held = held;
+    this.#link = link;
+    this.#outbox = outbox;
+    this.#batcher = new AnswerBatcher({ client, workerId, outbox, confirmations, link });
+    const onDrainRequested = (isRequested: boolean) => this.#drain(isRequested);
+    this.#pollers = polls.map(({ kind, names, slots }) => ({
+      kind,
+      slots,
+      poller: new Poller({
+        client,
+        taskQueues: names.map((name) => ({ name, kind })),
+        slots,
+        leaseMs,
+        registrations,
+        confirmations,
+        held,
+        outbox,
+        link,
+        begin,
+        refuse: (task, reason) => this.#refuse(task, reason),
+        onDrainRequested,
+        onFatal: (error: TqError) => {
+          logger.error({ error: error.message }, "The server refuses this worker");
+          lifecycle.fail(error);
+        },
+      }),
+    }));
+    const leaseCalls = { client, registrations, held, link, status: () => this.slotStatus(), onDrainRequested };
+    this.#keeper = new LeaseKeeper({ ...leaseCalls, leaseMs, confirmations });
+    this.#listener = new NoticeListener(leaseCalls);
+  }
+
+  /** True while calls to the server fail. */
+  get isServerAway(): boolean {
+    return this.#link.isAway;
+  }
+
+  /** Answers that the server has not taken yet. */
+  get answersUnderWay(): number {
+    return this.#outbox.size;
+  }
+
+  /** Slots, and how many of them tasks fill. */
+  slotStatus(): SlotStatus {
+    const of = (kind: TaskQueueKind) => {
+      const polled = this.#pollers.filter((each) => each.kind === kind);
+      return {
+        slots: polled.reduce((sum, { slots }) => sum + slots.capacity, 0),
+        used: polled.reduce((sum, { slots, poller }) => sum + slots.reserved - poller.offered, 0),
+      };
+    };
+    const activity = of(TaskQueueKind.ACTIVITY);
+    const workflow = of(TaskQueueKind.WORKFLOW);
+    return {
+      activitySlots: activity.slots,
+      activitySlotsUsed: activity.used,
+      workflowSlots: workflow.slots,
+      workflowSlotsUsed: workflow.used,
+    };
+  }
+
+  /** Takes tasks from now on. */
+  start(): void {
+    // In this order: a poll takes answers along before they go by themselves.
+    for (const { poller } of this.#pollers) poller.start();
+    this.#batcher.start();
+    this.#keeper.start();
+    this.#listener.start();
+  }
+
+  /** Sends an answer, until it has arrived. */
+  answer(answer: TaskAnswer, held: HeldTask | undefined): void {
+    this.#outbox.add({ answer, bytes: answerBytes(answer), held });
+  }
+
+  /**
+   * Says that the work on a task goes on.
+   *
+   * @throws TqError if the details cannot be serialised, or are too large
+   */
+  heartbeat(held: HeldTask, details: unknown): void {
+    this.#keeper.heartbeat(held, details);
+  }
+
+  /**
+   * Takes nothing new, and lets what was begun finish for the grace time; then tells it to stop, at last gives it back, and
+   * sees to it that the last answers arrive. Never rejects.
+   */
+  async stop(work: BegunWork): Promise<void> {
+    const { config, logger } = this.#options;
+    const { shutdownGraceMs, shutdownForceMs, client, ownsClient } = config;
+    await Promise.all([this.#endPolls(), this.#within(shutdownGraceMs, work.idle())]);
+    if (work.running > 0) {
+      logger.warn({ running: work.running }, "The grace time is over: handlers are told to stop");
+      work.abortAll();
+      await this.#within(shutdownForceMs - shutdownGraceMs, work.idle());
+    }
+    if (work.running > 0) {
+      logger.warn({ running: work.running }, "Handlers ignore their signals: their tasks are given back");
+      work.releaseAll("the worker is shutting down");
+    }
+    if (!(await this.#within(lastAnswersMs, this.#outbox.empty()))) {
+      logger.warn(
+        { answers: this.#outbox.size },
+        "The last answers did not reach the server: their leases expire, and the tasks are tried again",
+      );
+    }
+    this.#listener.stop();
+    this.#keeper.stop();
+    this.#batcher.stop();
+    if (ownsClient) await client.close();
+  }
+
+  /** Gives a delivery back that was not begun. */
+  #refuse(task: DispatchedTask, reason: string): void {
+    this.answer(releasedAnswer(task.token, reason), undefined);
+  }
+
+  #drain(isRequested: boolean): void {
+    const { lifecycle, logger } = this.#options;
+    if (!lifecycle.drain(isRequested)) return;
+    logger.warn(
+      {},
+      isRequested ? "An operator drains this worker: it takes nothing new" : "The worker is drained no longer",
+    );
+    for (const { poller } of this.#pollers) poller.drain(isRequested);
+  }
+
+  /** Stops polling. The server ends the waiting polls; if it cannot be asked to, or does not, they are broken off. */
+  async #endPolls(): Promise<void> {
+    const { client, workerId } = this.#options.config;
+    const ended = Promise.all(this.#pollers.map(({ poller }) => poller.stop()));
+    const { services, config } = client;
+    const told = services.workers
+      .shutdownWorker({ namespace: config.namespace, workerId }, { timeoutMs: lastPollMs })
+      .then(() => this.#within(lastPollMs, ended))
+      .catch((error: unknown) => this.#options.logger.debug({ error }, "ShutdownWorker failed"));
+    await Promise.race([told, ended]);
+    for (const { poller } of this.#pollers) poller.abort();
+    await ended;
+  }
+
+  /** Whether `promise` is fulfilled in time. */
+  async #within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
+    const { clock } = this.#options.config.client.config;
+    const settled = new AbortController();
+    const timeout = sleep(clock, limitMs, settled.signal).then(
+      () => false,
+      () => true,
+    );
+    const isInTime = await Promise.race([promise.then(() => true), timeout]);
+    settled.abort();
+    return isInTime;
+  }
+}
