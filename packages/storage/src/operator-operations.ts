@@ -19,6 +19,13 @@ interface OperatorOperation {
   readonly request?: RequestKey;
 }
 
+/** The event of a call that takes several operations: the first writes it, the others bring it up to date. */
+export interface EventSoFar {
+  readonly id: number;
+  /** Tasks that the call had changed before this operation. */
+  readonly changed: number;
+}
+
 /** Sets the named fields of a queue's configuration to what `to` has; what is absent there goes back to its default. Takes effect at once. */
 export interface ConfigureOperation extends OperatorOperation {
   readonly verb: "configure";
@@ -61,7 +68,8 @@ export interface DrainOperation extends OperatorOperation {
 }
 
 export type DrainResult =
-  | { readonly verb: "drain"; readonly drain: DrainRecord }
+  /** `event`: the number of its event, for a call that goes on. */
+  | { readonly verb: "drain"; readonly drain: DrainRecord; readonly event: number }
   | { readonly verb: "drain"; readonly refused: Refusal };
 
 /**
@@ -71,8 +79,8 @@ export type DrainResult =
 export interface DeleteQueueOperation extends OperatorOperation {
   readonly verb: "delete-queue";
   readonly queue: TaskQueue;
-  /** Tasks that were purged for it: for the event. */
-  readonly changed: number;
+  /** The event of the call, whose tasks were purged for it. Absent: the removal leaves one of its own. */
+  readonly event?: EventSoFar;
   /** The most closed tasks to remove with it; with more of them, it removes so many and answers `more`. */
   readonly limit: number;
 }
@@ -112,8 +120,9 @@ export interface BulkCursor {
 
 /**
  * One chunk of a bulk call: looks at up to `examine` tasks in order of adding, and changes those that match. The event is
- * written with the first chunk that changes something and brought up to date with each. With a request id, the first chunk
- * of a repeated call answers with what the first call came to, and does nothing.
+ * written with the first chunk that changes something and brought up to date with each. With a request id, how far it is
+ * is kept with each chunk: whoever makes the call again goes on from there, whatever its cursor says, with the same limit,
+ * progress and event; and once it is done, gets what it came to.
  */
 export interface ChangeTasksOperation extends OperatorOperation {
   readonly verb: "change-tasks";
@@ -126,6 +135,8 @@ export interface ChangeTasksOperation extends OperatorOperation {
   readonly limit?: number;
   /** Absent: the first chunk. */
   readonly cursor?: BulkCursor;
+  /** The event of the call that this is a part of. Absent: it leaves one of its own. */
+  readonly event?: EventSoFar;
 }
 
 export type ChangeTasksResult =

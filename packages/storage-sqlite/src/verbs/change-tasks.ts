@@ -1,5 +1,12 @@
 import { isDead } from "@tq/matching-core";
-import type { BulkProgressRecord, ChangeTasksOperation, ChangeTasksResult, TaskChange, TaskFilter } from "@tq/storage";
+import type {
+  BulkCursor,
+  BulkProgressRecord,
+  ChangeTasksOperation,
+  ChangeTasksResult,
+  TaskChange,
+  TaskFilter,
+} from "@tq/storage";
 import { lastFailure, rowFilter } from "../filter.ts";
 import { canceled, closeStarted, closeWaiting, redriveTask, removeClosed, returnTask, rowOf } from "../life.ts";
 import { moveTask, useQueue } from "../moves.ts";
@@ -11,32 +18,39 @@ const nothingYet: BulkProgressRecord = { examined: 0, changed: 0, skipped: 0 };
 
 /** Looks at one chunk of tasks, and changes those that match. */
 export function changeTasks(tx: Transaction, operation: ChangeTasksOperation): ChangeTasksResult {
-  const { namespace, request, cursor, dryRun } = operation;
+  const { namespace, request, dryRun } = operation;
   if (tx.parts.namespaces.idOf(namespace) === undefined) {
     return { verb: "change-tasks", refused: { reason: "namespace-not-found", index: 0, subject: namespace } };
   }
   // A dry run has no effect that a repeated one could have twice.
   if (request === undefined || dryRun) return changeChunk(tx, operation);
   const call = callOf("change-tasks", content(operation));
-  const kept = cursor === undefined ? keptAnswer(tx, request, call) : undefined;
-  if (kept !== undefined) {
-    return "refused" in kept
-      ? { verb: "change-tasks", refused: kept.refused }
-      : { verb: "change-tasks", progress: JSON.parse(kept.answer) as BulkProgressRecord };
-  }
-  const result = changeChunk(tx, operation);
-  // Not before it is done: a call that broke off in the middle does the rest when it is repeated.
-  if (!("refused" in result) && result.next === undefined) {
-    keepAnswer(tx, request, call, JSON.stringify(result.progress));
-  }
+  const kept = keptAnswer(tx, request, call);
+  if (kept !== undefined && "refused" in kept) return { verb: "change-tasks", refused: kept.refused };
+  const sofar = kept === undefined ? undefined : (JSON.parse(kept.answer) as SoFar);
+  if (sofar !== undefined && sofar.next === undefined) return { verb: "change-tasks", progress: sofar.progress };
+  // What was asked with the id so far counts, and not where this caller believes that it is: there may be two of them.
+  const result = changeChunk(tx, sofar?.next === undefined ? operation : { ...operation, cursor: sofar.next });
+  const { progress, next } = result;
+  keepAnswer(tx, request, call, JSON.stringify({ progress, next } satisfies SoFar));
   return result;
 }
 
-function content({ change, filter, limit }: ChangeTasksOperation): string[] {
-  return [JSON.stringify(change), JSON.stringify(filter), String(limit)];
+/** How far a call with a request id is. Without `next` it is done. */
+interface SoFar {
+  readonly progress: BulkProgressRecord;
+  readonly next?: BulkCursor | undefined;
 }
 
-function changeChunk(tx: Transaction, operation: ChangeTasksOperation): ChangeTasksResult {
+/** As it was asked for: which workers are of a build, say, is another matter each time. */
+function content({ change, action }: ChangeTasksOperation): string[] {
+  return [JSON.stringify(change), action.call, action.request];
+}
+
+function changeChunk(
+  tx: Transaction,
+  operation: ChangeTasksOperation,
+): Exclude<ChangeTasksResult, { readonly refused: unknown }> {
   const { namespace, filter, dryRun, examine, limit = Infinity, cursor } = operation;
   const { numbers, tasks } = tx.parts;
   const upTo = cursor === undefined ? numbers.last : Number(cursor.upTo);
@@ -90,10 +104,14 @@ function chunk(
 /** Writes the event with the first chunk that changes something, and brings it up to date with the others. */
 function noteEvent(
   tx: Transaction,
-  { namespace, filter, action, cursor }: ChangeTasksOperation,
+  { namespace, filter, action, cursor, event }: ChangeTasksOperation,
   changed: number,
 ): number {
   const { events, namespaces } = tx.parts;
+  if (event !== undefined) {
+    events.setChanged(event.id, event.changed + changed);
+    return event.id;
+  }
   if (cursor?.event !== undefined) {
     events.setChanged(cursor.event, changed);
     return cursor.event;

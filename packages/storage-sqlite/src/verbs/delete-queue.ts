@@ -34,13 +34,13 @@ export function deleteQueue(tx: Transaction, operation: DeleteQueueOperation): D
   return result;
 }
 
-function remove(tx: Transaction, { queue: name, action, changed, limit }: DeleteQueueOperation): DeleteQueueResult {
+function remove(tx: Transaction, { queue: name, action, event, limit }: DeleteQueueOperation): DeleteQueueResult {
   const { queues, events, namespaces } = tx.parts;
   const queue = queues.find(name);
   if (queue !== undefined && (queue.open > 0 || hasDead(queue))) {
     return { verb: "delete-queue", refused: { reason: "queue-not-empty", index: 0, subject: name.name } };
   }
-  const existed = changed > 0 || (queue !== undefined && holdsSomething(queue));
+  const existed = event !== undefined || (queue !== undefined && holdsSomething(queue));
   if (queue !== undefined && queue.closed > 0) {
     removeSomeClosed(tx, queue, limit);
     if (queue.closed > 0) return { verb: "delete-queue", existed, more: true };
@@ -52,7 +52,8 @@ function remove(tx: Transaction, { queue: name, action, changed, limit }: Delete
     queues.configure(queue, noConfig);
     if (hasKeyLimits) tx.parts.limits.reconfigured(queue, config, tx.now);
   }
-  if (existed) events.add(namespaces.idOf(name.namespace) ?? 0, tx.now, action, { queue: name, changed });
+  if (event !== undefined) events.setChanged(event.id, event.changed);
+  else if (existed) events.add(namespaces.idOf(name.namespace) ?? 0, tx.now, action, { queue: name });
   return { verb: "delete-queue", existed, more: false };
 }
 

@@ -33,7 +33,7 @@ export function configure(tx: Transaction, operation: ConfigureOperation): Confi
       return refuse({ reason: "revision-mismatch", index: 0, subject: String(present.revision) });
     }
     const queue = use(tx, operation);
-    const config = { ...changed(present, fields, to), revision: present.revision + 1 };
+    const config = { ...changed(present, fields, to), revision: tx.parts.numbers.next() };
     const hadKeyLimits = queue.hasKeyLimits;
     tx.parts.queues.configure(queue, config);
     if (hadKeyLimits || queue.hasKeyLimits) tx.parts.limits.reconfigured(queue, present, tx.now);
@@ -91,11 +91,12 @@ export function resume(tx: Transaction, operation: ResumeOperation): ResumeResul
 export function drain(tx: Transaction, operation: DrainOperation): DrainResult {
   const refuse = (refused: Refusal): DrainResult => ({ verb: "drain", refused });
   return onceOnNamespace<DrainOperation>(tx, operation, refuse, () => {
-    const queue = use(tx, operation);
+    const queue = useUnnoted(tx, operation);
+    const event = note(tx, operation);
     const { actor, reason } = operation.action;
     queue.drain = { actor, reason, since: queue.drain?.since ?? tx.now };
     tx.parts.queues.changed(queue);
-    return { verb: "drain", drain: queue.drain };
+    return { verb: "drain", drain: queue.drain, event };
   });
 }
 
@@ -120,13 +121,17 @@ function clearPauseTimer(tx: Transaction, { id, pause: present }: QueueState): v
 
 /** The queue of an operation, which is created if need be; and the event. */
 function use(tx: Transaction, operation: SettingsOperation): QueueState {
-  const queue = tx.parts.queues.use(operation.queue, () => tx.parts.numbers.next());
   note(tx, operation);
-  return queue;
+  return useUnnoted(tx, operation);
 }
 
-function note(tx: Transaction, { queue, action }: SettingsOperation): void {
-  tx.parts.events.add(tx.parts.namespaces.idOf(queue.namespace) ?? 0, tx.now, action, { queue });
+function useUnnoted(tx: Transaction, operation: SettingsOperation): QueueState {
+  return tx.parts.queues.use(operation.queue, () => tx.parts.numbers.next());
+}
+
+/** Answers the number of the event. */
+function note(tx: Transaction, { queue, action }: SettingsOperation): number {
+  return tx.parts.events.add(tx.parts.namespaces.idOf(queue.namespace) ?? 0, tx.now, action, { queue });
 }
 
 /** Once for each request id, and only in a namespace that exists. */

@@ -120,12 +120,35 @@ export function changes(harness: Harness): void {
       expect(await events(d)).toHaveLength(1);
     });
 
-    test("that broke off with a request id do the rest when repeated", async (d) => {
-      await d.add({ id: "a" }, { id: "b" });
+    test("that broke off with a request id go on where they were when repeated, with one limit and one event", async (d) => {
+      await d.add(...["a", "b", "c", "d", "e"].map((id) => ({ id })));
       const request = { namespace: "default", id: "r" };
-      await d.run(operation({ kind: "move", to: other }, {}, { request, examine: 1 }));
+      const there: TaskChange = { kind: "move", to: other };
+      const more = { request, limit: 3, examine: 1 };
+      await d.run(operation(there, {}, more));
       await d.crash();
-      expect(await change(d, { kind: "move", to: other }, {}, { request })).toMatchObject({ changed: 1, skipped: 1 });
+      await d.add({ id: "later" });
+      expect(await change(d, there, {}, more)).toEqual({ examined: 3, changed: 3, skipped: 0, chunks: 2 });
+      expect(await d.claimIds({ queue: other })).toEqual(["a", "b", "c"]);
+      expect(await events(d)).toMatchObject([{ changed: 3 }]);
+    });
+
+    test("that are made twice at once with a request id do it once between them", async (d) => {
+      await d.add(...["a", "b", "c", "d", "e", "f"].map((id) => ({ id })));
+      const request = { namespace: "default", id: "r" };
+      const call = operation({ kind: "move", to: other }, {}, { request, limit: 5, examine: 1 });
+      const callers: ChangeTasksOperation[] = [call, call];
+      const progress: BulkProgressRecord[] = [];
+      for (let caller = callers.shift(); caller !== undefined; caller = callers.shift()) {
+        const result = await d.run(caller);
+        if ("refused" in result) throw new Error("refused");
+        if (result.next === undefined) progress.push(result.progress);
+        else callers.push({ ...call, cursor: result.next });
+      }
+      const done = { examined: 5, changed: 5, skipped: 0 };
+      expect(progress).toEqual([done, done]);
+      expect((await d.describe(other)).counts.ready).toBe(5);
+      expect(await events(d)).toMatchObject([{ changed: 5 }]);
     });
 
     test("leave one event that is brought up to date, and none if nothing changed", async (d) => {

@@ -3,7 +3,7 @@ import { action, activities, failure, newTask, start, type Driver } from "./driv
 import { chapter, type Harness } from "./harness.ts";
 import { configure } from "./settings.ts";
 
-const remove = { verb: "delete-queue", queue: activities, changed: 0, limit: 100, action } as const;
+const remove = { verb: "delete-queue", queue: activities, limit: 100, action } as const;
 
 async function names(d: Driver): Promise<readonly string[]> {
   const { items } = await d.store.listTaskQueues("default", { namePrefix: "" }, { size: 100 });
@@ -86,10 +86,27 @@ export function deleteQueue(harness: Harness): void {
       });
     });
 
-    test("says in its event how many tasks were purged for it", async (d) => {
-      expect(await d.run({ ...remove, changed: 7 })).toMatchObject({ existed: true });
-      const { items } = await d.store.listEvents("default", {}, { size: 10 });
-      expect(items).toMatchObject([{ queue: activities, changed: 7 }]);
+    test("drained and purged for it, leaves one event that is brought up to date with each step", async (d) => {
+      await d.add(...["a", "b", "c", "d"].map((id) => ({ id })));
+      const events = async () => {
+        const { items } = await d.store.listEvents("default", {}, { size: 10 });
+        return items.map(({ id, changed, queue }) => ({ id, changed, queue }));
+      };
+      const drained = await d.run({ verb: "drain", queue: activities, action });
+      if ("refused" in drained) throw new Error("refused");
+      const { event: id } = drained;
+      expect(await events()).toEqual([{ id, changed: 0, queue: activities }]);
+      const filter = { queueName: "q", queueKind: "activity" } as const;
+      const change = { kind: "purge", silent: true } as const;
+      const purge = { verb: "change-tasks", namespace: "default", filter, change, dryRun: false, examine: 2 } as const;
+      const first = await d.run({ ...purge, action, event: { id, changed: 0 } });
+      if ("refused" in first || first.next === undefined) throw new Error("there is more");
+      expect(await events()).toEqual([{ id, changed: 2, queue: activities }]);
+      await d.run({ ...purge, action, event: { id, changed: 0 }, cursor: first.next });
+      expect(await events()).toEqual([{ id, changed: 4, queue: activities }]);
+      const event = { id, changed: 4 };
+      expect(await d.run({ ...remove, event })).toMatchObject({ existed: true, more: false });
+      expect(await events()).toEqual([{ id, changed: 4, queue: activities }]);
     });
   });
 }

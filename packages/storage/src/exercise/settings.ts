@@ -22,15 +22,18 @@ export async function configure(
 }
 
 const on = { queue: activities, action };
+const anyNumber = expect.any(Number) as number;
 
 /** What operators set on a queue. */
 export function settings(harness: Harness): void {
   chapter("settings", harness, (test) => {
     test("change the named fields alone, and count the changes", async (d) => {
-      await configure(d, { ratePerSecond: 5, maxBacklog: 7 });
+      const before = okay(await configure(d, { ratePerSecond: 5, maxBacklog: 7 })).config.revision;
       const changed = await configure(d, { maxBacklog: 9, fairnessKeys: new Map([["k", { weight: 2 }]]) });
+      const { revision } = okay(changed).config;
+      expect(revision).toBeGreaterThan(before);
       const config = {
-        revision: 2,
+        revision,
         ratePerSecond: 5,
         maxBacklog: 9,
         fairnessKeys: new Map([["k", { weight: 2 }]]),
@@ -49,19 +52,32 @@ export function settings(harness: Harness): void {
         fields: ["ratePerSecond"],
         to: { fairnessKeys: new Map() },
       });
-      expect((await d.describe()).config).toEqual({ revision: 2, fairnessKeys: new Map() });
+      expect((await d.describe()).config).toEqual({ revision: anyNumber, fairnessKeys: new Map() });
     });
 
     test("are refused if somebody else changed them first", async (d) => {
-      expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ config: { revision: 1 } });
-      expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ refused: { subject: "1" } });
-      await configure(d, { maxBacklog: 1 });
-      await configure(d, { maxBacklog: 2 }, 2);
-      expect(await configure(d, { maxBacklog: 3 }, 2)).toEqual({
+      const { revision: first } = okay(await configure(d, { maxBacklog: 1 }, 0)).config;
+      expect(await configure(d, { maxBacklog: 1 }, 0)).toMatchObject({ refused: { subject: String(first) } });
+      const { revision: second } = okay(await configure(d, { maxBacklog: 1 })).config;
+      const { revision: third } = okay(await configure(d, { maxBacklog: 2 }, second)).config;
+      expect(await configure(d, { maxBacklog: 3 }, second)).toEqual({
         verb: "configure",
-        refused: { reason: "revision-mismatch", index: 0, subject: "3" },
+        refused: { reason: "revision-mismatch", index: 0, subject: String(third) },
       });
       expect((await d.describe()).config.maxBacklog).toBe(2);
+    });
+
+    test("have a revision that never comes again, though the queue went and came back", async (d) => {
+      const seen = new Set<number>();
+      for (let life = 0; life < 3; life++) {
+        for (const maxBacklog of [1, 2]) seen.add(okay(await configure(d, { maxBacklog })).config.revision);
+        const last = await d.run({ verb: "delete-queue", ...on, limit: 100 });
+        expect(last).toMatchObject({ existed: true });
+        await d.pass(60_000);
+        if (life === 1) await d.crash();
+        expect((await d.describe()).config.revision).toBe(0);
+      }
+      expect(seen.size).toBe(6);
     });
 
     test("are changed once for a request id", async (d) => {
@@ -70,7 +86,7 @@ export function settings(harness: Harness): void {
       const operation = { verb: "configure" as const, ...on, fields: ["fairnessKeys" as const], to, request };
       const first = await d.run(operation);
       expect(await d.run(operation)).toEqual(first);
-      expect((await d.describe()).config.revision).toBe(1);
+      expect((await d.describe()).config.revision).toBe(okay(first).config.revision);
     });
 
     test("keep the row of an empty queue, and let it go with them", async (d) => {

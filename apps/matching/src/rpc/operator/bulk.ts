@@ -1,5 +1,5 @@
 import type { BulkOptions, BulkProgress } from "@tq/proto";
-import type { BulkCursor, BulkProgressRecord, TaskChange, TaskFilter } from "@tq/storage";
+import type { BulkCursor, BulkProgressRecord, EventSoFar, TaskChange, TaskFilter } from "@tq/storage";
 import type { ReadAction } from "../../translation/action.ts";
 import { readBulkFilter } from "../../translation/task-filter.ts";
 import type { Violations } from "../../validation/violations.ts";
@@ -36,7 +36,8 @@ export function readBulk(
 /** How far it is, after each chunk. Each is a commit of its own; once the caller is gone there are no more. */
 export async function* changeTasks(
   { matching }: Pick<OperatorContext, "matching">,
-  job: BulkScope & ReadAction & { readonly namespace: string; readonly change: TaskChange },
+  job: BulkScope &
+    ReadAction & { readonly namespace: string; readonly change: TaskChange; readonly event?: EventSoFar },
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly progress: BulkProgressRecord; readonly done: boolean }> {
   let cursor: BulkCursor | undefined;

@@ -21,7 +21,6 @@ describe("DeleteTaskQueue", () => {
       expect(operation).toMatchObject({
         verb: "delete-queue",
         queue: fakeActivityQueue("q"),
-        changed: 0,
         action: { actor: "alice", reason: "unused", call: "DeleteTaskQueue" },
         request: { id: "r\0delete" },
       });
@@ -59,7 +58,7 @@ describe("DeleteTaskQueue", () => {
       { examined: 600, changed: 450, skipped: 0 },
     ];
     matching.onOperate = (operation) => {
-      if (operation.verb === "drain") return { verb: "drain", drain: { actor: "", reason: "", since: 0 } };
+      if (operation.verb === "drain") return { verb: "drain", drain: { actor: "", reason: "", since: 0 }, event: 7 };
       if (operation.verb === "delete-queue") return { verb: "delete-queue", existed: true, more: false };
       const [first, last] = progress;
       if (operation.verb !== "change-tasks") throw new Error(operation.verb);
@@ -79,10 +78,11 @@ describe("DeleteTaskQueue", () => {
         namespace: "default",
         filter: { queueName: "q", queueKind: "activity" },
         change: { kind: "purge", silent: true },
+        event: { id: 7, changed: 0 },
         request: { id: "r\0purge 0" },
       },
       { verb: "change-tasks", cursor: { after: "5" } },
-      { verb: "delete-queue", changed: 450 },
+      { verb: "delete-queue", event: { id: 7, changed: 450 } },
     ]);
   });
 
@@ -90,7 +90,7 @@ describe("DeleteTaskQueue", () => {
     const { client, matching } = inMemory(OperatorService);
     let refusals = 2;
     matching.onOperate = (operation) => {
-      if (operation.verb === "drain") return { verb: "drain", drain: { actor: "", reason: "", since: 0 } };
+      if (operation.verb === "drain") return { verb: "drain", drain: { actor: "", reason: "", since: 0 }, event: 7 };
       if (operation.verb === "change-tasks") {
         return { verb: "change-tasks", progress: { examined: 2, changed: 1, skipped: 0 } };
       }

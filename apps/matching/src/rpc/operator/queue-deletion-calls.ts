@@ -1,7 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { TaskQueue } from "@tq/matching-core";
 import { DeleteTaskQueueRequestSchema, type BulkProgress, type OperatorService } from "@tq/proto";
-import type { BulkProgressRecord } from "@tq/storage";
+import type { BulkProgressRecord, EventSoFar } from "@tq/storage";
 import { CallRefused } from "../../errors/call-refused.ts";
 import { readAction, type ReadAction } from "../../translation/action.ts";
 import { partOfRequest } from "../../translation/request-key.ts";
@@ -39,7 +39,7 @@ export function queueDeletionCalls(
         return;
       }
       const isPolled = matching.workersOf(namespace, queue).length > 0;
-      if (isPolled || !(await remove(services, deletion, 0))) {
+      if (isPolled || !(await remove(services, deletion))) {
         throw new CallRefused("TASK_QUEUE_NOT_EMPTY", { subject: queue.name });
       }
       yield { progress: toProgressMessage({ examined: 0, changed: 0, skipped: 0 }, true) };
@@ -47,14 +47,16 @@ export function queueDeletionCalls(
   };
 }
 
-/** Drains the queue, so that nothing new comes; purges it, chunk by chunk; removes it. */
+/** Drains the queue, so that nothing new comes; purges it, chunk by chunk; removes it. All of it leaves one event. */
 async function* purgeAndRemove(
   services: OperatorContext,
   deletion: Deletion,
 ): AsyncGenerator<{ readonly progress: BulkProgress }> {
   const { queue, read, silent, signal } = deletion;
   const { namespace, name: queueName, kind: queueKind } = queue;
-  orThrow(await services.matching.operate({ verb: "drain", queue, ...partOfRequest(read, "drain") }));
+  const { event: id } = orThrow(
+    await services.matching.operate({ verb: "drain", queue, ...partOfRequest(read, "drain") }),
+  );
   let total: BulkProgressRecord = { examined: 0, changed: 0, skipped: 0 };
   for (let round = 0; round < purgesAtMost; round++) {
     const before = total;
@@ -63,6 +65,7 @@ async function* purgeAndRemove(
       filter: { queueName, queueKind },
       dryRun: false,
       change: { kind: "purge", silent },
+      event: { id, changed: before.changed },
       ...partOfRequest(read, `purge ${round}`),
     } as const;
     for await (const { progress } of changeTasks(services, purge, signal)) {
@@ -70,7 +73,7 @@ async function* purgeAndRemove(
       yield { progress: toProgressMessage(total, false) };
     }
     if (signal.aborted) return;
-    if (!(await remove(services, deletion, total.changed))) continue;
+    if (!(await remove(services, deletion, { id, changed: total.changed }))) continue;
     yield { progress: toProgressMessage(total, true) };
     return;
   }
@@ -81,13 +84,13 @@ async function* purgeAndRemove(
 async function remove(
   { matching }: OperatorContext,
   { queue, read, signal }: Deletion,
-  changed: number,
+  event?: EventSoFar,
 ): Promise<boolean> {
   for (let more = true; more && !signal.aborted;) {
     const result = await matching.operate({
       verb: "delete-queue",
       queue,
-      changed,
+      ...(event && { event }),
       limit: removedAtOnce,
       // One id for all chunks: the answer is kept with the last one.
       ...partOfRequest(read, "delete"),
