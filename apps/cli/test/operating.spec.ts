@@ -108,7 +108,11 @@ test("configuration: what is set is got, changed in parts, and unset", async () 
   await json("queue", "config", "unset", "demo", "--key", "acme", "rate");
   await json("queue", "config", "unset", "demo", "--key", "vip");
   const { config } = await json("queue", "config", "unset", "demo", "--default-key");
-  expect(config).toMatchObject({ revision: expect.any(Number) as number, ratePerSecond: 2.5, fairnessKeys: { acme: { weight: 3 } } });
+  expect(config).toMatchObject({
+    revision: expect.any(Number) as number,
+    ratePerSecond: 2.5,
+    fairnessKeys: { acme: { weight: 3 } },
+  });
   const left = Object.keys(config as object).filter((name) => !/^default|retention|revision|fairnessKeys/i.test(name));
   expect(left).toEqual(["ratePerSecond", "maxBacklog"]);
   expect(config).not.toHaveProperty("defaultRetryPolicy");

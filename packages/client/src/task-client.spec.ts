@@ -225,6 +225,30 @@ test("list goes through all pages, empty ones too, and fetches none ahead", asyn
   });
 });
 
+test("list asks without payloads for what is too large with them, and says so if it is too large even then", async () => {
+  const asked: ListTasksRequest[] = [];
+  let isLarge = false;
+  const transport = fakeServer({
+    listTasks: (request) => {
+      asked.push(request);
+      if (request.includePayloads) return { tasks: [open("a")], omittedIds: ["huge"] };
+      return isLarge ? { omittedIds: ["huge"] } : { tasks: [open("huge")] };
+    },
+  });
+  const list = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    for await (const { id } of Client.create({ transport }).tasks.list({}, { includePayloads: true })) ids.push(id);
+    return ids;
+  };
+  expect(await list()).toEqual(["a", "huge"]);
+  expect(asked[1]).toMatchObject({ includePayloads: false, filter: { ids: ["huge"] } });
+  isLarge = true;
+  await expect(list()).rejects.toMatchObject({
+    code: "resource_exhausted",
+    message: expect.stringContaining('"huge"') as unknown,
+  });
+});
+
 test("cancel carries a request id and its reason, and says what it did", async () => {
   const asked: unknown[] = [];
   const transport = fakeServer({

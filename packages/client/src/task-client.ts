@@ -134,7 +134,10 @@ export class TaskClient {
     return { tasks: tasks.map((task) => describeTask(task, this.#config.payloadConverter)), missingIds };
   }
 
-  /** Tasks that match, in order of adding, fetched a page at a time as they are iterated over. */
+  /**
+   * Tasks that match, in order of adding, fetched a page at a time as they are iterated over. One that is by itself too
+   * large for an answer of the server comes behind the others of its page, without its payloads.
+   */
   async *list(filter: TaskFilter = {}, options: ListOptions = {}): AsyncGenerator<TaskDescription, void, undefined> {
     const { namespace, payloadConverter } = this.#config;
     const { pageSize = 100, includePayloads = false } = options;
@@ -143,8 +146,26 @@ export class TaskClient {
       const request = { namespace, filter: encodeTaskFilter(filter), pageSize, pageToken, includePayloads };
       const page = await retrying(() => this.#services.tasks.listTasks(request), this.#config);
       for (const task of page.tasks) yield describeTask(task, payloadConverter);
+      if (page.omittedIds.length > 0) {
+        for (const task of await this.#withoutPayloads(page.omittedIds)) yield describeTask(task, payloadConverter);
+      }
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
+  }
+
+  /** Those of a page that went into no answer with their payloads. @throws TqError `resource_exhausted` if nor without. */
+  async #withoutPayloads(ids: readonly string[]): Promise<readonly Task[]> {
+    const { namespace } = this.#config;
+    const tasks: Task[] = [];
+    let pageToken = "";
+    do {
+      const request = { namespace, filter: encodeTaskFilter({ ids }), pageSize: ids.length, pageToken };
+      const page = await retrying(() => this.#services.tasks.listTasks(request), this.#config);
+      if (page.omittedIds.length > 0) throw tooLarge(page.omittedIds);
+      tasks.push(...page.tasks);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return tasks;
   }
 
   /** Cancels a task: one that waits closes at once, the worker of one that is started is told. An unknown id is no error. */
@@ -201,6 +222,14 @@ export class TaskClient {
     const task = await this.#closes.wait(id, options.signal);
     return resultOf(describeTask(task, this.#config.payloadConverter));
   }
+}
+
+/** Tasks that go into no answer, however little of them is asked for. */
+function tooLarge(ids: readonly string[]): TqError {
+  return new TqError({
+    code: "resource_exhausted",
+    message: `The server's max_reply_bytes are too few for ${ids.map((id) => JSON.stringify(id)).join(", ")}: raise them`,
+  });
 }
 
 function shortAnswer(): TqError {

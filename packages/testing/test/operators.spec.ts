@@ -265,6 +265,15 @@ describe("DeleteTaskQueue", () => {
     expect((await operator.listTaskQueues({})).taskQueues).toEqual([]);
   });
 
+  test("with purge leaves one event, with who, why and how many", async () => {
+    await add({ id: "a" }, { id: "b" }, { id: "c" });
+    await last(operator.deleteTaskQueue({ taskQueue, purge: true, action: alice }));
+    expect((await operator.listEvents({})).events).toMatchObject([
+      { call: "DeleteTaskQueue", actor: "alice", reason: "because", taskQueue, changed: 3n },
+    ]);
+    expect((await operator.listEvents({ taskQueue })).events).toHaveLength(1);
+  });
+
   test("repeated with its request id, it leaves alone what was added since", async () => {
     await add({ id: "a" });
     const call = { taskQueue, purge: true, action: { requestId: "once" } };

@@ -19,7 +19,6 @@ const operator: World["operator"] = {
     services: [{ name: "group-commit", running: true, lastProgress: timestampFromMs(nowMs + 59_000) }],
     waitingPolls: 2,
     liveWorkers: 1,
-    unimplementedCalls: ["tq.v1.OperatorService/MoveTasks"],
   }),
 };
 
@@ -41,7 +40,6 @@ live workers   1
 waiting polls  2
 limits         answers 3.5 MiB, requests 32 MiB, payloads 2 MiB, 10000 tasks an add
 clock          1m ahead of this machine's: ages shown here are off by that
-not built yet  tq.v1.OperatorService/MoveTasks
 
 Services
   SERVICE       STATE    LAST PROGRESS  LAST ERROR

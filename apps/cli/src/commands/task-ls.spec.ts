@@ -52,6 +52,18 @@ test.each([
   expect(code).toBe(2);
 });
 
+test("lists what is too large for an answer without its payloads, and says so", async () => {
+  const tasks = (request: ListTasksRequest) =>
+    request.includePayloads
+      ? { tasks: [readyTask({ id: "a" })], omittedIds: ["large", "huge"] }
+      : { tasks: [readyTask({ id: "large" })], omittedIds: ["huge"] };
+  const { stdout, stderr, code } = await tq(["task", "ls", "-o", "json"], { tasks: { listTasks: tasks } });
+  expect((JSON.parse(stdout) as { tasks: { id: string }[] }).tasks.map(({ id }) => id)).toEqual(["a", "large"]);
+  expect(stderr).toContain("without payloads: large.");
+  expect(stderr).toContain("not listed: huge.");
+  expect(code).toBe(0);
+});
+
 /** Two tasks, then an empty page, then the rest. */
 function pages(asked: ListTasksRequest[] = []): World {
   return {

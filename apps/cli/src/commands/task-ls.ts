@@ -1,4 +1,5 @@
-import { type ListTasksResponse, type TaskFilter, TaskSchema } from "@tq/proto";
+import { create } from "@bufbuild/protobuf";
+import { type ListTasksResponse, type Task, type TaskFilter, TaskFilterSchema, TaskSchema } from "@tq/proto";
 import { Command } from "commander";
 import { integerArgument } from "../arguments/number.ts";
 import {
@@ -10,6 +11,7 @@ import {
 } from "../arguments/task-filter.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { messageJson } from "../output/message-json.ts";
+import { printable } from "../output/printable.ts";
 import { taskColumns, taskRow } from "../output/task-row.ts";
 import type { Invoke, Session } from "../session.ts";
 
@@ -54,8 +56,9 @@ async function runTaskLs({ filter, limit }: TaskLsOptions, session: Session): Pr
       { pageToken, pageSize: Math.min(limit - shown, 1_000) },
       session,
     );
-    list.add(page);
+    list.add(page.tasks);
     shown += page.tasks.length;
+    if (page.omittedIds.length > 0) shown += await addOmitted(page.omittedIds, list, session);
     pageToken = page.nextPageToken;
   } while (pageToken !== "" && shown < limit);
   list.end(pageToken !== "");
@@ -67,17 +70,27 @@ async function runTaskLs({ filter, limit }: TaskLsOptions, session: Session): Pr
 interface PageRequest {
   readonly pageToken: string;
   readonly pageSize: number;
+  /** Default: only as JSON, which shows them. */
+  readonly includePayloads?: boolean;
 }
 
 async function listTasks(filter: TaskFilter, page: PageRequest, session: Session): Promise<ListTasksResponse> {
   const { client, globals, output, signal } = session;
-  const request = {
-    namespace: globals.namespace,
-    filter,
-    ...page,
-    includePayloads: output.format === "json",
-  };
+  const request = { namespace: globals.namespace, filter, includePayloads: output.format === "json", ...page };
   return client.services.tasks.listTasks(request, { signal });
+}
+
+/** Lists those of a page that are too large for an answer without their payloads; answers how many. */
+async function addOmitted(ids: readonly string[], list: TaskList, session: Session): Promise<number> {
+  const filter = create(TaskFilterSchema, { ids: [...ids] });
+  const { tasks } = await listTasks(filter, { pageToken: "", pageSize: ids.length, includePayloads: false }, session);
+  list.add(tasks);
+  const shown = new Set(tasks.map(({ id }) => id));
+  const named = (some: readonly string[]): string => some.map(printable).join(", ");
+  if (tasks.length > 0) session.output.message(`Too large for an answer, so without payloads: ${named([...shown])}.`);
+  const left = ids.filter((id) => !shown.has(id));
+  if (left.length > 0) session.output.message(`Too large for an answer, so not listed: ${named(left)}.`);
+  return tasks.length;
 }
 
 function emptyText(filter: TaskFilter, session: Session): string {
@@ -88,14 +101,14 @@ function emptyText(filter: TaskFilter, session: Session): string {
 
 /** Where pages go as they come, so that a list of any length takes little memory. */
 interface TaskList {
-  add(page: ListTasksResponse): void;
+  add(tasks: readonly Task[]): void;
   end(isCut: boolean): void;
 }
 
 function tableList({ output, now }: Session): TaskList {
   const table = output.table(taskColumns);
   return {
-    add: ({ tasks }) => {
+    add: (tasks) => {
       if (tasks.length > 0) output.lines(table.lines(tasks.map((task) => taskRow(task, now()))));
     },
     end: () => {},
@@ -105,7 +118,7 @@ function tableList({ output, now }: Session): TaskList {
 function jsonList({ output }: Session): TaskList {
   let lead = '{\n  "tasks": [';
   return {
-    add: ({ tasks }) => {
+    add: (tasks) => {
       for (const task of tasks) {
         const text = JSON.stringify(messageJson(TaskSchema, task), undefined, 2).replaceAll("\n", "\n    ");
         output.text(`${lead}\n    ${text}`);

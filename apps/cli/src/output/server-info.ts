@@ -28,7 +28,6 @@ export function serverInfoLines(
     ["waiting polls", String(info.waitingPolls)],
     ["limits", info.limits && limitsText(info.limits)],
     ["clock", skewText(skewMs)],
-    ["not built yet", info.unimplementedCalls.map(printable)],
   ];
   const services =
     info.services.length === 0

@@ -65,10 +65,6 @@ export const errorTable: Readonly<Record<Reason, ErrorEntry>> = {
     code: Code.FailedPrecondition,
     message: "an operator drains the task queue {subject}: it takes no adds until ResumeTaskQueue",
   },
-  WRONG_STATE: {
-    code: Code.FailedPrecondition,
-    message: "the task {subject} is not in a state in which this can be done",
-  },
   COMMAND_REFUSED: {
     code: Code.FailedPrecondition,
     message: "a command was refused; nothing was carried out, and the lease stays",
@@ -117,8 +113,6 @@ export const errorTable: Readonly<Record<Reason, ErrorEntry>> = {
     message: "this server no longer owns the shard; try another connection",
     retryAfterMs: 1_000,
   },
-
-  NOT_BUILT: { code: Code.Unimplemented, message: "{subject} is part of the contract and not built yet" },
 
   INTERNAL: {
     code: Code.Internal,

@@ -5,13 +5,12 @@ import { inMemory, refusalOf } from "../../../test/in-memory.ts";
 import { collect, firstOf } from "../../../test/streams.ts";
 
 describe("GetServerInfo", () => {
-  it("tells what this server is and how its services do; every call of the contract is built", async () => {
+  it("tells what this server is and how its services do", async () => {
     const { client, matching } = inMemory(OperatorService);
     matching.waitingPolls = 3;
     const info = await client.getServerInfo({});
     expect(info).toMatchObject({ version: "1.2.3", instanceId: "instance", epoch: 7n, waitingPolls: 3 });
     expect(info.services).toMatchObject([{ name: "committer", running: true }]);
-    expect(info.unimplementedCalls).toEqual([]);
   });
 });
 

@@ -81,7 +81,8 @@ export enum ErrorReason {
   NAMESPACE_NOT_FOUND = 10,
 
   /**
-   * not_found: no such task, or it has been removed.
+   * not_found: no such task, or it has been removed. Given by clients for a task that is asked for by its id: the calls
+   * that name tasks answer for each.
    *
    * @generated from enum value: ERROR_REASON_TASK_NOT_FOUND = 11;
    */
@@ -121,13 +122,6 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_TASK_QUEUE_DRAINING = 31;
    */
   TASK_QUEUE_DRAINING = 31,
-
-  /**
-   * failed_precondition: the task is not in a state in which this can be done.
-   *
-   * @generated from enum value: ERROR_REASON_WRONG_STATE = 32;
-   */
-  WRONG_STATE = 32,
 
   /**
    * failed_precondition: the answer has a command that is refused; nothing was carried out and the lease stays.
@@ -199,13 +193,6 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_SHARD_LOST = 62;
    */
   SHARD_LOST = 62,
-
-  /**
-   * unimplemented: the call is part of the contract and not built yet.
-   *
-   * @generated from enum value: ERROR_REASON_NOT_BUILT = 70;
-   */
-  NOT_BUILT = 70,
 
   /**
    * internal: a defect of the server. The log has the cause under ErrorInfo.metadata "incident".

@@ -68,8 +68,8 @@ export declare type BulkOptions = Message<"tq.v1.BulkOptions"> & {
   dryRun: boolean;
 
   /**
-   * Stops after so many. 0: no limit. A call that was broken off and is repeated with its request id goes on, and its
-   * limit counts anew.
+   * Stops after so many. 0: no limit. A call that was broken off and is repeated with its request id goes on where it was:
+   * its limit, its progress and its event count on, and tasks added since its first chunk are not looked at.
    *
    * @generated from field: uint64 limit = 3;
    */
@@ -1475,13 +1475,6 @@ export declare type GetServerInfoResponse = Message<"tq.v1.GetServerInfoResponse
    * @generated from field: uint32 live_workers = 10;
    */
   liveWorkers: number;
-
-  /**
-   * Calls that are in the contract and answer `unimplemented` here, as "tq.v1.OperatorService/MoveTasks".
-   *
-   * @generated from field: repeated string unimplemented_calls = 11;
-   */
-  unimplementedCalls: string[];
 };
 
 /**
@@ -1688,7 +1681,7 @@ export declare const OperatorService: GenService<{
   /**
    * Removes a queue with its configuration, its pause and its drain. One that has open or dead tasks or live workers is
    * not removed, unless with `purge`: that drains it first, closes its open tasks as CANCELED and removes the closed ones,
-   * chunk by chunk. Its workers may go on polling it.
+   * chunk by chunk; it leaves one event, which counts them. Its workers may go on polling it.
    * Errors: INVALID_FIELD, INVALID_NAME, REQUEST_ID_REUSED, NAMESPACE_NOT_FOUND, TASK_QUEUE_NOT_EMPTY, SHUTTING_DOWN,
    * SHARD_LOST.
    *

@@ -44,8 +44,8 @@ export declare const TaskQueueRefSchema: GenMessage<TaskQueueRef>;
  */
 export declare type TaskQueueConfig = Message<"tq.v1.TaskQueueConfig"> & {
   /**
-   * Grows by one with each change. See UpdateTaskQueueConfigRequest.expected_revision. Begins anew once the queue has
-   * gone: without settings, tasks and workers.
+   * Grows with each change, by one or more, and never comes again, not even for a queue that has gone and come back. 0:
+   * nothing is set. See UpdateTaskQueueConfigRequest.expected_revision.
    *
    * @generated from field: uint64 revision = 1;
    */
