@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["{packages,apps,examples}/*/{src,test}/**/*.spec.ts"],
+    include: ["{packages,apps,examples}/*/{src,test}/**/*.spec.ts", "benchmarks/{src,test}/**/*.spec.ts"],
     // Processes, not threads: a crash in better-sqlite3 or a leaked handle fails its own file, and specs may use signals.
     pool: "forks",
     // Some specs wait for processes of their own; on two cores a third worker takes a third of the time off.

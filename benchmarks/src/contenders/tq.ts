@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import { ServerProcess } from "../machine/server-process.ts";
+import type { Contender, StartedServer } from "./contender.ts";
+
+// dist/contenders is two folders below the package, the package one below the root.
+const tqFile = fileURLToPath(new URL("../../../apps/cli/bin/tq.js", import.meta.url));
+const adapter = new URL("tq-adapter.js", import.meta.url).href;
+const durability = "fsync of the write-ahead log before each acknowledgement (SQLite, synchronous=FULL)";
+
+/** Starts `tq server start` as a user would, on a free port. `nodeArgs` are Node's own, such as `--cpu-prof`. */
+export async function startTq(folder: string, nodeArgs: readonly string[] = []): Promise<StartedServer> {
+  const args = [...nodeArgs, tqFile, "server", "start", "--listen", "127.0.0.1:0", "--data", folder, "-o", "json"];
+  const server = await ServerProcess.start({ command: process.execPath, args });
+  await server.ready((output) => output.includes('"address"'));
+  const address = /"address":\s*"([^"]+):(\d+)"/.exec(server.output);
+  if (address === null) throw new Error(`no address in ${server.output}`);
+  return {
+    host: String(address[1]),
+    port: Number(address[2]),
+    pid: server.pid,
+    dataFolder: folder,
+    stop: () => server.stop(),
+  };
+}
+
+/** tq, with completed tasks removed at once as the other columns have it, and as users get it, kept for an hour. */
+export function tqContenders(nodeArgs: readonly string[] = []): readonly Contender[] {
+  const common = { durability, isDurable: true, adapter, start: (folder: string) => startTq(folder, nodeArgs) };
+  return [
+    { name: "tq", ...common, settings: {} },
+    { name: "tq (defaults: kept 1 h)", ...common, settings: { retention: "default" } },
+  ];
+}

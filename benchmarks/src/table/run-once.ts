@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { Contender } from "../contenders/contender.ts";
+import type { ClientOrder } from "./client-process.ts";
+import type { Readings } from "./columns.ts";
+import type { Scenario } from "./scenarios.ts";
+
+/** What a run plays, and how. */
+export interface RunOptions {
+  readonly warmUp: readonly Scenario[];
+  readonly scenarios: readonly Scenario[];
+  /** Node's own arguments of the client process. Default none. */
+  readonly clientNodeArgs?: readonly string[];
+}
+
+const clientFile = new URL("client-process.js", import.meta.url).pathname;
+/** Past it a client hangs. */
+const limitMs = 60_000;
+
+/**
+ * Starts a new server with its data in a folder of its own, lets one client process play the scenarios, and ends both.
+ *
+ * @throws Error with what the client printed if it fails.
+ */
+export async function runOnce(contender: Contender, options: RunOptions): Promise<Readings> {
+  const folder = mkdtempSync(join(process.env["TQ_BENCH_DIR"] ?? tmpdir(), "tq-bench-"));
+  try {
+    const server = await contender.start(folder);
+    try {
+      const { host, port, pid, dataFolder } = server;
+      const { adapter, settings } = contender;
+      const { warmUp, scenarios, clientNodeArgs = [] } = options;
+      const order: ClientOrder = { adapter, settings, server: { host, port, pid, dataFolder }, warmUp, scenarios };
+      return await clientReadings(contender, [...clientNodeArgs, clientFile, JSON.stringify(order)]);
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function clientReadings({ name, clientProgram }: Contender, args: readonly string[]): Promise<Readings> {
+  const client = spawn(clientProgram ?? process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: limitMs,
+  });
+  const [stdout, stderr] = await Promise.all([text(client.stdout), text(client.stderr), once(client, "exit")]);
+  if (client.exitCode !== 0) {
+    throw new Error(`${name}: the client ended with ${client.exitCode ?? client.signalCode}:\n${stdout}${stderr}`);
+  }
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Readings;
+}

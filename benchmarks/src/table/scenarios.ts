@@ -1,0 +1,67 @@
+/** One measured stretch of a run. A run goes through its scenarios in order, on one queue and one server. */
+export type Scenario =
+  /** So many callers add batches while no worker is there. */
+  | {
+      readonly kind: "bulk-add";
+      readonly tasks: number;
+      readonly callers: number;
+      readonly batch: number;
+      readonly limitMs: number;
+    }
+  /** So many callers add one task each and await it, again and again, while no worker is there. */
+  | { readonly kind: "add-one"; readonly callers: number; readonly limitMs: number }
+  /** A worker comes and handles all that waits. */
+  | { readonly kind: "drain"; readonly limitMs: number }
+  /** As in bulk-add, with the worker there; until all are handled. */
+  | {
+      readonly kind: "add-and-drain";
+      readonly tasks: number;
+      readonly callers: number;
+      readonly batch: number;
+      readonly limitMs: number;
+    }
+  /** One task is added to an idle worker, and the next one once its handler has begun. */
+  | { readonly kind: "idle-latency"; readonly tasks: number; readonly limitMs: number }
+  /** Tasks are added one by one at a steady rate. */
+  | { readonly kind: "latency-at-rate"; readonly perSecond: number; readonly forMs: number }
+  /** Bytes of adding and handling tasks, counted in between client and server, on connections of their own. */
+  | { readonly kind: "wire"; readonly tasks: number; readonly batch: number; readonly limitMs: number };
+
+/** The table's scenarios. The limits keep the slow ones short: a rate is what was done until then. */
+export const tableScenarios: readonly Scenario[] = [
+  { kind: "bulk-add", tasks: 60_000, callers: 10, batch: 100, limitMs: 1_500 },
+  { kind: "add-one", callers: 100, limitMs: 1_000 },
+  { kind: "drain", limitMs: 5_000 },
+  { kind: "add-and-drain", tasks: 40_000, callers: 10, batch: 100, limitMs: 2_500 },
+  { kind: "idle-latency", tasks: 1_000, limitMs: 1_500 },
+  { kind: "latency-at-rate", perSecond: 5_000, forMs: 1_500 },
+  { kind: "wire", tasks: 5_000, batch: 100, limitMs: 2_000 },
+];
+
+/** Run before, on a queue of its own, so that no scenario pays for code that is compiled as it is first used. */
+export const warmUpScenarios: readonly Scenario[] = [
+  { kind: "bulk-add", tasks: 20_000, callers: 10, batch: 100, limitMs: 500 },
+  { kind: "add-one", callers: 100, limitMs: 200 },
+  { kind: "drain", limitMs: 1_000 },
+  { kind: "add-and-drain", tasks: 20_000, callers: 10, batch: 100, limitMs: 500 },
+  { kind: "idle-latency", tasks: 100, limitMs: 200 },
+];
+
+/** The same, at a size that shows that they run, and nothing else. */
+export const tinyScenarios: readonly Scenario[] = tableScenarios.map((scenario): Scenario => {
+  switch (scenario.kind) {
+    case "bulk-add":
+    case "add-and-drain":
+      return { ...scenario, tasks: 400, callers: 2 };
+    case "add-one":
+      return { ...scenario, callers: 4, limitMs: 20 };
+    case "drain":
+      return scenario;
+    case "idle-latency":
+      return { ...scenario, tasks: 5 };
+    case "latency-at-rate":
+      return { ...scenario, perSecond: 500, forMs: 50 };
+    case "wire":
+      return { ...scenario, tasks: 200 };
+  }
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { tqContenders } from "../dist/contenders/tq.js";
+import { columns } from "../dist/table/columns.js";
+import { runOnce } from "../dist/table/run-once.js";
+import { tinyScenarios } from "../dist/table/scenarios.js";
+
+test.each(tqContenders())("every column of $name is measured", async (contender) => {
+  const readings = await runOnce(contender, { warmUp: [], scenarios: tinyScenarios });
+  // Where the machine has no /proc, what the server uses is not told.
+  const measured = process.platform === "linux" ? Object.keys(columns) : Object.keys(readings);
+  for (const column of measured) expect(readings).toHaveProperty(column, expect.any(Number));
+  expect(readings.bulkAdd).toBeGreaterThan(0);
+  expect(readings.drain).toBeGreaterThan(0);
+  expect(readings.addAndDrain).toBeGreaterThan(0);
+  expect(readings.idleMedianMs).toBeLessThanOrEqual(readings.idleP99Ms ?? 0);
+  // The payload alone is 256 bytes, and travels twice.
+  expect(readings.wireBytes).toBeGreaterThan(512);
+});
