@@ -43,8 +43,7 @@ export function completedAnswer(
 export function thrownAnswer(held: HeldTask, thrown: unknown, converter: PayloadConverter): TaskAnswer {
   if (isCancellation(thrown, held.signal)) {
     const { reason, message } = held.signal.reason as CancelledFailure;
-    if (held.isCancelRequested)
-      return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "canceled", value: {} } });
+    if (held.isCancelRequested) return canceledAnswer(held.task.token);
     if (reason === "WORKER_SHUTDOWN") return releasedAnswer(held.task.token, message);
   }
   return failedAnswer(held, thrown, converter);
@@ -56,9 +55,15 @@ export function failedAnswer(held: HeldTask, thrown: unknown, converter: Payload
   return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "failed", value: { failure } } });
 }
 
+/** The attempt gave way to a cancel request. */
+export function canceledAnswer(token: Uint8Array): TaskAnswer {
+  return create(TaskAnswerSchema, { token, answer: { case: "canceled", value: {} } });
+}
+
 /** The worker gives a delivery back. */
-export function releasedAnswer(token: Uint8Array, reason: string): TaskAnswer {
-  return create(TaskAnswerSchema, { token, answer: { case: "released", value: { reason: reason.slice(0, 300) } } });
+export function releasedAnswer(token: Uint8Array, reason: string, toFallback = false): TaskAnswer {
+  const value = { reason: reason.slice(0, 300), toFallback };
+  return create(TaskAnswerSchema, { token, answer: { case: "released", value } });
 }
 
 /**

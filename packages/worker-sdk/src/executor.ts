@@ -1,6 +1,6 @@
 import type { Client, TaskKind } from "@tq/client";
 import { kindName } from "@tq/client";
-import { AnswerResult, type AnswerStatus, type TaskAnswer } from "@tq/proto";
+import type { AnswerStatus, TaskAnswer } from "@tq/proto";
 import { answerAfterRefusal, completedAnswer, failedAnswer, releasedAnswer, thrownAnswer } from "./answers.ts";
 import { Context, runWithContext } from "./context.ts";
 import { ApplicationFailure } from "./failure.ts";
@@ -9,7 +9,7 @@ import type { HeldTask } from "./held-task.ts";
 import type { BegunWork, LeaseSession } from "./lease-session.ts";
 import { type Logger, withFields } from "./logger.ts";
 import type { OutgoingAnswer } from "./outbox.ts";
-import { taskInfo } from "./task-info.ts";
+import { decodeDelivery } from "./task-info.ts";
 
 /** What the executor needs. */
 export interface ExecutorOptions {
@@ -67,31 +67,21 @@ export class Executor implements BegunWork {
   answered(outgoing: OutgoingAnswer, status: AnswerStatus): void {
     const { held } = outgoing;
     if (held === undefined) return;
-    const { client, session } = this.#options;
-    switch (status.result) {
-      case AnswerResult.UNSPECIFIED:
-      case AnswerResult.ACCEPTED:
-      case AnswerResult.ALREADY_ANSWERED:
-        session.held.delete(held);
-        held.answered();
+    const { session } = this.#options;
+    switch (session.settle(held, status)) {
+      case "answered":
         return;
-      case AnswerResult.LEASE_LOST:
-        session.held.delete(held);
-        held.lost(client.config.clock.now());
+      case "lost":
         this.#logDropped(held);
         return;
-      case AnswerResult.REFUSED: {
+      case "refused": {
         const { reason = "", field = "", message = "no reason was given" } = status.error ?? {};
         const why = { reason, field, message };
         const instead = answerAfterRefusal(held, outgoing.answer, why, kindOf(held));
         this.#log(held).error({ ...why, answer: outgoing.answer.answer.case }, "The server refused an answer");
-        if (instead !== undefined) {
-          session.answer(instead, held);
-          return;
-        }
+        if (instead !== undefined) session.answer(instead, held);
         // Nothing is left to say. Its lease runs out, and the server takes it back.
-        session.held.delete(held);
-        held.answered();
+        else session.forget(held);
       }
     }
   }
@@ -122,24 +112,17 @@ export class Executor implements BegunWork {
 
   async #callHandler(held: HeldTask): Promise<TaskAnswer> {
     const { client, session } = this.#options;
-    const { payloadConverter: converter, namespace, clock } = client.config;
+    const { payloadConverter: converter, clock } = client.config;
     const { task } = held;
     const kind = kindOf(held);
     const run = this.#handlerOf(kind, task.type);
     if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
 
-    let context: Context;
-    let args: unknown[];
-    try {
-      const info = taskInfo(task, namespace, converter);
-      args = task.input.map((payload) => converter.fromPayload(payload));
-      const heartbeat = (details: unknown) => session.heartbeat(held, details);
-      context = new Context({ info, cancellationSignal: held.signal, log: this.#log(held), clock, heartbeat });
-    } catch (cause) {
-      const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
-      const failure = new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: true, cause });
-      return failedAnswer(held, failure, converter);
-    }
+    const decoded = decodeDelivery(task, client);
+    if (decoded instanceof ApplicationFailure) return failedAnswer(held, decoded, converter);
+    const { info, args } = decoded;
+    const heartbeat = (details: unknown) => session.heartbeat(held, details);
+    const context = new Context({ info, cancellationSignal: held.signal, log: this.#log(held), clock, heartbeat });
     let returned: unknown;
     try {
       returned = await runWithContext(context, () => run(args, context));
@@ -149,7 +132,7 @@ export class Executor implements BegunWork {
     return completedAnswer(held, returned, kind, converter);
   }
 
-  #handlerOf(kind: TaskKind, type: string): ((args: unknown[], context: Context) => unknown) | undefined {
+  #handlerOf(kind: TaskKind, type: string): ((args: readonly unknown[], context: Context) => unknown) | undefined {
     const { activities, workflows } = this.#options;
     if (kind === "activity") {
       const activity = activities.get(type);
@@ -186,7 +169,7 @@ function kindOf(held: HeldTask): TaskKind {
 }
 
 /** The task as a workflow handler gets it. */
-function workflowTask(args: unknown[], { info }: Context): WorkflowTask {
+function workflowTask(args: readonly unknown[], { info }: Context): WorkflowTask {
   const { taskId, run, type, taskQueue, attempt, serialKey, headers, closedTask } = info;
   return { id: taskId, run, type, taskQueue, attempt, serialKey, headers, args, closedTask };
 }

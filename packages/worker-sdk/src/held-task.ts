@@ -24,6 +24,7 @@ export class HeldTask {
   #isRunning = true;
   #hasSlot = true;
   #cancelRequested = false;
+  #onLost: (() => void) | undefined;
 
   constructor(task: DispatchedTask, slots: Slots, receivedAtMs: number) {
     this.task = task;
@@ -94,7 +95,20 @@ export class HeldTask {
     if (nowMs - this.receivedAtMs >= timeoutMs)
       this.abort("TIMED_OUT", "The attempt took longer than its start-to-close timeout");
     else this.abort("LEASE_LOST", "The lease is gone: the task was given back, or to another worker");
+    this.#onLost?.();
     if (!this.#isRunning) this.#releaseSlot();
+  }
+
+  /** answering → running: the server refused the answer, and another one is to be made. */
+  refused(): void {
+    this.#assert("answering");
+    this.#state = "running";
+    this.#isRunning = true;
+  }
+
+  /** Calls back should the lease be lost. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
   }
 
   /** The handler has ended. */

@@ -8,6 +8,11 @@ export {
 } from "./failure.ts";
 export type { WorkflowCompletion, WorkflowHandler, WorkflowHandlers, WorkflowTask } from "./handlers.ts";
 export { type LogFields, type Logger, stderrLogger } from "./logger.ts";
+export type { AnswerOutcome, AnswerOutcomeStatus, LeasedTask } from "./leased-task.ts";
 export type { StateListener, WorkerState } from "./lifecycle.ts";
+export type { BatchAnswer, TaskBatch } from "./task-batch.ts";
+export { TaskPoller } from "./task-poller.ts";
+export type { TaskPollerConfig, TaskPollerOptions } from "./task-poller-options.ts";
+export type { SessionConfig, SessionOptions } from "./session-options.ts";
 export { Worker, type WorkerStatus } from "./worker.ts";
 export type { WorkerConfig, WorkerOptions } from "./worker-options.ts";

@@ -3,7 +3,7 @@
 // the tasks in between is its owner's.
 
 import { sleep, type TqError } from "@tq/client";
-import { type AnswerStatus, type DispatchedTask, type TaskAnswer, TaskQueueKind } from "@tq/proto";
+import { AnswerResult, type AnswerStatus, type DispatchedTask, type TaskAnswer, TaskQueueKind } from "@tq/proto";
 import { AnswerBatcher } from "./answer-batcher.ts";
 import { answerBytes, releasedAnswer } from "./answers.ts";
 import { Confirmations } from "./confirmations.ts";
@@ -17,14 +17,8 @@ import { type OutgoingAnswer, Outbox } from "./outbox.ts";
 import { Poller } from "./poller.ts";
 import { Registrations } from "./registrations.ts";
 import { ServerLink } from "./server-link.ts";
+import type { SessionConfig } from "./session-options.ts";
 import type { Slots } from "./slots.ts";
-import type { WorkerConfig } from "./worker-options.ts";
-
-/** What of a worker's options the session needs. */
-export type SessionConfig = Pick<
-  WorkerConfig,
-  "client" | "ownsClient" | "workerId" | "identity" | "buildId" | "leaseMs" | "shutdownGraceMs" | "shutdownForceMs"
->;
 
 /** Queues of one kind that are polled together, and the slots that they share. */
 export interface PolledQueues {
@@ -41,6 +35,8 @@ export interface LeaseSessionOptions {
   readonly activityTypes: readonly string[];
   readonly workflowTypes: readonly string[];
   readonly polls: readonly PolledQueues[];
+  /** Somebody waits for the statuses of answers, so they are to come soon. */
+  readonly answersAreAwaited: boolean;
   /** Deliveries to begin. Their leases are kept from now on, until each is answered or lost. */
   readonly begin: (held: readonly HeldTask[]) => void;
   /** How the server took an answer. */
@@ -109,6 +105,7 @@ export class LeaseSession {
         held,
         outbox,
         link,
+        answersAreAwaited: options.answersAreAwaited,
         begin,
         refuse: (task, reason) => this.#refuse(task, reason),
         onDrainRequested,
@@ -164,6 +161,32 @@ export class LeaseSession {
   /** Sends an answer, until it has arrived. */
   answer(answer: TaskAnswer, held: HeldTask | undefined): void {
     this.#outbox.add({ answer, bytes: answerBytes(answer), held });
+  }
+
+  /**
+   * Takes in how the server took the answer of a delivery. It is held no longer, unless the answer was refused: then its
+   * lease stays, and another answer is due.
+   */
+  settle(held: HeldTask, { result }: AnswerStatus): "answered" | "lost" | "refused" {
+    switch (result) {
+      case AnswerResult.UNSPECIFIED:
+      case AnswerResult.ACCEPTED:
+      case AnswerResult.ALREADY_ANSWERED:
+        this.forget(held);
+        return "answered";
+      case AnswerResult.LEASE_LOST:
+        this.held.delete(held);
+        held.lost(this.#options.config.client.config.clock.now());
+        return "lost";
+      case AnswerResult.REFUSED:
+        return "refused";
+    }
+  }
+
+  /** Keeps the lease of a delivery no longer. */
+  forget(held: HeldTask): void {
+    this.held.delete(held);
+    held.answered();
   }
 
   /**

@@ -9,7 +9,7 @@
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Client, sleep, toTqError, TqError } from "@tq/client";
-import type { DispatchedTask, PollTasksResponse, TaskQueueKind } from "@tq/proto";
+import { AnswerResult, type DispatchedTask, type PollTasksResponse, type TaskQueueKind } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
 import { HeldTask } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
@@ -30,6 +30,8 @@ export interface PollerOptions {
   readonly held: HeldTasks;
   readonly outbox: Outbox;
   readonly link: ServerLink;
+  /** Somebody waits for the statuses of answers: a poll that takes some along then does not wait for tasks. */
+  readonly answersAreAwaited: boolean;
   /** Deliveries to begin, each in a slot of `slots`; they are among the held ones already. */
   readonly begin: (held: readonly HeldTask[]) => void;
   /** A delivery to give back at once. */
@@ -177,6 +179,7 @@ export class Poller {
 
   async #ask(answers: readonly OutgoingAnswer[]): Promise<PollTasksResponse> {
     const { client, taskQueues, leaseMs, registrations, confirmations, link, onDrainRequested } = this.#options;
+    const isAwaited = this.#options.answersAreAwaited && answers.length > 0;
     const { config, services } = client;
     let reference = registrations.reference();
     const receivedPollIds = confirmations.ids();
@@ -189,7 +192,7 @@ export class Poller {
       maxTasks: this.#offered,
       lease: durationFromMs(leaseMs),
       confirmWithin: durationFromMs(Math.min(confirmWithinMs, leaseMs)),
-      wait: durationFromMs(waitMs),
+      wait: durationFromMs(isAwaited ? 0 : waitMs),
       receivedPollIds,
       answers: answers.map(({ answer }) => answer),
       requestId: answers.length > 0 ? config.newId() : "",
@@ -222,6 +225,13 @@ export class Poller {
   #settle(cargo: Cargo, response: PollTasksResponse): void {
     const { answers } = cargo;
     if (response.answerStatuses.length === answers.length) {
+      // The lease of one whose answer was refused stays, and so does its slot.
+      for (const [index, { held }] of answers.entries()) {
+        const isRefused = response.answerStatuses[index]?.result === AnswerResult.REFUSED;
+        if (!isRefused || held === undefined || !cargo.lent.includes(held)) continue;
+        this.#offered--;
+        held.returnSlot();
+      }
       this.#options.outbox.settle(answers, response.answerStatuses);
       return;
     }

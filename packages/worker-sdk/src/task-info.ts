@@ -1,10 +1,31 @@
 import { durationMs, type Duration as DurationMessage, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import { decodeFailure, describeClosedTask, kindName, type PayloadConverter } from "@tq/client";
+import { type Client, decodeFailure, describeClosedTask, kindName, type PayloadConverter } from "@tq/client";
 import type { DispatchedTask } from "@tq/proto";
 import type { TaskInfo } from "./context.ts";
+import { ApplicationFailure } from "./failure.ts";
+
+/** What a delivery brings, decoded. */
+export interface DecodedDelivery {
+  readonly info: TaskInfo;
+  readonly args: readonly unknown[];
+}
+
+/** Decodes a delivery. One whose payloads cannot be decoded here is a failure that no other attempt mends. */
+export function decodeDelivery(task: DispatchedTask, client: Client): DecodedDelivery | ApplicationFailure {
+  const { payloadConverter: converter, namespace } = client.config;
+  try {
+    return {
+      info: taskInfo(task, namespace, converter),
+      args: task.input.map((payload) => converter.fromPayload(payload)),
+    };
+  } catch (cause) {
+    const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
+    return new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: true, cause });
+  }
+}
 
 /** What a handler is told of its attempt. @throws TqError if a payload cannot be decoded. */
-export function taskInfo(task: DispatchedTask, namespace: string, converter: PayloadConverter): TaskInfo {
+function taskInfo(task: DispatchedTask, namespace: string, converter: PayloadConverter): TaskInfo {
   const { heartbeatDetails, lastFailure, closedTask } = task;
   return {
     taskId: task.id,

@@ -52,6 +52,7 @@ export class Worker {
       activityTypes: [...activities.keys()],
       workflowTypes: [...workflows.keys()],
       polls: [...activityPoll, ...workflowPoll],
+      answersAreAwaited: false,
       begin: (held) => this.#executor.begin(held),
       answered: (outgoing, status) => this.#executor.answered(outgoing, status),
     });

@@ -150,7 +150,8 @@ export class FakeServer {
     await this.#enter("PollTasks");
     const answers = this.ignoresAnswersOfPolls ? [] : request.answers;
     const answerStatuses = answers.map((answer) => this.#answer(answer));
-    const untilMs = this.#clock.now() + (answers.length > 0 ? 1_000 : durationMs(request.wait!));
+    const untilMs =
+      this.#clock.now() + (answers.length > 0 ? Math.min(1_000, durationMs(request.wait!)) : durationMs(request.wait!));
     const kinds = request.taskQueues.map(({ kind }) => kind);
     const mine = () => this.#ready.filter(({ taskQueue }) => kinds.includes(taskQueue!.kind));
     while (!this.isAbsentMinded && mine().length === 0 && !this.#isOver(request, signal, untilMs))

@@ -1,0 +1,142 @@
+import { hostname } from "node:os";
+import type { Transport } from "@connectrpc/connect";
+import {
+  Client,
+  type Clock,
+  type Duration,
+  durationToMs,
+  type IdSource,
+  invalidField,
+  type KnownOptions,
+  type PayloadConverter,
+} from "@tq/client";
+import { type Logger, stderrLogger } from "./logger.ts";
+
+/** Options of everything that takes tasks: of workers and task pollers alike. All are optional. */
+export interface SessionOptions {
+  /** A client to share. The worker does not close it. Default: one of its own, made of the next four options. */
+  readonly client?: Client;
+  /** Where the server is. Default `127.0.0.1:7333`. */
+  readonly address?: string;
+  /** Any Connect transport, instead of `address`. */
+  readonly transport?: Transport;
+  /** Default `default`. */
+  readonly namespace?: string;
+  /** Turns arguments and results into payloads and back. Default: as the client has it. */
+  readonly payloadConverter?: PayloadConverter;
+  /** Who the worker is, for people. At most 200 bytes. Default `<process id>@<host>`. */
+  readonly identity?: string;
+  /** Version of the worker's code. At most 200 bytes. Default none. */
+  readonly buildId?: string;
+  /**
+   * How long the server waits for a sign of life before it gives a task to somebody else, 1 s to 12 h. It has nothing to do
+   * with how long handlers take: the worker renews its leases. Default 30 s: long enough for a hiccup, short enough that
+   * the tasks of a worker that was killed do not wait long.
+   */
+  readonly lease?: Duration;
+  /** How long `shutdown()` lets handlers go on before their signals are aborted. Default 10 s. */
+  readonly shutdownGraceTime?: Duration;
+  /** How long after `shutdown()` handlers that still run are given up and their tasks given back. Default: 5 s after the grace time. */
+  readonly shutdownForceTime?: Duration;
+  /** Default: warnings and errors to stderr, one line each. */
+  readonly logger?: Logger;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Makes the ids of the worker, its polls and its calls. Default: UUIDv7. */
+  readonly newId?: IdSource;
+  /** Randomness for waits, 0 to 1. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** {@link SessionOptions}, complete and checked. */
+export interface SessionConfig {
+  readonly client: Client;
+  /** True: the worker closes it. */
+  readonly ownsClient: boolean;
+  readonly workerId: string;
+  readonly identity: string;
+  readonly buildId: string;
+  readonly leaseMs: number;
+  readonly shutdownGraceMs: number;
+  readonly shutdownForceMs: number;
+  readonly logger: Logger;
+}
+
+/** The names of {@link SessionOptions}. */
+export const sessionOptions: KnownOptions<SessionOptions> = {
+  client: true,
+  address: true,
+  transport: true,
+  namespace: true,
+  payloadConverter: true,
+  identity: true,
+  buildId: true,
+  lease: true,
+  shutdownGraceTime: true,
+  shutdownForceTime: true,
+  logger: true,
+  clock: true,
+  newId: true,
+  random: true,
+};
+
+/**
+ * Checks the options and fills in the defaults, once.
+ *
+ * @throws TqError `invalid_argument` naming the option.
+ */
+export function compileSessionConfig(options: SessionOptions): SessionConfig {
+  const { client: shared } = options;
+  if (shared !== undefined)
+    refuseBeside(options, ["address", "transport", "namespace", "payloadConverter", "clock", "newId", "random"]);
+  const leaseMs = within(1_000, durationToMs(options.lease ?? "30s", "lease"), 12 * 3_600_000, "lease");
+  const shutdownGraceMs = durationToMs(options.shutdownGraceTime ?? "10s", "shutdownGraceTime");
+  const client = shared ?? Client.create(clientOptions(options));
+  return {
+    client,
+    ownsClient: shared === undefined,
+    workerId: client.config.newId(),
+    identity: options.identity ?? `${process.pid}@${hostname()}`,
+    buildId: options.buildId ?? "",
+    leaseMs,
+    shutdownGraceMs,
+    shutdownForceMs: Math.max(
+      shutdownGraceMs,
+      durationToMs(options.shutdownForceTime ?? shutdownGraceMs + 5_000, "shutdownForceTime"),
+    ),
+    logger: options.logger ?? stderrLogger,
+  };
+}
+
+/**
+ * A number of slots: 1 to 10,000.
+ *
+ * @throws TqError `invalid_argument` naming `field`.
+ */
+export function slotCount(value: number, field: string): number {
+  if (!Number.isInteger(value)) throw invalidField(field, `${value} is no whole number`);
+  return within(1, value, 10_000, field);
+}
+
+function clientOptions({ address, transport, namespace, payloadConverter, clock, newId, random }: SessionOptions) {
+  return {
+    ...(address !== undefined && { address }),
+    ...(transport !== undefined && { transport }),
+    ...(namespace !== undefined && { namespace }),
+    ...(payloadConverter !== undefined && { payloadConverter }),
+    ...(clock !== undefined && { clock }),
+    ...(newId !== undefined && { newId }),
+    ...(random !== undefined && { random }),
+  };
+}
+
+/** With a shared client these are the client's to say; that they would be ignored should not come as a surprise later. */
+function refuseBeside(options: SessionOptions, names: readonly (keyof SessionOptions)[]): void {
+  const name = names.find((each) => options[each] !== undefined);
+  if (name !== undefined) throw invalidField(name, "give it to the client that is passed as `client`, not beside it");
+}
+
+function within(minimum: number, value: number, maximum: number, field: string): number {
+  if (value < minimum || value > maximum) throw invalidField(field, `${value} is not from ${minimum} to ${maximum}`);
+  return value;
+}
