@@ -1,5 +1,6 @@
 import type { DispatchedTask } from "@tq/proto";
 import { type CancellationReason, CancelledFailure } from "./failure.ts";
+import type { SlotPermit } from "./slot-supplier.ts";
 import type { Slots } from "./slots.ts";
 
 /**
@@ -19,7 +20,9 @@ export class HeldTask {
   readonly key: string;
   readonly receivedAtMs: number;
   readonly #slots: Slots;
-  readonly #cancellation = new AbortController();
+  readonly #permit: SlotPermit | undefined;
+  /** Made when it is first asked for: most handlers never look at it. */
+  #cancellation: AbortController | undefined;
   #state: HeldState = "running";
   #isRunning = true;
   #hasSlot = true;
@@ -31,6 +34,7 @@ export class HeldTask {
     this.key = tokenKey(task.token);
     this.receivedAtMs = receivedAtMs;
     this.#slots = slots;
+    this.#permit = slots.markUsed(task);
   }
 
   get state(): HeldState {
@@ -48,7 +52,7 @@ export class HeldTask {
   }
 
   get signal(): AbortSignal {
-    return this.#cancellation.signal;
+    return (this.#cancellation ??= new AbortController()).signal;
   }
 
   /** True once somebody asked for the task to be canceled. */
@@ -67,9 +71,8 @@ export class HeldTask {
 
   /** Tells the handler to stop, unless it was told before. */
   abort(reason: CancellationReason, message: string): void {
-    if (this.#isRunning && !this.#cancellation.signal.aborted) {
-      this.#cancellation.abort(new CancelledFailure(reason, message));
-    }
+    if (!this.#isRunning || this.signal.aborted) return;
+    this.#cancellation?.abort(new CancelledFailure(reason, message));
   }
 
   /** running → answering: an answer was made, by the handler's end or because the worker gives the task back. */
@@ -131,7 +134,7 @@ export class HeldTask {
   }
 
   #releaseSlot(): void {
-    if (this.takeSlot()) this.#slots.release();
+    if (this.takeSlot()) this.#slots.release(this.#permit);
   }
 
   #assert(...states: HeldState[]): void {

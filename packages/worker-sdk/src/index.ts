@@ -16,3 +16,20 @@ export type { TaskPollerConfig, TaskPollerOptions } from "./task-poller-options.
 export type { SessionConfig, SessionOptions } from "./session-options.ts";
 export { Worker, type WorkerStatus } from "./worker.ts";
 export type { WorkerConfig, WorkerOptions } from "./worker-options.ts";
+export { type ResourceReader, type ResourceUsage, systemResources } from "./resources.ts";
+export type {
+  ActivitySlotInfo,
+  CustomSlotSupplier,
+  FixedSizeSlotSupplier,
+  ResourceBasedSlotOptions,
+  ResourceBasedSlotsForType,
+  ResourceBasedTunerOptions,
+  SlotInfo,
+  SlotMarkUsedContext,
+  SlotPermit,
+  SlotReleaseContext,
+  SlotReserveContext,
+  SlotSupplier,
+  WorkflowSlotInfo,
+} from "./slot-supplier.ts";
+export type { ResourceBasedTuner, TunerHolder, WorkerTuner } from "./tuner.ts";

@@ -25,6 +25,8 @@ export interface PolledQueues {
   readonly kind: TaskQueueKind;
   readonly names: readonly string[];
   readonly slots: Slots;
+  /** Dispatches per second that the worker wants of each of these queues at most. Unset: without limit. */
+  readonly maxPerSecond?: number | undefined;
 }
 
 /** What a session needs. */
@@ -92,12 +94,13 @@ export class LeaseSession {
     this.#outbox = outbox;
     this.#batcher = new AnswerBatcher({ client, workerId, outbox, confirmations, link });
     const onDrainRequested = (isRequested: boolean) => this.#drain(isRequested);
-    this.#pollers = polls.map(({ kind, names, slots }) => ({
+    this.#pollers = polls.map(({ kind, names, slots, maxPerSecond }) => ({
       kind,
       slots,
       poller: new Poller({
         client,
         taskQueues: names.map((name) => ({ name, kind })),
+        maxPerSecond,
         slots,
         leaseMs,
         registrations,
@@ -254,6 +257,7 @@ export class LeaseSession {
     await Promise.race([told, ended]);
     for (const { poller } of this.#pollers) poller.abort();
     await ended;
+    for (const { slots } of this.#pollers) slots.stop();
   }
 
   /** Whether `promise` is fulfilled in time. */

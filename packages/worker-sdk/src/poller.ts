@@ -2,7 +2,7 @@
 //
 // One poll is under way at a time. A slot that becomes free meanwhile waits for it to end: a poll that is held open means
 // that there is nothing to have, and the first task that comes ends it. A poll takes along the answers of its own slots
-// that wait to be sent, and offers those slots too, for the server takes the answers before it looks for tasks: so a busy
+// that wait to be sent, and offers those slots too (where they may be lent), for the server takes the answers before it looks for tasks: so a busy
 // worker needs one call for both, and the server still never has more tasks leased to it than it has slots.
 //
 // A poll keeps its id until it is answered, whatever happens to the connection; so no task is lost on the way.
@@ -24,6 +24,8 @@ export interface PollerOptions {
   /** Queues that share the slots. */
   readonly taskQueues: readonly { readonly name: string; readonly kind: TaskQueueKind }[];
   readonly slots: Slots;
+  /** Dispatches per second that are wanted of each queue at most. Unset: without limit. */
+  readonly maxPerSecond: number | undefined;
   readonly leaseMs: number;
   readonly registrations: Registrations;
   readonly confirmations: Confirmations;
@@ -120,7 +122,7 @@ export class Poller {
   #poll(): void {
     if (this.#isPolling || this.#isStopping || this.#isDraining) return;
     const { outbox, slots } = this.#options;
-    const answers = this.#carriesAnswers ? outbox.take(slots) : [];
+    const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots) : [];
     const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
     let free = lent.length;
     while (free < maxTasksPerPoll && slots.tryReserve()) free++;
@@ -178,7 +180,8 @@ export class Poller {
   }
 
   async #ask(answers: readonly OutgoingAnswer[]): Promise<PollTasksResponse> {
-    const { client, taskQueues, leaseMs, registrations, confirmations, link, onDrainRequested } = this.#options;
+    const { client, taskQueues, maxPerSecond, leaseMs, registrations, confirmations, link, onDrainRequested } =
+      this.#options;
     const isAwaited = this.#options.answersAreAwaited && answers.length > 0;
     const { config, services } = client;
     let reference = registrations.reference();
@@ -196,6 +199,7 @@ export class Poller {
       receivedPollIds,
       answers: answers.map(({ answer }) => answer),
       requestId: answers.length > 0 ? config.newId() : "",
+      ...(maxPerSecond !== undefined && { taskQueueRatePerSecond: maxPerSecond }),
     };
     let tries = 0;
     const response = await link.insist("PollTasks", {

@@ -13,6 +13,7 @@ import {
   sessionOptions,
   slotCount,
 } from "./session-options.ts";
+import { compileTuner, type TunerConfig, type WorkerTuner } from "./tuner.ts";
 
 /** Options of {@link Worker.create}. Only `taskQueue` and handlers of some kind are required. */
 export interface WorkerOptions extends SessionOptions {
@@ -26,6 +27,27 @@ export interface WorkerOptions extends SessionOptions {
   readonly maxConcurrentActivityTaskExecutions?: number;
   /** Workflow tasks that run at once at most, 1 to 10,000. Default 40: they are short, and hold up their workflow only. */
   readonly maxConcurrentWorkflowTaskExecutions?: number;
+  /**
+   * Slots that depend on how the process and its machine do, or that the author's own code hands out, for either kind or
+   * both; instead of the two numbers above.
+   */
+  readonly tuner?: WorkerTuner;
+  /**
+   * Activities that this worker begins per second at most; a fraction will do, as 0.5. Evenly: a tenth of a second's at
+   * once. It asks for none that it could not begin. Default no limit.
+   */
+  readonly maxActivitiesPerSecond?: number;
+  /**
+   * Activities per second that the server is to dispatch at most from each queue that this worker polls, to all its
+   * workers together. The smallest that live workers ask for counts, unless an operator has set a rate. Default no limit.
+   */
+  readonly maxTaskQueueActivitiesPerSecond?: number;
+  /**
+   * True: the worker has a queue of its own as well, for what has to run in this very process (`info.processTaskQueue` of a
+   * handler's context, `processTaskQueue` of the worker's `config`). It shares the slots. Nobody polls it once the process
+   * has gone, so give tasks that are added to it a fallback. Default false.
+   */
+  readonly processQueue?: boolean;
 }
 
 /** {@link WorkerOptions}, complete and checked. */
@@ -33,8 +55,11 @@ export interface WorkerConfig extends SessionConfig {
   readonly taskQueue: string;
   readonly activities: ReadonlyMap<string, ActivityHandler>;
   readonly workflows: ReadonlyMap<string, AnyWorkflowHandler>;
-  readonly activitySlots: number;
-  readonly workflowSlots: number;
+  readonly slots: TunerConfig;
+  readonly maxActivitiesPerSecond: number | undefined;
+  readonly maxTaskQueueActivitiesPerSecond: number | undefined;
+  /** The worker's own queue, if it has one. */
+  readonly processTaskQueue: string | undefined;
 }
 
 const workerOptions: KnownOptions<WorkerOptions> = {
@@ -43,6 +68,10 @@ const workerOptions: KnownOptions<WorkerOptions> = {
   workflows: true,
   maxConcurrentActivityTaskExecutions: true,
   maxConcurrentWorkflowTaskExecutions: true,
+  tuner: true,
+  maxActivitiesPerSecond: true,
+  maxTaskQueueActivitiesPerSecond: true,
+  processQueue: true,
   ...sessionOptions,
 };
 
@@ -61,12 +90,34 @@ export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
   if (activities.size + workflows.size === 0) {
     throw invalidField("activities", "a worker needs a handler: give it `activities`, `workflows` or both");
   }
+  const session = compileSessionConfig(options);
   return Object.freeze<WorkerConfig>({
     taskQueue,
     activities,
     workflows,
-    activitySlots: slotCount(options.maxConcurrentActivityTaskExecutions ?? 100, "maxConcurrentActivityTaskExecutions"),
-    workflowSlots: slotCount(options.maxConcurrentWorkflowTaskExecutions ?? 40, "maxConcurrentWorkflowTaskExecutions"),
-    ...compileSessionConfig(options),
+    slots: compileTuner(options.tuner, {
+      activity: slotCount(options.maxConcurrentActivityTaskExecutions ?? 100, "maxConcurrentActivityTaskExecutions"),
+      workflow: slotCount(options.maxConcurrentWorkflowTaskExecutions ?? 40, "maxConcurrentWorkflowTaskExecutions"),
+    }),
+    maxActivitiesPerSecond: rate(options.maxActivitiesPerSecond, "maxActivitiesPerSecond"),
+    maxTaskQueueActivitiesPerSecond: rate(options.maxTaskQueueActivitiesPerSecond, "maxTaskQueueActivitiesPerSecond"),
+    processTaskQueue: options.processQueue === true ? processQueueName(taskQueue, session.workerId) : undefined,
+    ...session,
   });
+}
+
+function rate(value: number | undefined, field: string): number | undefined {
+  if (value === undefined || (value > 0 && Number.isFinite(value))) return value;
+  throw invalidField(field, `${value} is no number over 0`);
+}
+
+/** What the server takes of a queue's name. */
+const maxQueueNameBytes = 200;
+
+function processQueueName(taskQueue: string, workerId: string): string {
+  const name = `${taskQueue}/${workerId}`;
+  const bytes = Buffer.byteLength(name);
+  if (bytes <= maxQueueNameBytes) return name;
+  const most = maxQueueNameBytes - (bytes - Buffer.byteLength(taskQueue));
+  throw invalidField("taskQueue", `with \`processQueue\` its name has ${most} bytes at most`);
 }

@@ -1,10 +1,10 @@
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
 import type { SlotStatus } from "./lease-keeper.ts";
-import { LeaseSession, type PolledQueues } from "./lease-session.ts";
+import { LeaseSession } from "./lease-session.ts";
 import { Lifecycle, type StateListener, type WorkerState } from "./lifecycle.ts";
 import { type Logger, withFields } from "./logger.ts";
-import { FixedSlots } from "./slots.ts";
+import { createSlots } from "./tuner.ts";
 import { compileWorkerConfig, type WorkerConfig, type WorkerOptions } from "./worker-options.ts";
 
 /** How a worker does just now. */
@@ -37,21 +37,33 @@ export class Worker {
     const { client, activities, workflows, taskQueue } = config;
     this.config = config;
     this.#logger = withFields(config.logger, { worker: config.identity, taskQueue });
-    const activityPoll: PolledQueues[] =
-      activities.size === 0
-        ? []
-        : [{ kind: TaskQueueKind.ACTIVITY, names: [taskQueue], slots: new FixedSlots(config.activitySlots) }];
-    const workflowPoll: PolledQueues[] =
-      workflows.size === 0
-        ? []
-        : [{ kind: TaskQueueKind.WORKFLOW, names: [taskQueue], slots: new FixedSlots(config.workflowSlots) }];
+    const { processTaskQueue, maxActivitiesPerSecond, maxTaskQueueActivitiesPerSecond, identity } = config;
+    const names = processTaskQueue === undefined ? [taskQueue] : [taskQueue, processTaskQueue];
+    const slotsOf = (slotType: "activity" | "workflow", maxPerSecond?: number) =>
+      createSlots({
+        config: config.slots[slotType],
+        slotType,
+        taskQueue,
+        processTaskQueue,
+        identity,
+        maxPerSecond,
+        clock: client.config.clock,
+        logger: this.#logger,
+      });
+    const activityPoll = () => ({
+      kind: TaskQueueKind.ACTIVITY,
+      names,
+      slots: slotsOf("activity", maxActivitiesPerSecond),
+      maxPerSecond: maxTaskQueueActivitiesPerSecond,
+    });
+    const workflowPoll = () => ({ kind: TaskQueueKind.WORKFLOW, names, slots: slotsOf("workflow") });
     const session = new LeaseSession({
       config,
       logger: this.#logger,
       lifecycle: this.#lifecycle,
       activityTypes: [...activities.keys()],
       workflowTypes: [...workflows.keys()],
-      polls: [...activityPoll, ...workflowPoll],
+      polls: [...(activities.size > 0 ? [activityPoll()] : []), ...(workflows.size > 0 ? [workflowPoll()] : [])],
       answersAreAwaited: false,
       begin: (held) => this.#executor.begin(held),
       answered: (outgoing, status) => this.#executor.answered(outgoing, status),

@@ -1,0 +1,137 @@
+import { type Clock, kindName, sleep } from "@tq/client";
+import type { DispatchedTask } from "@tq/proto";
+import type { Logger } from "./logger.ts";
+import type { CustomSlotSupplier, SlotInfo, SlotPermit, SlotReserveContext } from "./slot-supplier.ts";
+import type { Slots } from "./slots.ts";
+
+/** What supplied slots need. */
+export interface SuppliedSlotsOptions {
+  readonly supplier: CustomSlotSupplier;
+  /** How many there are at most; for operators. Unset where the supplier does not say. */
+  readonly capacity?: () => number;
+  readonly slotType: SlotInfo["type"];
+  readonly taskQueue: string;
+  readonly processTaskQueue: string | undefined;
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The least time from one failed `reserveSlot` to the next. */
+const restMs = 1_000;
+
+/**
+ * Slots that a supplier hands out one by one. What it throws is told in the log and does no more: a slot that it cannot
+ * give is not there, and one that it cannot take back is free.
+ */
+export class SuppliedSlots implements Slots {
+  readonly isLendable = false;
+  readonly #options: SuppliedSlotsOptions;
+  readonly #ending = new AbortController();
+  readonly #listeners: (() => void)[] = [];
+  /** Waited for, and not asked for since. */
+  readonly #waiting: SlotPermit[] = [];
+  /** Reserved, and no task has come for them yet. */
+  readonly #unused: SlotPermit[] = [];
+  readonly #used = new Map<SlotPermit, SlotInfo>();
+  #isReserving = false;
+
+  constructor(options: SuppliedSlotsOptions) {
+    this.#options = options;
+  }
+
+  get capacity(): number {
+    return this.#options.capacity?.() ?? this.#issued;
+  }
+
+  get reserved(): number {
+    return this.#unused.length + this.#used.size;
+  }
+
+  get #issued(): number {
+    return this.reserved + this.#waiting.length;
+  }
+
+  tryReserve(): boolean {
+    if (this.#ending.signal.aborted) return false;
+    const permit = this.#waiting.pop() ?? this.#attempt(() => this.#options.supplier.tryReserveSlot(this.#context()));
+    if (permit === undefined || permit === null) {
+      if (!this.#isReserving) void this.#reserve();
+      return false;
+    }
+    this.#unused.push(permit);
+    return true;
+  }
+
+  markUsed(task: DispatchedTask): SlotPermit {
+    const permit = this.#unused.pop();
+    if (permit === undefined) throw new Error("a task has come for which no slot is reserved");
+    const slotInfo = this.#infoOf(task);
+    this.#used.set(permit, slotInfo);
+    this.#attempt(() => this.#options.supplier.markSlotUsed({ permit, slotInfo }));
+    return permit;
+  }
+
+  release(permit: SlotPermit | undefined = this.#unused.pop()): void {
+    if (permit === undefined) throw new Error("a slot was given back twice");
+    const slotInfo = this.#used.get(permit);
+    this.#used.delete(permit);
+    this.#giveBack(permit, slotInfo);
+    this.#tellFree();
+  }
+
+  onFree(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  stop(): void {
+    this.#ending.abort(new Error("the worker is shutting down"));
+    for (const permit of this.#waiting.splice(0)) this.#giveBack(permit, undefined);
+  }
+
+  /** Waits for one slot. Never rejects. */
+  async #reserve(): Promise<void> {
+    const { supplier, clock, logger } = this.#options;
+    const { signal } = this.#ending;
+    this.#isReserving = true;
+    try {
+      const permit = await supplier.reserveSlot(this.#context(), signal);
+      if (signal.aborted) this.#giveBack(permit, undefined);
+      else this.#waiting.push(permit);
+    } catch (error) {
+      if (!signal.aborted) {
+        logger.error({ error }, "The slot supplier failed: reserveSlot");
+        await sleep(clock, restMs, signal).catch(() => {});
+      }
+    }
+    this.#isReserving = false;
+    if (!signal.aborted) this.#tellFree();
+  }
+
+  #giveBack(permit: SlotPermit, slotInfo: SlotInfo | undefined): void {
+    this.#attempt(() => this.#options.supplier.releaseSlot({ permit, slotInfo }));
+  }
+
+  #tellFree(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #context(): SlotReserveContext {
+    const { slotType, taskQueue, identity } = this.#options;
+    return { slotType, taskQueue, workerIdentity: identity, numIssued: this.#issued };
+  }
+
+  #infoOf({ type, taskQueue }: DispatchedTask): SlotInfo {
+    if (kindName(taskQueue?.kind) === "activity") return { type: "activity", activityType: type };
+    return { type: "workflow", workflowType: type, isSticky: taskQueue?.name === this.#options.processTaskQueue };
+  }
+
+  #attempt<T>(call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      this.#options.logger.error({ error }, "The slot supplier failed");
+      return undefined;
+    }
+  }
+}
