@@ -4,7 +4,9 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import { invalidField } from "./errors.ts";
 import { createIdSource, type IdSource } from "./ids.ts";
-import { defaultPayloadConverter, type PayloadConverter } from "./payload.ts";
+import { MessageCodec } from "./message-codec.ts";
+import type { PayloadCodec } from "./payload-codec.ts";
+import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 import type { RetryConfig } from "./retry.ts";
 import { baseUrlOf, defaultAddress, type HttpVersion } from "./transport.ts";
 
@@ -47,6 +49,17 @@ export interface ClientOptions {
   readonly coalescing?: CoalescingOptions;
   /** Turns arguments and results into payloads and back. Default: JSON, bytes, and nothing for `undefined`. */
   readonly payloadConverter?: PayloadConverter;
+  /**
+   * What is done to payloads on their way out, in this order, and undone on their way in: compression before encryption.
+   * Default none, and then nothing waits for any. It is applied to arguments, results, the details of failures and
+   * heartbeats, the context of on-close and the arguments of a fallback. Everything that reads them needs the same.
+   */
+  readonly payloadCodecs?: readonly PayloadCodec[];
+  /**
+   * Also passes the message and the stack of failures through the codecs, so that nobody reads them on the server; their
+   * types stay readable, for retry policies. Only workers make failures: set it there. Default false.
+   */
+  readonly encodeCommonAttributes?: boolean;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Makes the ids of tasks and calls. Default: UUIDv7. */
@@ -66,6 +79,8 @@ export interface ClientConfig {
   readonly retry: RetryConfig;
   readonly coalescing: Required<CoalescingOptions>;
   readonly payloadConverter: PayloadConverter;
+  /** Codecs over whole messages; unset where there are none. */
+  readonly messageCodec: MessageCodec | undefined;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly random: () => number;
@@ -80,6 +95,8 @@ const clientOptions: KnownOptions<ClientOptions> = {
   retry: true,
   coalescing: true,
   payloadConverter: true,
+  payloadCodecs: true,
+  encodeCommonAttributes: true,
   clock: true,
   newId: true,
   random: true,
@@ -110,10 +127,18 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
       maxCallsInFlight: atLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
     }),
     payloadConverter: options.payloadConverter ?? defaultPayloadConverter,
+    messageCodec: messageCodec(options),
     clock,
     newId: options.newId ?? createIdSource(clock),
     random: options.random ?? Math.random,
   });
+}
+
+function messageCodec(options: ClientOptions): MessageCodec | undefined {
+  const { payloadCodecs: codecs = [], encodeCommonAttributes = false } = options;
+  // Also without codecs of its own, a client moves the text of failures if it is told to: a codec may sit behind it.
+  if (codecs.length === 0 && !encodeCommonAttributes) return undefined;
+  return new MessageCodec({ codecs, encodeCommonAttributes });
 }
 
 function atLeast(minimum: number, value: number, field: string): number {

@@ -9,7 +9,9 @@ export { Client } from "./client.ts";
 export type { ClientConfig, ClientOptions, ClientRetryOptions, CoalescingOptions } from "./client-config.ts";
 export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
 export { TaskCanceledError, TaskClosedError, TaskFailedError, TaskTimedOutError } from "./closed-errors.ts";
+export { type CompressionAlgorithm, CompressionCodec, type CompressionCodecOptions } from "./compression-codec.ts";
 export { type Duration, type DurationText, durationToMs, parseDuration } from "./duration.ts";
+export { EncryptionCodec, type EncryptionCodecOptions, type EncryptionKey } from "./encryption-codec.ts";
 export {
   type CallSite,
   type ErrorReasonName,
@@ -32,15 +34,21 @@ export {
   type TaskKind,
   type TaskOptions,
 } from "./new-task.ts";
+export { MessageCodec, type MessageCodecOptions } from "./message-codec.ts";
+export { decodePayload, encodeField, encodeInput, encodePayload, payloadBytes } from "./payload.ts";
+export { CodecChain, mayDecodeLater, type PayloadCodec } from "./payload-codec.ts";
 export {
-  decodePayload,
+  BinaryPayloadConverter,
+  CompositePayloadConverter,
   defaultPayloadConverter,
-  encodeField,
-  encodeInput,
-  encodePayload,
-  payloadBytes,
+  defaultPayloadConverters,
+  JsonPayloadConverter,
+  type PartialPayloadConverter,
   type PayloadConverter,
-} from "./payload.ts";
+  unconvertible,
+  UndefinedPayloadConverter,
+} from "./payload-converter.ts";
+export { ProtobufPayloadConverter } from "./protobuf-converter.ts";
 export { backoffMs, isRetryable, type RetryConfig } from "./retry.ts";
 export type { Services } from "./services.ts";
 export { type FoundTasks, type ListOptions, TaskClient } from "./task-client.ts";

@@ -11,7 +11,8 @@ import {
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import type { IdSource } from "./ids.ts";
-import { encodeField, encodeInput, payloadBytes, type PayloadConverter } from "./payload.ts";
+import { encodeField, encodeInput, payloadBytes } from "./payload.ts";
+import type { PayloadConverter } from "./payload-converter.ts";
 
 /** The two kinds of task, and of queue, under one name. */
 export type TaskKind = "activity" | "workflow";

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { PayloadSchema } from "@tq/proto";
 import { expect, test } from "vitest";
-import { decodePayload, defaultPayloadConverter, encodeInput, encodePayload } from "./payload.ts";
+import { decodePayload, encodeInput, encodePayload } from "./payload.ts";
+import { defaultPayloadConverter } from "./payload-converter.ts";
 
 test.each([[null], [0], [""], ["text"], [true], [[1, [2]]], [{ a: { b: null } }], [undefined]])(
   "%j comes back",

@@ -15,6 +15,7 @@ import { CloseWaiter } from "./close-waiter.ts";
 import { resultOf } from "./closed-errors.ts";
 import { TqError } from "./errors.ts";
 import { encodeNewTask, type NewTask } from "./new-task.ts";
+import type { MessageCodec } from "./message-codec.ts";
 import { type RetryOptions, retrying } from "./retry.ts";
 import type { Services } from "./services.ts";
 import { describeTask, type TaskDescription } from "./task-description.ts";
@@ -52,6 +53,8 @@ export class TaskClient {
   readonly #coalescer: AddCoalescer;
   readonly #closes: CloseWaiter;
   readonly #calls: TaskCalls;
+  /** Settled once the codecs have encoded what was added before. */
+  #encoded: Promise<unknown> = Promise.resolve();
 
   /** Made by {@link Client}. */
   constructor(config: ClientConfig, services: Services) {
@@ -131,7 +134,7 @@ export class TaskClient {
       asked = response.omittedIds;
     }
     const tasks = ids.flatMap((id) => found.get(id) ?? []);
-    return { tasks: tasks.map((task) => describeTask(task, this.#config.payloadConverter)), missingIds };
+    return { tasks: await this.#describeAll(tasks), missingIds };
   }
 
   /**
@@ -139,16 +142,14 @@ export class TaskClient {
    * large for an answer of the server comes behind the others of its page, without its payloads.
    */
   async *list(filter: TaskFilter = {}, options: ListOptions = {}): AsyncGenerator<TaskDescription, void, undefined> {
-    const { namespace, payloadConverter } = this.#config;
+    const { namespace } = this.#config;
     const { pageSize = 100, includePayloads = false } = options;
     let pageToken = "";
     do {
       const request = { namespace, filter: encodeTaskFilter(filter), pageSize, pageToken, includePayloads };
       const page = await retrying(() => this.#services.tasks.listTasks(request), this.#config);
-      for (const task of page.tasks) yield describeTask(task, payloadConverter);
-      if (page.omittedIds.length > 0) {
-        for (const task of await this.#withoutPayloads(page.omittedIds)) yield describeTask(task, payloadConverter);
-      }
+      yield* await this.#describeAll(page.tasks);
+      if (page.omittedIds.length > 0) yield* await this.#describeAll(await this.#withoutPayloads(page.omittedIds));
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
@@ -192,8 +193,9 @@ export class TaskClient {
   }
 
   async #add<T>(tasks: readonly NewTask[]): Promise<AddedTaskHandle<T>[]> {
-    const { payloadConverter, newId } = this.#config;
+    const { payloadConverter, messageCodec, newId } = this.#config;
     const messages = tasks.map((task) => encodeNewTask(task, payloadConverter, newId));
+    if (messageCodec !== undefined) await this.#inOrder(() => encodeAll(messages, messageCodec));
     const chosenIds = tasks.flatMap(({ id }) => id ?? []);
     const added = await this.#coalescer.add(messages, chosenIds);
     return added.map((task) => addedTaskHandle<T>(this.#calls, task));
@@ -219,9 +221,33 @@ export class TaskClient {
   }
 
   async #result(id: string, options: ResultOptions = {}): Promise<unknown> {
-    const task = await this.#closes.wait(id, options.signal);
-    return resultOf(describeTask(task, this.#config.payloadConverter));
+    const [task] = await this.#describeAll([await this.#closes.wait(id, options.signal)]);
+    if (task === undefined) throw shortAnswer();
+    return resultOf(task);
   }
+
+  /** The tasks as plain values, decoded. */
+  async #describeAll(tasks: readonly Task[]): Promise<TaskDescription[]> {
+    const { messageCodec, payloadConverter } = this.#config;
+    if (messageCodec !== undefined) await Promise.all(tasks.map((task) => messageCodec.decodeTask(task)));
+    return tasks.map((task) => describeTask(task, payloadConverter));
+  }
+
+  /** Waits for `encode`, and for those of all adds before: tasks go out in the order of the calls, however long a codec takes. */
+  async #inOrder(encode: () => Promise<unknown>): Promise<void> {
+    const before = this.#encoded;
+    const encoding = encode();
+    // Without the results: each would hold those of all before it.
+    const mine = Promise.allSettled([before, encoding]).then(() => {});
+    this.#encoded = mine;
+    await mine;
+    await encoding;
+  }
+}
+
+/** All tasks of an add, encoded. @throws TqError of the first that a codec refuses, naming it. */
+async function encodeAll(messages: readonly NewTaskMessage[], codec: MessageCodec): Promise<void> {
+  await Promise.all(messages.map((message) => codec.encodeNewTask(message)));
 }
 
 /** Tasks that go into no answer, however little of them is asked for. */

@@ -10,7 +10,7 @@ import {
 } from "@tq/proto";
 import { decodeFailure, type TaskFailure } from "./failure.ts";
 import type { TaskKind } from "./new-task.ts";
-import type { PayloadConverter } from "./payload.ts";
+import type { PayloadConverter } from "./payload-converter.ts";
 
 /** Where a task is in its life; the first three are the states of an open one. */
 export type TaskStateName = "SCHEDULED" | "READY" | "STARTED" | ClosedStateName;

@@ -1,12 +1,20 @@
 // Makes answers. Whatever a handler returned or threw, there is one: nothing here throws.
 
 import { create } from "@bufbuild/protobuf";
-import { payloadBytes, type PayloadConverter, type TaskKind } from "@tq/client";
+import {
+  mayDecodeLater,
+  type MessageCodec,
+  payloadBytes,
+  type PayloadConverter,
+  type TaskKind,
+  TqError,
+} from "@tq/client";
 import { type ItemError, type Payload, type TaskAnswer, TaskAnswerSchema } from "@tq/proto";
 import { encodeCommand } from "./commands.ts";
 import { ApplicationFailure, type CancelledFailure, encodeFailure, isCancellation } from "./failure.ts";
 import type { WorkflowCompletion } from "./handlers.ts";
 import type { HeldTask } from "./held-task.ts";
+import type { Logger } from "./logger.ts";
 
 /** The contract's bound on a result. */
 const maxResultBytes = 2 * 1024 * 1024;
@@ -58,6 +66,37 @@ export function failedAnswer(held: HeldTask, thrown: unknown, converter: Payload
 /** The attempt gave way to a cancel request. */
 export function canceledAnswer(token: Uint8Array): TaskAnswer {
   return create(TaskAnswerSchema, { token, answer: { case: "canceled", value: {} } });
+}
+
+/**
+ * The answer as the codecs make it. If they cannot, it is a failure that says so; it is tried again, unless the codec says
+ * that it will never work. Its text names no values, and goes through no codec. Never throws.
+ */
+export async function encodedAnswer(
+  held: HeldTask,
+  answer: TaskAnswer,
+  codec: MessageCodec,
+  logger: Logger,
+): Promise<TaskAnswer> {
+  try {
+    await codec.encodeAnswer(answer);
+    return answer;
+  } catch (error) {
+    logger.error({ error }, "A payload codec cannot encode an answer");
+    const why = error instanceof TqError ? error.code : "unknown";
+    const message = `A payload codec of the worker cannot encode the answer (${why}): see the worker's log`;
+    const failure = { type: "UnencodableAnswer", message, nonRetryable: !mayDecodeLater(error) };
+    return create(TaskAnswerSchema, { token: held.task.token, answer: { case: "failed", value: { failure } } });
+  }
+}
+
+/** The answer, or a failure that says so if its result is over what the contract takes. */
+export function checkedAnswer(held: HeldTask, answer: TaskAnswer, converter: PayloadConverter): TaskAnswer {
+  if (answer.answer.case !== "completed") return answer;
+  const bytes = payloadSize(answer.answer.value.result);
+  if (bytes <= maxResultBytes) return answer;
+  const message = `The handler returned ${bytes} bytes; a result has at most ${maxResultBytes}. Store it elsewhere and return where.`;
+  return failedAnswer(held, ApplicationFailure.nonRetryable(message, "ResultTooLarge"), converter);
 }
 
 /** The worker gives a delivery back. */
@@ -145,9 +184,8 @@ function completionOf(returned: unknown): WorkflowCompletion {
 }
 
 function encodeResult(result: unknown, converter: PayloadConverter): Payload {
-  let payload: Payload;
   try {
-    payload = converter.toPayload(result);
+    return converter.toPayload(result);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ApplicationFailure({
@@ -157,12 +195,4 @@ function encodeResult(result: unknown, converter: PayloadConverter): Payload {
       cause,
     });
   }
-  const bytes = payloadBytes(payload);
-  if (bytes > maxResultBytes) {
-    throw ApplicationFailure.nonRetryable(
-      `The handler returned ${bytes} bytes; a result has at most ${maxResultBytes}. Store it elsewhere and return where.`,
-      "ResultTooLarge",
-    );
-  }
-  return payload;
 }

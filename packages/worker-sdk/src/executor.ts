@@ -1,7 +1,14 @@
-import type { Client, TaskKind } from "@tq/client";
-import { kindName } from "@tq/client";
+import { type Client, kindName, type TaskKind } from "@tq/client";
 import type { AnswerStatus, TaskAnswer } from "@tq/proto";
-import { answerAfterRefusal, completedAnswer, failedAnswer, releasedAnswer, thrownAnswer } from "./answers.ts";
+import {
+  answerAfterRefusal,
+  checkedAnswer,
+  completedAnswer,
+  encodedAnswer,
+  failedAnswer,
+  releasedAnswer,
+  thrownAnswer,
+} from "./answers.ts";
 import { Context, runWithContext } from "./context.ts";
 import { ApplicationFailure } from "./failure.ts";
 import type { ActivityHandler, AnyWorkflowHandler, WorkflowTask } from "./handlers.ts";
@@ -9,7 +16,7 @@ import type { HeldTask } from "./held-task.ts";
 import type { BegunWork, LeaseSession } from "./lease-session.ts";
 import { type Logger, withFields } from "./logger.ts";
 import type { OutgoingAnswer } from "./outbox.ts";
-import { decodeDelivery } from "./task-info.ts";
+import { decodeDelivery, decodeDeliveryWith } from "./task-info.ts";
 
 /** What the executor needs. */
 export interface ExecutorOptions {
@@ -87,12 +94,15 @@ export class Executor implements BegunWork {
   }
 
   async #run(held: HeldTask): Promise<void> {
+    const { payloadConverter, messageCodec } = this.#options.client.config;
     let answer: TaskAnswer;
     try {
       answer = await this.#callHandler(held);
     } catch (error) {
-      answer = failedAnswer(held, error, this.#options.client.config.payloadConverter);
+      answer = failedAnswer(held, error, payloadConverter);
     }
+    if (messageCodec !== undefined) answer = await encodedAnswer(held, answer, messageCodec, this.#log(held));
+    answer = checkedAnswer(held, answer, payloadConverter);
     held.handlerEnded();
     switch (held.state) {
       case "running":
@@ -112,13 +122,14 @@ export class Executor implements BegunWork {
 
   async #callHandler(held: HeldTask): Promise<TaskAnswer> {
     const { client, session } = this.#options;
-    const { payloadConverter: converter, clock } = client.config;
+    const { payloadConverter: converter, messageCodec, clock } = client.config;
     const { task } = held;
     const kind = kindOf(held);
     const run = this.#handlerOf(kind, task.type);
     if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
 
-    const decoded = decodeDelivery(task, client);
+    const decoded =
+      messageCodec === undefined ? decodeDelivery(task, client) : await decodeDeliveryWith(messageCodec, task, client);
     if (decoded instanceof ApplicationFailure) return failedAnswer(held, decoded, converter);
     const { info, args } = decoded;
     const heartbeat = (details: unknown) => session.heartbeat(held, details);

@@ -7,8 +7,10 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type Client, payloadBytes, type Timer, toTqError, TqError } from "@tq/client";
 import { type Heartbeat, HeartbeatSchema, type Payload, type RenewLeasesResponse } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
+import { HeartbeatDetails, maxDetailsBytes } from "./heartbeat-details.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
+import type { Logger } from "./logger.ts";
 import type { Registrations } from "./registrations.ts";
 import type { ServerLink } from "./server-link.ts";
 
@@ -35,15 +37,13 @@ export interface LeaseCallOptions {
 export interface LeaseKeeperOptions extends LeaseCallOptions {
   readonly leaseMs: number;
   readonly confirmations: Confirmations;
+  readonly logger: Logger;
 }
 
 /** The server calls a worker live for 15 s after a call: three of these. */
 const longestIntervalMs = 5_000;
 /** Well within the five seconds after which the server takes back what is not confirmed. Usually some other call is sooner. */
 const confirmAfterMs = 1_000;
-/** What the server takes of a heartbeat's details. */
-const maxDetailsBytes = 512 * 1024;
-
 function fitting(details: Payload): Payload {
   if (payloadBytes(details) <= maxDetailsBytes) return details;
   const message = "heartbeat details are over 512 KiB; keep them elsewhere and send a reference to them";
@@ -62,6 +62,7 @@ export class LeaseKeeper {
   /** A third of the lease at most: two calls may fail before a lease is in danger. */
   readonly #intervalMs: number;
   readonly #ending = new AbortController();
+  readonly #details: HeartbeatDetails | undefined;
   /** The latest heartbeat of each task that has one to send. */
   readonly #heartbeats = new Map<HeldTask, Heartbeat>();
   #heartbeatsDueAtMs = Number.POSITIVE_INFINITY;
@@ -71,6 +72,8 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    const { messageCodec } = options.client.config;
+    this.#details = messageCodec && new HeartbeatDetails(messageCodec, options.logger);
     this.#intervalMs = Math.floor(Math.min(longestIntervalMs, options.leaseMs / 3));
   }
 
@@ -95,10 +98,24 @@ export class LeaseKeeper {
    */
   heartbeat(held: HeldTask, details: unknown): void {
     if (held.state !== "running" || !held.isRunning) return;
-    const { clock, payloadConverter } = this.#options.client.config;
+    const { payloadConverter } = this.#options.client.config;
+    const payload = details === undefined ? undefined : fitting(payloadConverter.toPayload(details));
+    if (payload === undefined || this.#details === undefined) this.#put(held, payload);
+    else {
+      // That the handler lives goes out at once, what it says as soon as it is encoded.
+      this.#put(held, this.#heartbeats.get(held)?.details);
+      this.#details.encode(held, payload, (encoded) => {
+        if (held.state === "running" && held.isRunning) this.#put(held, encoded);
+      });
+    }
+  }
+
+  /** Sees to it that a heartbeat goes out soon. */
+  #put(held: HeldTask, details: Payload | undefined): void {
+    const { clock } = this.#options.client.config;
     const { token, heartbeatTimeout } = held.task;
     const heartbeat = create(HeartbeatSchema, { token });
-    if (details !== undefined) heartbeat.details = fitting(payloadConverter.toPayload(details));
+    if (details !== undefined) heartbeat.details = details;
     this.#heartbeats.set(held, heartbeat);
     const timeoutMs = heartbeatTimeout === undefined ? Number.POSITIVE_INFINITY : durationMs(heartbeatTimeout);
     const dueAtMs = clock.now() + Math.min(heartbeatAfterMs, timeoutMs * heartbeatShare);

@@ -119,7 +119,7 @@ export class LeaseSession {
       }),
     }));
     const leaseCalls = { client, registrations, held, link, status: () => this.slotStatus(), onDrainRequested };
-    this.#keeper = new LeaseKeeper({ ...leaseCalls, leaseMs, confirmations });
+    this.#keeper = new LeaseKeeper({ ...leaseCalls, leaseMs, confirmations, logger });
     this.#listener = new NoticeListener(leaseCalls);
   }
 

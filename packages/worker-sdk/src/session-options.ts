@@ -2,12 +2,14 @@ import { hostname } from "node:os";
 import type { Transport } from "@connectrpc/connect";
 import {
   Client,
+  type ClientOptions,
   type Clock,
   type Duration,
   durationToMs,
   type IdSource,
   invalidField,
   type KnownOptions,
+  type PayloadCodec,
   type PayloadConverter,
 } from "@tq/client";
 import { type Logger, stderrLogger } from "./logger.ts";
@@ -24,6 +26,13 @@ export interface SessionOptions {
   readonly namespace?: string;
   /** Turns arguments and results into payloads and back. Default: as the client has it. */
   readonly payloadConverter?: PayloadConverter;
+  /** What is done to payloads on their way, and undone: see `ClientOptions.payloadCodecs`. Default: as the client has it. */
+  readonly payloadCodecs?: readonly PayloadCodec[];
+  /**
+   * Also passes the message and the stack of failures through the codecs, so that nobody reads them on the server; their
+   * types stay readable. Default: as the client has it, which is false.
+   */
+  readonly encodeCommonAttributes?: boolean;
   /** Who the worker is, for people. At most 200 bytes. Default `<process id>@<host>`. */
   readonly identity?: string;
   /** Version of the worker's code. At most 200 bytes. Default none. */
@@ -69,6 +78,8 @@ export const sessionOptions: KnownOptions<SessionOptions> = {
   transport: true,
   namespace: true,
   payloadConverter: true,
+  payloadCodecs: true,
+  encodeCommonAttributes: true,
   identity: true,
   buildId: true,
   lease: true,
@@ -87,8 +98,7 @@ export const sessionOptions: KnownOptions<SessionOptions> = {
  */
 export function compileSessionConfig(options: SessionOptions): SessionConfig {
   const { client: shared } = options;
-  if (shared !== undefined)
-    refuseBeside(options, ["address", "transport", "namespace", "payloadConverter", "clock", "newId", "random"]);
+  if (shared !== undefined) refuseBeside(options, clientOptionNames);
   const leaseMs = within(1_000, durationToMs(options.lease ?? "30s", "lease"), 12 * 3_600_000, "lease");
   const shutdownGraceMs = durationToMs(options.shutdownGraceTime ?? "10s", "shutdownGraceTime");
   const client = shared ?? Client.create(clientOptions(options));
@@ -118,16 +128,23 @@ export function slotCount(value: number, field: string): number {
   return within(1, value, 10_000, field);
 }
 
-function clientOptions({ address, transport, namespace, payloadConverter, clock, newId, random }: SessionOptions) {
-  return {
-    ...(address !== undefined && { address }),
-    ...(transport !== undefined && { transport }),
-    ...(namespace !== undefined && { namespace }),
-    ...(payloadConverter !== undefined && { payloadConverter }),
-    ...(clock !== undefined && { clock }),
-    ...(newId !== undefined && { newId }),
-    ...(random !== undefined && { random }),
-  };
+/** Options that a client of the worker's own is made of. */
+const clientOptionNames = [
+  "address",
+  "transport",
+  "namespace",
+  "payloadConverter",
+  "payloadCodecs",
+  "encodeCommonAttributes",
+  "clock",
+  "newId",
+  "random",
+] as const satisfies readonly (keyof SessionOptions & keyof ClientOptions)[];
+
+function clientOptions(options: SessionOptions): ClientOptions {
+  return Object.fromEntries(
+    clientOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  );
 }
 
 /** With a shared client these are the client's to say; that they would be ignored should not come as a surprise later. */

@@ -1,5 +1,13 @@
 import { durationMs, type Duration as DurationMessage, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import { type Client, decodeFailure, describeClosedTask, kindName, type PayloadConverter } from "@tq/client";
+import {
+  type Client,
+  decodeFailure,
+  describeClosedTask,
+  kindName,
+  mayDecodeLater,
+  type MessageCodec,
+  type PayloadConverter,
+} from "@tq/client";
 import type { DispatchedTask } from "@tq/proto";
 import type { TaskInfo } from "./context.ts";
 import { ApplicationFailure } from "./failure.ts";
@@ -10,7 +18,21 @@ export interface DecodedDelivery {
   readonly args: readonly unknown[];
 }
 
-/** Decodes a delivery. One whose payloads cannot be decoded here is a failure that no other attempt mends. */
+/** {@link decodeDelivery} of one whose payloads codecs have to decode first. */
+export async function decodeDeliveryWith(
+  codec: MessageCodec,
+  task: DispatchedTask,
+  client: Client,
+): Promise<DecodedDelivery | ApplicationFailure> {
+  try {
+    await codec.decodeDispatchedTask(task);
+  } catch (error) {
+    return undecodable(error);
+  }
+  return decodeDelivery(task, client);
+}
+
+/** Decodes a delivery. One whose payloads cannot be decoded is a failure, which is tried again where that may help. */
 export function decodeDelivery(task: DispatchedTask, client: Client): DecodedDelivery | ApplicationFailure {
   const { payloadConverter: converter, namespace } = client.config;
   try {
@@ -19,9 +41,13 @@ export function decodeDelivery(task: DispatchedTask, client: Client): DecodedDel
       args: task.input.map((payload) => converter.fromPayload(payload)),
     };
   } catch (cause) {
-    const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
-    return new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: true, cause });
+    return undecodable(cause);
   }
+}
+
+function undecodable(cause: unknown): ApplicationFailure {
+  const message = `The task's payloads cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: !mayDecodeLater(cause), cause });
 }
 
 /** What a handler is told of its attempt. @throws TqError if a payload cannot be decoded. */

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { decodePayload, encodePayload, type PayloadCodec } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { Code, FakeServer, refusal } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
@@ -247,4 +248,32 @@ test.each<[string, Partial<TaskPollerOptions>, string]>([
 ])("%s is refused, naming the option", async (_what, options, field) => {
   const complete = { taskQueue: "q", kind: "workflow", types: ["advance"], ...options } as const;
   await expect(TaskPoller.create(complete)).rejects.toMatchObject({ code: "invalid_argument", fields: [{ field }] });
+});
+
+test("what codecs decode comes in a batch decoded, and answers go out encoded; a shutdown gives back what they still work on", async () => {
+  const gates = [Promise.resolve(), Promise.withResolvers<void>()] as const;
+  let decodes = 0;
+  const codec: PayloadCodec = {
+    encode: async (payloads) => payloads.map(({ body }) => encodePayload([body.value])),
+    async decode(payloads) {
+      await (decodes++ === 0 ? gates[0] : gates[1].promise);
+      return payloads.map((payload) => encodePayload((decodePayload(payload) as unknown[])[0]));
+    },
+  };
+  const { server, poller, next, add } = await rig({ payloadCodecs: [codec] });
+  add("a", [["x"]]);
+  const batch = await next();
+  const [a] = batch.tasks;
+  expect(a!.args).toEqual(["x"]);
+  a!.complete({ result: "r" });
+  expect(await batch.flush()).toMatchObject([{ status: "ACCEPTED" }]);
+  const { answer } = server.answers.get("a")!;
+  expect(answer.case === "completed" && decodePayload(answer.value.result)).toEqual(['"r"']);
+  add("b", [["y"]]);
+  await settle();
+  poller.shutdown();
+  gates[1].resolve();
+  await settle();
+  await settle();
+  expect(server.answered("released")).toBe("b");
 });

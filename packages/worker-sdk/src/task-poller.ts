@@ -4,8 +4,10 @@
 // Polls go on while the caller is busy with a batch, as long as slots are free, and what arrives meanwhile makes the next
 // batch. So the slots are the bound on what is held, and with many slots a slow commit makes the next batch larger.
 
+import type { MessageCodec } from "@tq/client";
 import { type AnswerStatus, TaskQueueKind } from "@tq/proto";
-import { failedAnswer } from "./answers.ts";
+import { checkedAnswer, encodedAnswer, failedAnswer } from "./answers.ts";
+import type { ApplicationFailure } from "./failure.ts";
 import type { HeldTask } from "./held-task.ts";
 import { type BegunWork, LeaseSession } from "./lease-session.ts";
 import { LeasedTask, outcomeOf } from "./leased-task.ts";
@@ -14,7 +16,7 @@ import { type Logger, withFields } from "./logger.ts";
 import type { OutgoingAnswer } from "./outbox.ts";
 import { FixedSlots } from "./slots.ts";
 import { TaskBatch } from "./task-batch.ts";
-import { decodeDelivery } from "./task-info.ts";
+import { type DecodedDelivery, decodeDelivery, decodeDeliveryWith } from "./task-info.ts";
 import { compileTaskPollerConfig, type TaskPollerConfig, type TaskPollerOptions } from "./task-poller-options.ts";
 
 /** A task that the caller has, or is to get. */
@@ -50,6 +52,8 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   readonly #onArrival: (() => void)[] = [];
   readonly #onIdle: (() => void)[] = [];
   #waiting: OpenTask[] = [];
+  /** Deliveries and answers that codecs are at work on. */
+  #coding = 0;
   #ended: Promise<void> | undefined;
 
   private constructor(config: TaskPollerConfig) {
@@ -124,11 +128,12 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   async #run(): Promise<void> {
     const lifecycle = this.#lifecycle;
     await lifecycle.stopping;
-    for (const { task } of this.#waiting.splice(0)) task.release("the worker is shutting down");
+    this.#releaseWaiting();
     const open = this.#open;
+    const coding = () => this.#coding;
     const work: BegunWork = {
       get running() {
-        return open.size;
+        return open.size + coding();
       },
       idle: () => this.#idle(),
       abortAll: () => this.#abortAll(),
@@ -156,24 +161,45 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
 
   #arrived(deliveries: readonly HeldTask[]): void {
     const { client } = this.config;
+    const { messageCodec } = client.config;
     for (const held of deliveries) {
-      const decoded = decodeDelivery(held.task, client);
-      if (decoded instanceof Error) {
-        this.#send(held, failedAnswer(held, decoded, client.config.payloadConverter));
-        continue;
-      }
-      const task = new LeasedTask({
-        held,
-        client,
-        ...decoded,
-        answer: (answer) => this.#answer(held, open, answer),
-        heartbeat: (...heartbeat) => this.#session.heartbeat(...heartbeat),
-      });
-      const open: OpenTask = { task, batch: undefined, isDropped: false };
-      this.#open.set(held, open);
-      this.#waiting.push(open);
-      held.onLost(() => this.#lost(held, open));
+      if (messageCodec === undefined) this.#take(held, decodeDelivery(held.task, client));
+      else void this.#decode(held, messageCodec);
     }
+    this.#tellOfArrival();
+  }
+
+  /** Never rejects. */
+  async #decode(held: HeldTask, codec: MessageCodec): Promise<void> {
+    this.#coding++;
+    const decoded = await decodeDeliveryWith(codec, held.task, this.config.client);
+    this.#coding--;
+    this.#take(held, decoded);
+    if (this.#lifecycle.state === "STOPPING") this.#releaseWaiting();
+    this.#tellOfArrival();
+    this.#checkIdle();
+  }
+
+  #take(held: HeldTask, decoded: DecodedDelivery | ApplicationFailure): void {
+    const { client } = this.config;
+    if (decoded instanceof Error) {
+      this.#send(held, failedAnswer(held, decoded, client.config.payloadConverter));
+      return;
+    }
+    const task = new LeasedTask({
+      held,
+      client,
+      ...decoded,
+      answer: (answer) => this.#answer(held, open, answer),
+      heartbeat: (...heartbeat) => this.#session.heartbeat(...heartbeat),
+    });
+    const open: OpenTask = { task, batch: undefined, isDropped: false };
+    this.#open.set(held, open);
+    this.#waiting.push(open);
+    held.onLost(() => this.#lost(held, open));
+  }
+
+  #tellOfArrival(): void {
     if (this.#waiting.length > 0) for (const listener of this.#onArrival.splice(0)) listener();
   }
 
@@ -195,7 +221,18 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   #send(held: HeldTask, answer: OutgoingAnswer["answer"]): void {
     held.handlerEnded();
     held.answering();
-    this.#session.answer(answer, held);
+    const { messageCodec, payloadConverter } = this.config.client.config;
+    if (messageCodec === undefined) this.#session.answer(checkedAnswer(held, answer, payloadConverter), held);
+    else void this.#encode(held, answer, messageCodec);
+  }
+
+  /** Never rejects. */
+  async #encode(held: HeldTask, answer: OutgoingAnswer["answer"], codec: MessageCodec): Promise<void> {
+    this.#coding++;
+    const encoded = await encodedAnswer(held, answer, codec, this.#logger);
+    this.#coding--;
+    this.#session.answer(checkedAnswer(held, encoded, this.config.client.config.payloadConverter), held);
+    this.#checkIdle();
   }
 
   #answered({ held }: OutgoingAnswer, status: AnswerStatus): void {
@@ -233,17 +270,21 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
     for (const held of this.#open.keys()) held.abort("WORKER_SHUTDOWN", "The worker is shutting down");
   }
 
+  #releaseWaiting(): void {
+    for (const { task } of this.#waiting.splice(0)) task.release("the worker is shutting down");
+  }
+
   #releaseAll(reason: string): void {
     for (const { task } of this.#open.values()) task.release(reason);
     this.#waiting.length = 0;
   }
 
   async #idle(): Promise<void> {
-    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    if (this.#open.size + this.#coding > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   #checkIdle(): void {
-    if (this.#open.size === 0) for (const listener of this.#onIdle.splice(0)) listener();
+    if (this.#open.size + this.#coding === 0) for (const listener of this.#onIdle.splice(0)) listener();
   }
 
   #logDropped(held: HeldTask): void {

@@ -24,7 +24,10 @@ export function toAttemptFailureMessage(record: FailureRecord): Failure {
   failure.details = [];
   delete failure.cause;
   delete failure.$unknown;
-  if (isLarge()) failure.stackTrace = "";
+  if (isLarge()) {
+    failure.stackTrace = "";
+    delete failure.encodedAttributes;
+  }
   if (isLarge()) failure.message = cutText(failure.message, bounds.attemptFailureBytes - besideMessageBytes);
   return failure;
 }

@@ -317,6 +317,14 @@ export declare type Failure = Message<"tq.v1.Failure"> & {
    * @generated from field: google.protobuf.Duration next_retry_delay = 7;
    */
   nextRetryDelay?: Duration | undefined;
+
+  /**
+   * What `message` and `stack_trace` would say, as JSON {"message", "stackTrace"}, where the worker keeps them from the
+   * server's eyes: its codecs may have encrypted it. The two fields then say nothing about the failure.
+   *
+   * @generated from field: tq.v1.Payload encoded_attributes = 8;
+   */
+  encodedAttributes?: Payload | undefined;
 };
 
 /**
@@ -457,8 +465,8 @@ export declare type FailedAttempt = Message<"tq.v1.FailedAttempt"> & {
   failedAt?: Timestamp | undefined;
 
   /**
-   * Without `details` and `cause` if it is over 64 KiB; should it be so even then, without `stack_trace` too and with
-   * its message cut. The last failure of a closed task is whole in its outcome.
+   * Without `details` and `cause` if it is over 64 KiB; should it be so even then, without `stack_trace` and
+   * `encoded_attributes` too and with its message cut. The last failure of a closed task is whole in its outcome.
    *
    * @generated from field: tq.v1.Failure failure = 5;
    */

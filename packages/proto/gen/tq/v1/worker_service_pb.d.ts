@@ -327,7 +327,7 @@ export declare type DispatchedTask = Message<"tq.v1.DispatchedTask"> & {
 
   /**
    * Why the last attempt failed. Without `details` and `cause` if it is over 64 KiB; should it be so even then, without
-   * `stack_trace` too and with its message cut.
+   * `stack_trace` and `encoded_attributes` too and with its message cut.
    *
    * @generated from field: tq.v1.Failure last_failure = 19;
    */

@@ -1,0 +1,48 @@
+import { type MessageCodec, payloadBytes } from "@tq/client";
+import type { Payload } from "@tq/proto";
+import type { HeldTask } from "./held-task.ts";
+import type { Logger } from "./logger.ts";
+
+/** What the server takes of a heartbeat's details. */
+export const maxDetailsBytes = 512 * 1024;
+
+/**
+ * Passes the details of heartbeats through the codecs: of each task only the latest, and never two at once, however often
+ * its handler calls. A codec that is slow or fails costs the details, never the heartbeat, which goes out without.
+ */
+export class HeartbeatDetails {
+  readonly #codec: MessageCodec;
+  readonly #logger: Logger;
+  /** Tasks whose details are being encoded, with those that came meanwhile. */
+  readonly #busy = new Map<HeldTask, Payload | undefined>();
+
+  constructor(codec: MessageCodec, logger: Logger) {
+    this.#codec = codec;
+    this.#logger = logger;
+  }
+
+  /** Encodes, and then tells `encoded`, unless newer details have come. */
+  encode(held: HeldTask, details: Payload, encoded: (details: Payload) => void): void {
+    if (this.#busy.has(held)) this.#busy.set(held, details);
+    else void this.#encode(held, details, encoded);
+  }
+
+  /** Never rejects. */
+  async #encode(held: HeldTask, first: Payload, encoded: (details: Payload) => void): Promise<void> {
+    for (let details: Payload | undefined = first; details !== undefined; details = this.#busy.get(held)) {
+      this.#busy.set(held, undefined);
+      try {
+        const coded = await this.#codec.encodePayload(details, "a heartbeat");
+        if (payloadBytes(coded) > maxDetailsBytes) throw new Error(`encoded they are over ${maxDetailsBytes} bytes`);
+        if (this.#busy.get(held) === undefined) encoded(coded);
+      } catch (error) {
+        const { id, type } = held.task;
+        this.#logger.warn(
+          { taskId: id, type, error },
+          "The details of a heartbeat cannot be encoded, and are left out",
+        );
+      }
+    }
+    this.#busy.delete(held);
+  }
+}
