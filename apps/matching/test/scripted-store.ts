@@ -101,6 +101,7 @@ export class ScriptedStore {
       nextDue: this.#nextDue(),
       withFallback: [],
       drainedWorkers: [],
+      unconfirmed: [],
       ...this.opened,
     }),
     close: async () => undefined,

@@ -5,6 +5,8 @@ export interface Offer {
   /** Of the worker's making; empty if the poll cannot be repeated. */
   readonly pollId: string;
   readonly leaseMs: number;
+  /** How long the worker has for mentioning what it gets; undefined: the lease alone counts. */
+  readonly confirmMs?: number;
   /** The most tasks it takes. */
   readonly slots: number;
   /** The most bytes of tasks it takes. One task goes through even if it is larger. */

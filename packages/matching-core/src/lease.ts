@@ -21,7 +21,10 @@ export interface LeaseRef {
  */
 export const reconnectMs = 10_000;
 
-/** Before when no timeout of its own ends an attempt that was found in the store after a start. */
+/**
+ * Before when no timeout of its own or of its task ends an attempt that was found in the store after a start: not longer than
+ * `reconnectMs`, since a lease may be 12 h long and a heartbeat timeout is there to notice a dead worker sooner.
+ */
 export function attemptGraceUntil(leaseMs: number, now: number): number {
   return now + Math.min(leaseMs, reconnectMs);
 }

@@ -17,6 +17,7 @@ import { StartedTasks } from "./started.ts";
 import { TaskRows } from "./tasks.ts";
 import { Timers } from "./timers.ts";
 import type { Parts } from "./transaction.ts";
+import { Unconfirmed } from "./unconfirmed.ts";
 
 /** Makes the parts over an open file. */
 export function openParts(db: Database.Database, random: () => number): Parts {
@@ -38,6 +39,7 @@ export function openParts(db: Database.Database, random: () => number): Parts {
     limits,
     serial: new SerialLines(db),
     started: new StartedTasks(db),
+    unconfirmed: new Unconfirmed(db),
     tasks,
     timers: new Timers(db),
     kept: new Kept(db),

@@ -4,7 +4,7 @@ import { StoreError } from "@tq/storage";
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
 /** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
@@ -86,6 +86,9 @@ const tables = `
     worker text not null, poll text not null, pass real not null, place integer not null, since integer not null,
     cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
   );
+  -- Deliveries to polls that asked for confirmation, until their workers have mentioned them. The first lease number names
+  -- one; leases is JSON: seq and lease number of each.
+  create table unconfirmed(delivery integer primary key, confirm_ms integer not null, leases text not null);
   -- What happens by time: "ready" ends a delay or back-off, "start" is a schedule-to-start that is over, "close" a
   -- schedule-to-close. "resume" ends the pause of a queue; its seq is the queue's id.
   create table timer(kind text, at integer, seq integer, primary key(kind, at, seq)) without rowid;

@@ -25,7 +25,7 @@ import { claimAll } from "./verbs/claim.ts";
 import { deleteQueue } from "./verbs/delete-queue.ts";
 import { drainWorker } from "./verbs/drain-worker.ts";
 import { fallBackAll } from "./verbs/fall-back.ts";
-import { giveBack, renew, repoll } from "./verbs/leases.ts";
+import { confirm, giveBack, renew, repoll } from "./verbs/leases.ts";
 import { configure, drain, pause, resume } from "./verbs/settings.ts";
 import { createNamespace } from "./verbs/namespaces.ts";
 import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
@@ -116,6 +116,7 @@ export class SqliteStore implements Store {
         drainedWorkers: parts.drainedWorkers
           .all()
           .map(({ namespace, worker }) => ({ namespace: parts.namespaces.nameOf(namespace), workerId: worker })),
+        unconfirmed: parts.unconfirmed.load(parts.started, parts.namespaces),
       };
     } catch (error) {
       db?.close();
@@ -291,6 +292,8 @@ function carryOut(tx: Transaction, operation: Operation): OperationResult {
       return renew(tx, operation);
     case "return":
       return giveBack(tx, operation);
+    case "confirm":
+      return confirm(tx, operation);
     case "repoll":
       return repoll(tx, operation);
     case "cancel":

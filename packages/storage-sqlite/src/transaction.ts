@@ -15,6 +15,7 @@ import type { SerialLines } from "./serial.ts";
 import type { StartedTasks } from "./started.ts";
 import type { TaskRows } from "./tasks.ts";
 import type { Timers } from "./timers.ts";
+import type { Unconfirmed } from "./unconfirmed.ts";
 
 /** The parts of the shard: one for each family of tables. */
 export interface Parts {
@@ -27,6 +28,7 @@ export interface Parts {
   readonly limits: KeyLimits;
   readonly serial: SerialLines;
   readonly started: StartedTasks;
+  readonly unconfirmed: Unconfirmed;
   readonly tasks: TaskRows;
   readonly timers: Timers;
   readonly kept: Kept;

@@ -148,6 +148,23 @@ export interface ReturnResult {
   readonly returned: number;
 }
 
+/**
+ * Says what of deliveries is left to be confirmed. A delivery is named by its first lease number (see `Offer.confirmMs`);
+ * what is not known, or known no more, is no error.
+ */
+export interface ConfirmOperation {
+  readonly verb: "confirm";
+  readonly deliveries: readonly {
+    readonly delivery: number;
+    /** Those that the worker has not mentioned; none: all is confirmed, or has come back. */
+    readonly left: readonly LeaseRef[];
+  }[];
+}
+
+export interface ConfirmResult {
+  readonly verb: "confirm";
+}
+
 /** Answers a repeated poll with those of its tasks that are still leased to its worker. */
 export interface RepollOperation {
   readonly verb: "repoll";
@@ -155,6 +172,8 @@ export interface RepollOperation {
   readonly workerId: string;
   readonly pollId: string;
   readonly maxBytes: number;
+  /** As in an offer, for what is given again. */
+  readonly confirmMs?: number;
 }
 
 export interface RepollResult {
@@ -254,6 +273,7 @@ export type Operation =
   | AnswerOperation
   | RenewOperation
   | ReturnOperation
+  | ConfirmOperation
   | RepollOperation
   | CancelOperation
   | PromoteOperation
@@ -276,6 +296,7 @@ export type OperationResult =
   | AnswerOperationResult
   | RenewResult
   | ReturnResult
+  | ConfirmResult
   | RepollResult
   | CancelResult
   | PromoteResult

@@ -1,4 +1,4 @@
-import type { ClaimOutcome, TaskQueue, TaskState, TaskQueueKind } from "@tq/matching-core";
+import type { ClaimOutcome, LeaseRef, TaskQueue, TaskState, TaskQueueKind } from "@tq/matching-core";
 import type { ClosedNotice, Operation, OperationResult, PlanClaims, WorkerNotice } from "./operations.ts";
 import type { EventRecord } from "./operator-operations.ts";
 import type {
@@ -135,6 +135,20 @@ export interface Opened {
   readonly withFallback: readonly TaskQueue[];
   /** Workers that are to take nothing new. */
   readonly drainedWorkers: readonly { readonly namespace: string; readonly workerId: string }[];
+  /** Deliveries that their workers have not confirmed. They have their whole time for it from now. */
+  readonly unconfirmed: readonly UnconfirmedDelivery[];
+}
+
+/** What one poll was given and its worker has not mentioned. */
+export interface UnconfirmedDelivery {
+  /** Its first lease number, which names it. */
+  readonly delivery: number;
+  readonly namespace: string;
+  readonly workerId: string;
+  /** Empty: the poll had no id. */
+  readonly pollId: string;
+  readonly confirmMs: number;
+  readonly leases: readonly LeaseRef[];
 }
 
 /** How far a backup is, in the engine's own pages. */
@@ -154,8 +168,8 @@ export interface Store extends StoreReader {
   readonly description: string;
   /**
    * Takes the shard over: raises its epoch, so that an earlier owner is refused, and gives every lease found at least
-   * one full length from now, whatever the timeouts of the attempt and of the task say: its worker could not answer
-   * meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
+   * one full length from now. The timeouts of its attempt and of its task end it no sooner than that, or 10 s from now if
+   * that is less: its worker could not answer meanwhile. Throws {@link StoreError} "locked" if another process has the store open.
    */
   open(now: number): Promise<Opened>;
   /**

@@ -227,6 +227,38 @@ describe("leases", () => {
     expect(attempts).toEqual([1, 1, 1, 1, 2]);
   });
 
+  test("a restart uses no attempt of what was on its way: it comes back a whole confirm_within later, free as ever", async () => {
+    await add(task("a"));
+    for (let i = 0; i < 3; i++) {
+      await poll({ confirmWithin: { seconds: 5n }, pollId: `p${i}`, lease: { seconds: 3_600n } });
+      await server.clock.advance(4_000);
+      await server.restart();
+      connect();
+      await server.clock.advance(4_900);
+      expect(await stateOf("a")).toBe(TaskState.STARTED);
+      await server.clock.advance(300);
+      expect(await stateOf("a")).toBe(TaskState.READY);
+    }
+    expect(await poll()).toMatchObject([{ attempt: 1 }]);
+  });
+
+  test("what was mentioned before a restart need not be mentioned again", async () => {
+    await add(task("a"), task("b"), task("c"));
+    const asked = { confirmWithin: { seconds: 5n }, lease: { seconds: 3_600n }, maxTasks: 1 };
+    await poll({ ...asked, pollId: "by its poll" });
+    const [byToken] = await poll({ ...asked, receivedPollIds: ["by its poll"] });
+    await workers.renewLeases({ worker: { workerId: "w" }, tokens: [byToken!.token] });
+    await poll({ ...asked, pollId: "not at all" });
+    await server.restart();
+    connect();
+    await server.clock.advance(20_000);
+    expect([await stateOf("a"), await stateOf("b"), await stateOf("c")]).toEqual([
+      TaskState.STARTED,
+      TaskState.STARTED,
+      TaskState.READY,
+    ]);
+  });
+
   test("a mentioned poll keeps its tasks", async () => {
     await add(task("a"));
     await poll({ confirmWithin: { seconds: 5n }, pollId: "p" });

@@ -1,35 +1,52 @@
 import { Deadlines, type LeaseRef } from "@tq/matching-core";
+import type { ConfirmOperation, Operation, UnconfirmedDelivery } from "@tq/storage";
 
 /** What one poll was given, until its worker has mentioned it. */
 interface Delivery {
+  /** Its first lease number, by which the store knows it. */
+  readonly number: number;
   readonly key: string | undefined;
   readonly leases: Map<number, LeaseRef>;
 }
 
 /**
- * Deliveries that their workers have not mentioned yet, for polls that asked for it (`confirm_within`). Held in memory
- * only: after a start the lease alone counts, which ends later, never earlier.
+ * Deliveries that their workers have not mentioned yet, for polls that asked for it (`confirm_within`). What is mentioned,
+ * or has come back, is told to the store, which keeps the others over a restart: then they have their whole time again.
  */
 export class Confirmations {
   readonly #byPoll = new Map<string, Delivery>();
   readonly #bySeq = new Map<number, Delivery>();
   readonly #deadlines = new Deadlines<Delivery>();
+  /** What the store is to be told, by delivery: which of its leases are left. */
+  #toTell = new Map<number, ReadonlyMap<number, LeaseRef>>();
 
-  /** A poll was answered with these. `pollKey`: undefined for a poll without an id. */
-  expect(pollKey: string | undefined, leases: readonly LeaseRef[], until: number): void {
-    const delivery: Delivery = { key: pollKey, leases: new Map(leases.map((lease) => [lease.seq, lease])) };
-    if (pollKey !== undefined) {
-      this.confirmPoll(pollKey);
-      this.#byPoll.set(pollKey, delivery);
+  /** Whether there is something that the store does not know yet. */
+  get isAheadOfStore(): boolean {
+    return this.#toTell.size > 0;
+  }
+
+  /** The server has started, and found these. `keyOf`: names a poll that has an id. */
+  start(found: readonly UnconfirmedDelivery[], keyOf: (delivery: UnconfirmedDelivery) => string, now: number): void {
+    for (const delivery of found) {
+      const key = delivery.pollId === "" ? undefined : keyOf(delivery);
+      this.#watch(delivery.delivery, key, delivery.leases, now + delivery.confirmMs);
     }
-    for (const { seq } of leases) this.#bySeq.set(seq, delivery);
-    this.#deadlines.set(delivery, until);
+  }
+
+  /** A poll was answered with these, and the store knows of it. `pollKey`: undefined for a poll without an id. */
+  expect(pollKey: string | undefined, leases: readonly LeaseRef[], until: number): void {
+    const [first] = leases;
+    if (first === undefined) return;
+    if (pollKey !== undefined) this.confirmPoll(pollKey);
+    // It is told of anew: a poll was repeated that begins with the same task.
+    this.#toTell.delete(first.leaseNo);
+    this.#watch(first.leaseNo, pollKey, leases, until);
   }
 
   /** The worker says that the answer to this poll has arrived. */
   confirmPoll(pollKey: string): void {
     const delivery = this.#byPoll.get(pollKey);
-    if (delivery !== undefined) this.#forget(delivery);
+    if (delivery !== undefined) this.#end(delivery);
   }
 
   /** The worker mentioned these. */
@@ -41,7 +58,8 @@ export class Confirmations {
       if (delivery?.leases.get(seq)?.leaseNo !== leaseNo) continue;
       this.#bySeq.delete(seq);
       delivery.leases.delete(seq);
-      if (delivery.leases.size === 0) this.#forget(delivery);
+      if (delivery.leases.size === 0) this.#end(delivery);
+      else this.#toTell.set(delivery.number, delivery.leases);
     }
   }
 
@@ -50,9 +68,27 @@ export class Confirmations {
     const overdue: LeaseRef[] = [];
     for (const delivery of this.#deadlines.takeDue(now)) {
       overdue.push(...delivery.leases.values());
-      this.#forget(delivery);
+      this.#end(delivery);
     }
     return overdue;
+  }
+
+  /** Takes out what the store is to be told, for a commit. */
+  takeToTell(): readonly ConfirmOperation[] {
+    if (this.#toTell.size === 0) return [];
+    const deliveries = [...this.#toTell].map(([delivery, left]) => ({ delivery, left: [...left.values()] }));
+    this.#toTell = new Map();
+    return [{ verb: "confirm", deliveries }];
+  }
+
+  /** The commit of these failed: the store is to be told again, unless more is known by now. */
+  putBack(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      if (operation.verb !== "confirm") continue;
+      for (const { delivery, left } of operation.deliveries) {
+        if (!this.#toTell.has(delivery)) this.#toTell.set(delivery, new Map(left.map((lease) => [lease.seq, lease])));
+      }
+    }
   }
 
   /** When it wants to be woken, at the latest. */
@@ -60,10 +96,19 @@ export class Confirmations {
     return this.#deadlines.next();
   }
 
-  #forget(delivery: Delivery): void {
-    const { key } = delivery;
+  #watch(number: number, key: string | undefined, leases: readonly LeaseRef[], until: number): void {
+    const delivery: Delivery = { number, key, leases: new Map(leases.map((lease) => [lease.seq, lease])) };
+    if (key !== undefined) this.#byPoll.set(key, delivery);
+    for (const { seq } of leases) this.#bySeq.set(seq, delivery);
+    this.#deadlines.set(delivery, until);
+  }
+
+  /** Nothing of it is waited for any more. */
+  #end(delivery: Delivery): void {
+    const { key, number } = delivery;
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
     for (const seq of delivery.leases.keys()) if (this.#bySeq.get(seq) === delivery) this.#bySeq.delete(seq);
+    this.#toTell.set(number, new Map());
   }
 }

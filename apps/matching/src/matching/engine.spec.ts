@@ -166,6 +166,53 @@ describe("confirmations", () => {
   });
 });
 
+describe("what the store is told of confirmations", () => {
+  const leases = [1, 2, 3].map((seq) => ({ seq, leaseNo: seq + 10 }));
+  const told = (confirmations: Confirmations) => confirmations.takeToTell().flatMap(({ deliveries }) => deliveries);
+
+  test("is what is left, as it is mentioned piece by piece, and once", () => {
+    const confirmations = new Confirmations();
+    confirmations.expect("p", leases, 1_000);
+    expect(told(confirmations)).toEqual([]);
+    confirmations.confirm(leases.slice(1, 2));
+    expect(told(confirmations)).toEqual([{ delivery: 11, left: [leases[0], leases[2]] }]);
+    confirmations.confirmPoll("p");
+    expect([confirmations.isAheadOfStore, ...told(confirmations)]).toEqual([true, { delivery: 11, left: [] }]);
+    expect([confirmations.isAheadOfStore, confirmations.nextWake()]).toEqual([false, undefined]);
+  });
+
+  test("is told again if the commit failed, but nothing older than what is known by now", () => {
+    const confirmations = new Confirmations();
+    confirmations.expect("p", leases, 1_000);
+    confirmations.confirm(leases.slice(0, 1));
+    const operations = confirmations.takeToTell();
+    confirmations.putBack(operations);
+    expect(told(confirmations)).toEqual([{ delivery: 11, left: leases.slice(1) }]);
+    confirmations.confirm(leases.slice(1, 2));
+    confirmations.putBack(operations);
+    expect(told(confirmations)).toEqual([{ delivery: 11, left: leases.slice(2) }]);
+  });
+
+  test("is nothing of a poll that is repeated and begins with the same task: it is known anew", () => {
+    const confirmations = new Confirmations();
+    confirmations.expect("p", leases, 1_000);
+    confirmations.expect("p", leases, 2_000);
+    expect(told(confirmations)).toEqual([]);
+    confirmations.expect("p", leases.slice(1), 3_000);
+    expect(told(confirmations)).toEqual([{ delivery: 11, left: [] }]);
+    expect(confirmations.takeOverdue(3_000)).toEqual(leases.slice(1));
+  });
+
+  test("is that nothing is left of what came back", () => {
+    const confirmations = new Confirmations();
+    const found = { delivery: 11, namespace: "default", workerId: "w", pollId: "p", confirmMs: 500, leases };
+    confirmations.start([found], () => "p", 1_000);
+    expect(confirmations.takeOverdue(1_499)).toEqual([]);
+    expect(confirmations.takeOverdue(1_500)).toEqual(leases);
+    expect(told(confirmations)).toEqual([{ delivery: 11, left: [] }]);
+  });
+});
+
 describe("news", () => {
   test("a worker that was forgotten and comes back has not seen what there is", () => {
     const news = new News("i");

@@ -3,7 +3,7 @@
  * so. All decisions are the core's or the store's; who waits for what is in the files beside this one.
  */
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
-import type { Committed, DispatchedTask, Operation, ResultOf, Store } from "@tq/storage";
+import type { Committed, DispatchedTask, Operation, ResultOf, Store, UnconfirmedDelivery } from "@tq/storage";
 import { ServerTime, type Clock } from "../clock.ts";
 import { Alarm } from "./alarm.ts";
 import { waitForTasks } from "./closing-waits.ts";
@@ -85,6 +85,9 @@ export class Engine implements Matching {
     this.#running = { group, epoch: opened.lease.epoch, startedAt };
     for (const { namespace, workerId } of opened.drainedWorkers) this.#workers.drain(namespace, workerId, startedAt);
     this.#timed.start(opened, startedAt);
+    const keyOf = ({ namespace, workerId, pollId }: UnconfirmedDelivery): string =>
+      pollKey(namespace, workerId, pollId);
+    this.#confirmations.start(opened.unconfirmed, keyOf, startedAt);
     this.#setAlarm();
   }
 
@@ -275,6 +278,8 @@ export class Engine implements Matching {
   ): void {
     for (const id of pollIds) this.#confirmations.confirmPoll(pollKey(namespace, workerId, id));
     this.#confirmations.confirm(having.map(({ lease }) => lease));
+    // With whatever else the call asks for; alone if it asks for nothing.
+    if (this.#confirmations.isAheadOfStore) this.#running?.group.wake();
   }
 
   /** These reached nobody: they go back at once. */

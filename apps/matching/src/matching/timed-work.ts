@@ -1,6 +1,7 @@
 /* What is to be done because its time has come, and when that is next: put before the operations of a commit. */
 import { FallbackWatch, taskQueueKey, type LeaseRef, type TaskQueue } from "@tq/matching-core";
 import type { Committed, NextDue, Opened, Operation, ReturnOperation } from "@tq/storage";
+import type { Confirmations } from "./confirmations.ts";
 import { Returns } from "./returns.ts";
 
 /** How many tasks one commit promotes, expires, moves or removes, so that none takes long. */
@@ -12,8 +13,8 @@ const queuesFallingBack = 100;
 
 /** What timed work is told from outside. */
 export interface TimedWorkSurroundings {
-  /** Deliveries that were not confirmed in time; and when the next one is. */
-  readonly confirmations: { takeOverdue(now: number): LeaseRef[]; nextWake(): number | undefined };
+  /** Deliveries that are not confirmed yet. */
+  readonly confirmations: Confirmations;
   /** Whether a live worker takes tasks from this queue. */
   readonly isServed: (queueKey: string) => boolean;
 }
@@ -54,8 +55,9 @@ export class TimedWork {
   /** Takes out what is due, for a commit. */
   operations(now: number): readonly Operation[] {
     const { promote, expire, sweep } = this.#nextDue;
-    this.#returns.add(this.#surroundings.confirmations.takeOverdue(now), "unconfirmed");
-    const operations: Operation[] = [...this.#returns.take()];
+    const { confirmations } = this.#surroundings;
+    this.#returns.add(confirmations.takeOverdue(now), "unconfirmed");
+    const operations: Operation[] = [...confirmations.takeToTell(), ...this.#returns.take()];
     if (expire !== undefined && expire <= now) operations.push({ verb: "expire", limit: timedLimit });
     if (promote !== undefined && promote <= now) operations.push({ verb: "promote", limit: timedLimit });
     if (sweep !== undefined && Math.max(sweep, this.#sweepNotBefore) <= now)
@@ -82,6 +84,7 @@ export class TimedWork {
 
   /** These of it did not happen: they are tried again. */
   failed(timed: readonly Operation[], now: number): void {
+    this.#surroundings.confirmations.putBack(timed);
     this.#returns.putBack(timed);
     for (const operation of timed) if (operation.verb === "fall-back") this.#watch(operation.queue, now);
   }
@@ -89,7 +92,8 @@ export class TimedWork {
   /** When there is next something to do. */
   due(): number {
     const { promote = Infinity, expire = Infinity, sweep = Infinity } = this.#nextDue;
-    const confirm = this.#surroundings.confirmations.nextWake() ?? Infinity;
+    const { confirmations } = this.#surroundings;
+    const confirm = confirmations.isAheadOfStore ? 0 : (confirmations.nextWake() ?? Infinity);
     const fallBack = this.#fallbacks.nextWake() ?? Infinity;
     const returns = this.#returns.isEmpty ? Infinity : 0;
     return Math.min(promote, expire, Math.max(sweep, this.#sweepNotBefore), confirm, fallBack, returns);

@@ -195,6 +195,7 @@ export class WaitingPolls {
           workerId: call.worker.workerId,
           pollId: call.pollId,
           leaseMs: call.leaseMs,
+          ...(call.confirmWithinMs !== undefined && { confirmMs: call.confirmWithinMs }),
           slots: call.maxTasks,
           maxBytes: maxReplyBytes - replyOverheadBytes,
         },
@@ -228,7 +229,16 @@ export class WaitingPolls {
       this.#repeatsKept.set(key, time.now() + repeatsKeptMs);
       const { namespace, workerId } = call.worker;
       const maxBytes = maxReplyBytes - replyOverheadBytes;
-      const tasks = await repoll({ verb: "repoll", namespace, workerId, pollId: call.pollId, maxBytes });
+      const confirm = call.confirmWithinMs === undefined ? {} : { confirmMs: call.confirmWithinMs };
+      const tasks = await repoll({
+        verb: "repoll",
+        namespace,
+        workerId,
+        pollId: call.pollId,
+        maxBytes,
+        ...confirm,
+      });
+      this.#expectConfirmation(call, key, tasks);
       // The one that took its place has asked for them, too.
       if (isSuperseded) return undefined;
       this.#onTheirWay(call, key, tasks);
@@ -241,6 +251,7 @@ export class WaitingPolls {
   #granted(poll: Poll, tasks: readonly DispatchedTask[], now: number): void {
     const { giveBack } = this.#surroundings;
     this.#count(tasks, now);
+    this.#expectConfirmation(poll.call, poll.key, tasks);
     // It may have gone while the commit was under way, in an engine that does not block.
     if (!this.#matcher.has(poll)) {
       giveBack(tasks);
@@ -267,13 +278,16 @@ export class WaitingPolls {
     return askedRate === undefined ? claim : { ...claim, askedRate };
   }
 
+  #expectConfirmation(call: PollCall, key: string | undefined, tasks: readonly DispatchedTask[]): void {
+    if (call.confirmWithinMs === undefined || tasks.length === 0) return;
+    const { time, confirmations } = this.#surroundings;
+    const leases = tasks.map(({ lease }) => lease);
+    confirmations.expect(key, leases, time.now() + call.confirmWithinMs);
+  }
+
   #onTheirWay(call: PollCall, key: string | undefined, tasks: readonly DispatchedTask[]): void {
     if (tasks.length === 0) return;
-    const { time, confirmations, giveBack } = this.#surroundings;
-    if (call.confirmWithinMs !== undefined) {
-      const leases = tasks.map(({ lease }) => lease);
-      confirmations.expect(key, leases, time.now() + call.confirmWithinMs);
-    }
+    const { giveBack } = this.#surroundings;
     const repeats = key === undefined ? undefined : this.#repeats.get(key);
     call.delivery.onUndelivered(() => {
       if (key === undefined || this.#repeats.get(key) === repeats) giveBack(tasks);

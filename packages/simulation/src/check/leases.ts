@@ -62,6 +62,7 @@ function hasCause(commit: CommitEntry, lease: LiveLease, confirmWithinMs: number
         return commit.now >= Math.min(endsAt(lease), task.scheduleToCloseAt ?? Infinity);
       case "add":
       case "renew":
+      case "confirm":
       case "repoll":
       case "promote":
       case "sweep":

@@ -85,6 +85,10 @@ export function claimAll(
     const closedNow = gate?.closedUntil();
     return closedNow === undefined ? { dry } : closedOutcome(closedNow);
   });
+  order.offers.forEach(({ confirmMs }, i) => {
+    const leases = confirmMs === undefined ? [] : (granted[i] ?? []).map(({ lease }) => lease);
+    if (confirmMs !== undefined && leases.length > 0) parts.unconfirmed.add(leases, confirmMs);
+  });
   for (const seq of overdue) timeOutWaiting(tx, parts.tasks.row(seq));
   return { outcomes, granted };
 }

@@ -1,5 +1,7 @@
 import type {
   CancelNotice,
+  ConfirmOperation,
+  ConfirmResult,
   RenewOperation,
   RenewResult,
   RepollOperation,
@@ -56,6 +58,12 @@ export function giveBack(tx: Transaction, operation: ReturnOperation): ReturnRes
   return { verb: "return", returned };
 }
 
+/** Remembers what of deliveries is left to be confirmed. */
+export function confirm({ parts }: Transaction, { deliveries }: ConfirmOperation): ConfirmResult {
+  for (const { delivery, left } of deliveries) parts.unconfirmed.setLeft(delivery, left);
+  return { verb: "confirm" };
+}
+
 /** Answers a repeated poll with what it was given and still has. */
 export function repoll(tx: Transaction, operation: RepollOperation): RepollResult {
   const { parts, now } = tx;
@@ -71,6 +79,10 @@ export function repoll(tx: Transaction, operation: RepollOperation): RepollResul
     parts.started.renew(task, now);
     const queue = parts.queues.byId(task.queueId);
     tasks.push(dispatched(row, queue, optionsOf(row, queue), task));
+  }
+  if (operation.confirmMs !== undefined) {
+    const leases = tasks.map(({ lease }) => lease);
+    parts.unconfirmed.add(leases, operation.confirmMs);
   }
   return { verb: "repoll", tasks };
 }

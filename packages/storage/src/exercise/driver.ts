@@ -51,6 +51,7 @@ export interface SomeClaim {
   readonly workerId?: string;
   readonly pollId?: string;
   readonly leaseMs?: number;
+  readonly confirmMs?: number;
 }
 
 /** Bytes that say so. */
@@ -91,7 +92,7 @@ export function newTask(task: SomeTask): NewTask & { readonly retryPolicy: Retry
 export function claimOrder(claim: SomeClaim): ClaimOrder {
   const { workerId = "w1", pollId = "", leaseMs = 30_000, slots = 100, maxBytes = 1e9 } = claim;
   return {
-    offers: [{ workerId, pollId, leaseMs, slots, maxBytes }],
+    offers: [{ workerId, pollId, leaseMs, slots, maxBytes, ...(claim.confirmMs && { confirmMs: claim.confirmMs }) }],
     claims: [{ queue: claim.queue ?? activities, types: claim.types ?? null, offers: [0] }],
   };
 }

@@ -50,6 +50,58 @@ export function reopening(harness: Harness): void {
         expect((await d.pass(100)).expired).toBe(1);
       });
 
+      test("ends no attempt by its own limits before its lease's length or 10 s have passed, whichever is less", async (d) => {
+        const timeouts = { startToCloseMs: 15_000, heartbeatMs: 11_000, scheduleToCloseMs: 50_000 };
+        await d.add({ id: "long", timeouts }, { id: "short", timeouts, type: "u" }, { id: "beat", type: "v" });
+        await d.claimOne({ types: ["t"], leaseMs: 3_600_000 });
+        await d.claimOne({ types: ["u"], leaseMs: 4_000 });
+        await d[how](60_000);
+        expect(await d.pass(3_900)).toMatchObject({ expired: 0, timedOut: 0 });
+        expect(await d.pass(100)).toMatchObject({ timedOut: 1 });
+        expect(await d.state("short")).toBe("timed-out");
+        expect(await d.pass(5_900)).toMatchObject({ expired: 0, timedOut: 0 });
+        expect(await d.pass(100)).toMatchObject({ timedOut: 1 });
+        expect(await d.state("long")).toBe("timed-out");
+      });
+
+      test("finds what its worker has not confirmed, and nothing else", async (d) => {
+        await d.add(...["a", "b", "c", "d", "e", "f"].map((id) => ({ id })));
+        const [a, b, c] = await d.claim({ slots: 3, confirmMs: 5_000, pollId: "p", workerId: "w7" });
+        const [unnamed] = await d.claim({ slots: 1, confirmMs: 1_000 });
+        const [confirmed] = await d.claim({ slots: 1, confirmMs: 1_000, pollId: "q" });
+        await d.claim({ slots: 1, pollId: "asked for none" });
+        if (!a || !b || !c || !unnamed || !confirmed) throw new Error("nothing claimed");
+        await d.run({
+          verb: "confirm",
+          deliveries: [
+            { delivery: confirmed.lease.leaseNo, left: [] },
+            { delivery: a.lease.leaseNo, left: [b.lease, c.lease] },
+          ],
+        });
+        await d.complete(b);
+        await d[how]();
+        const found = { namespace: "default", workerId: "w1", pollId: "", leases: [unnamed.lease], confirmMs: 1_000 };
+        const left = { delivery: a.lease.leaseNo, namespace: "default", workerId: "w7", pollId: "p" };
+        expect(d.opened?.unconfirmed).toEqual([
+          { ...left, leases: [c.lease], confirmMs: 5_000 },
+          { ...found, delivery: unnamed.lease.leaseNo },
+        ]);
+        await d.complete(c);
+        await d.complete(unnamed);
+        await d[how]();
+        expect(d.opened?.unconfirmed).toEqual([]);
+      });
+
+      test("finds what a repeated poll was given to be confirmed, in place of what it was given before", async (d) => {
+        await d.add({ id: "a" }, { id: "b" });
+        const [a, b] = await d.claim({ confirmMs: 5_000, pollId: "p" });
+        if (!a || !b) throw new Error("nothing claimed");
+        const again = { verb: "repoll", namespace: "default", workerId: "w1", pollId: "p", maxBytes: 1e9 } as const;
+        await d.run({ ...again, confirmMs: 2_000 });
+        await d[how]();
+        expect(d.opened?.unconfirmed).toMatchObject([{ leases: [a.lease, b.lease], confirmMs: 2_000 }]);
+      });
+
       test("keeps the order of dispatch", async (d) => {
         const tasks = Array.from({ length: 300 }, (_, i) => ({ id: `${i}`, fairnessKey: "k" }));
         await d.add(...tasks);

@@ -1,0 +1,63 @@
+import type { LeaseRef } from "@tq/matching-core";
+import type { UnconfirmedDelivery } from "@tq/storage";
+import type Database from "better-sqlite3";
+import type { Namespaces } from "./namespaces.ts";
+import type { StartedTasks } from "./started.ts";
+
+/**
+ * Deliveries that their workers have not mentioned yet, where their polls asked for it: a row for each poll's answer, so
+ * that a task costs nothing. Who watches them has them in memory; here is what a server finds that starts.
+ */
+export class Unconfirmed {
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      set: db.prepare("insert or replace into unconfirmed values(?, ?, ?)"),
+      left: db.prepare("update unconfirmed set leases = ? where delivery = ?"),
+      delete: db.prepare("delete from unconfirmed where delivery = ?"),
+      all: db.prepare<[], { delivery: number; confirm_ms: number; leases: string }>(
+        "select delivery, confirm_ms, leases from unconfirmed order by delivery",
+      ),
+    };
+  }
+
+  /** These were given away together, to be confirmed within so many ms. The first one's lease number names them. */
+  add(leases: readonly LeaseRef[], confirmMs: number): void {
+    const [first] = leases;
+    if (first !== undefined) this.#sql.set.run(first.leaseNo, confirmMs, write(leases));
+  }
+
+  /** Of a delivery these are left to be confirmed. */
+  setLeft(delivery: number, leases: readonly LeaseRef[]): void {
+    if (leases.length === 0) this.#sql.delete.run(delivery);
+    else this.#sql.left.run(write(leases), delivery);
+  }
+
+  /** What is still leased of what nobody has confirmed. Forgets what is not. */
+  load(started: StartedTasks, namespaces: Namespaces): UnconfirmedDelivery[] {
+    const found: UnconfirmedDelivery[] = [];
+    for (const { delivery, confirm_ms: confirmMs, leases } of this.#sql.all.all()) {
+      const left = read(leases).filter((lease) => started.current(lease) !== undefined);
+      const task = left[0] && started.current(left[0]);
+      if (task === undefined) {
+        this.#sql.delete.run(delivery);
+        continue;
+      }
+      const { namespaceId, workerId, pollId } = task;
+      found.push({ delivery, namespace: namespaces.nameOf(namespaceId), workerId, pollId, confirmMs, leases: left });
+    }
+    return found;
+  }
+}
+
+function write(leases: readonly LeaseRef[]): string {
+  return JSON.stringify(leases.flatMap(({ seq, leaseNo }) => [seq, leaseNo]));
+}
+
+function read(text: string): LeaseRef[] {
+  const numbers = JSON.parse(text) as number[];
+  const leases: LeaseRef[] = [];
+  for (let i = 0; i + 1 < numbers.length; i += 2) leases.push({ seq: numbers[i] ?? 0, leaseNo: numbers[i + 1] ?? 0 });
+  return leases;
+}
