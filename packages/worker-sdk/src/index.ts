@@ -1,6 +1,13 @@
 export { type ActivityScheduler, commands, type WorkflowCommand, type WorkflowTimer } from "./commands.ts";
 export { Context, type TaskInfo } from "./context.ts";
 export {
+  type ActivityDefaults,
+  type ActivityDefinitionOptions,
+  defineActivity,
+  type DefinedActivity,
+  type InputIssue,
+} from "./define-activity.ts";
+export {
   ApplicationFailure,
   type ApplicationFailureOptions,
   type CancellationReason,
