@@ -1,3 +1,6 @@
+import { type Duration, durationToMs } from "@tq/client";
+import { Quiet } from "./quiet.ts";
+
 /** A timer that waits. */
 interface Waiting {
   readonly at: number;
@@ -5,18 +8,26 @@ interface Waiting {
   readonly callback: () => void;
 }
 
-/** How many rounds of the event loop must pass without a new timer before everything is taken to be quiet. */
-const quietRounds = 4;
+/** How far {@link ManualClock.skipUntil} may move the clock. */
+export interface SkipOptions {
+  /**
+   * The most that the clock is moved. Default 1 day: longer than the retries of a usual policy take, and short enough that a
+   * promise which never settles is told within seconds, though workers call the server every few seconds all the while.
+   */
+  readonly atMost?: Duration;
+}
 
 /**
  * A clock that stands still until a test moves it. It is the clock of a server (`createServer({clock})`), of a client
- * and of a worker alike, so one `advance` moves them all.
+ * and of a worker alike, so one `advance` moves them all. Before a timer fires, all that was set off before has come to
+ * rest; {@link ManualClock.hold} is for what cannot be seen.
  */
 export class ManualClock {
   #now: number;
   #order = 0;
-  #changes = 0;
+  #moving: Promise<unknown> = Promise.resolve();
   readonly #timers = new Set<Waiting>();
+  readonly #quiet = new Quiet();
   readonly #startedAt: number;
 
   /** @param startAt wall time at the beginning, in ms since the epoch; default 2026-01-01T00:00:00Z */
@@ -34,19 +45,14 @@ export class ManualClock {
 
   /** Calls back when the clock has been moved so far. Answers how to take it back. */
   after = (delayMs: number, callback: () => void): (() => void) => {
-    const timer = { at: this.#now + Math.max(delayMs, 0), order: this.#order++, callback };
-    this.#timers.add(timer);
-    this.#changes += 1;
+    const timer = this.#set(delayMs, callback);
     return () => void this.#timers.delete(timer);
   };
 
-  setTimeout = (callback: () => void, delayMs: number): object => {
-    const timer = { at: this.#now + Math.max(delayMs, 0), order: this.#order++, callback };
-    this.#timers.add(timer);
-    this.#changes += 1;
-    return timer;
-  };
+  /** Calls back when the clock has been moved so far. Answers what {@link clearTimeout} takes. */
+  setTimeout = (callback: () => void, delayMs: number): object => this.#set(delayMs, callback);
 
+  /** Takes a timer back; one that has fired is no error. */
   clearTimeout = (timer: object): void => {
     this.#timers.delete(timer as Waiting);
   };
@@ -59,30 +65,100 @@ export class ManualClock {
     return this.#timers.size;
   }
 
-  /**
-   * Moves the clock on. Every timer on the way fires at its own time, in order, and what it sets off comes to rest
-   * before the next one fires.
-   */
-  async advance(ms: number): Promise<void> {
-    const until = this.#now + ms;
-    await this.settle();
-    for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.callback();
-      await this.settle();
-    }
-    this.#now = until;
-    await this.settle();
+  /** What decides whether the clock may move on: for servers and transports that run on it. */
+  get quiet(): Pick<Quiet, "note" | "begin" | "watchRequests"> {
+    return this.#quiet;
   }
 
-  /** Lets everything that has begun come to rest, without moving the clock. */
+  /**
+   * Moves the clock on. Every timer on the way fires at its own time, in order, and what it sets off comes to rest
+   * before the next one fires. Calls that overlap move it one after the other.
+   *
+   * @param duration ms, or text such as `"1h"`
+   * @throws TqError `invalid_argument` if it is no duration; Error if something does not come to rest.
+   */
+  async advance(duration: Duration): Promise<void> {
+    const ms = durationToMs(duration, "duration");
+    return this.#move(async () => {
+      const until = this.#now + ms;
+      await this.settle();
+      for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
+        this.#fire(next);
+        await this.settle();
+      }
+      this.#now = until;
+      await this.settle();
+    });
+  }
+
+  /**
+   * Jumps from timer to timer until a promise has settled, and answers or throws what it does. The clock then stands at the
+   * timer that led to it, or where it was if none was needed.
+   *
+   * @throws Error if no timer is left that could lead to it, or it has not settled after `atMost`.
+   */
+  async skipUntil<Value>(promise: Promise<Value>, { atMost = "1d" }: SkipOptions = {}): Promise<Value> {
+    const ms = durationToMs(atMost, "atMost");
+    let hasSettled = false;
+    const settled = () => void (hasSettled = true);
+    promise.then(settled, settled);
+    return this.#move(async () => {
+      const from = this.#now;
+      await this.settle();
+      while (!hasSettled) {
+        const next = this.#next(Infinity);
+        if (next === undefined) {
+          throw new Error(
+            "The promise will not settle: no timer is left to fire, and nothing is under way. Is it waiting for a worker " +
+              "that does not run, or for something real that the clock was not told of with hold()?",
+          );
+        }
+        if (next.at > from + ms) {
+          throw new Error(
+            `The promise did not settle within ${String(atMost)} of the clock's time. Give skipUntil a longer \`atMost\` ` +
+              "if it needs more; else look at what it waits for: is there a worker that has the handler?",
+          );
+        }
+        this.#fire(next);
+        await this.settle();
+      }
+      return promise;
+    });
+  }
+
+  /** Lets everything that has begun come to rest, without moving the clock. @throws Error if something does not. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < quietRounds;) {
-      const before = this.#changes;
-      await new Promise((resolve) => void setImmediate(resolve));
-      quiet = this.#changes === before ? quiet + 1 : 0;
-    }
+    await this.#quiet.reached();
+  }
+
+  /**
+   * Stands still until a promise has settled, however the clock is moved meanwhile. For what a handler really waits for:
+   * a child process, a thread, a socket. (Files, crypto, compression and name look-ups are seen without.)
+   */
+  hold<Value>(promise: Promise<Value>): Promise<Value> {
+    return this.#quiet.hold(promise, "a promise that hold() was given");
+  }
+
+  async #move<Value>(move: () => Promise<Value>): Promise<Value> {
+    const moved = this.#moving.then(move);
+    this.#moving = moved.then(
+      () => undefined,
+      () => undefined,
+    );
+    return moved;
+  }
+
+  #set(delayMs: number, callback: () => void): Waiting {
+    const timer = { at: this.#now + Math.max(delayMs, 0), order: this.#order++, callback };
+    this.#timers.add(timer);
+    this.#quiet.note();
+    return timer;
+  }
+
+  #fire(timer: Waiting): void {
+    this.#timers.delete(timer);
+    this.#now = Math.max(this.#now, timer.at);
+    timer.callback();
   }
 
   #next(until: number): Waiting | undefined {

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
-import { createServer, type Logger, type Server } from "@tq/matching";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import type { Duration } from "@tq/client";
+import { Faults } from "./faults.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { ServerRun } from "./server-run.ts";
 
 /** What can be set on a {@link TestServer}. */
 export interface TestServerOptions {
@@ -13,7 +15,11 @@ export interface TestServerOptions {
   readonly maxReplyBytes?: number;
 }
 
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** How a {@link TestServer} is restarted. */
+export interface RestartOptions {
+  /** How long it is away, by the clock. Default 0. */
+  readonly downFor?: Duration;
+}
 
 /**
  * A whole server inside the test's process: the real code over a real store, reached in memory instead of over a port,
@@ -21,15 +27,26 @@ const silent: Logger = { debug: () => undefined, info: () => undefined, warn: ()
  */
 export class TestServer {
   readonly clock: ManualClock;
+  /** What goes wrong on the way to it and back. */
+  readonly faults: Faults;
+  /** For clients and workers, over restarts; while the server is stopped, calls fail as they would over a network. */
+  readonly transport: Transport;
   readonly #options: TestServerOptions;
   readonly #dataDir: string;
-  #server: Server | undefined;
+  readonly #unwatch: () => void;
+  #run: ServerRun | undefined;
   #runs = 0;
 
   private constructor(options: TestServerOptions) {
     this.#options = options;
     this.clock = options.clock ?? new ManualClock();
+    this.faults = new Faults(this.clock);
+    this.transport = this.faults.around({
+      unary: async (...args) => this.#reach().unary(...args),
+      stream: async (...args) => this.#reach().stream(...args),
+    });
     this.#dataDir = mkdtempSync(join(tmpdir(), "tq-test-server-"));
+    this.#unwatch = this.clock.quiet.watchRequests();
   }
 
   /** Makes one and starts it. `stop` it, or its data stays behind. */
@@ -39,43 +56,51 @@ export class TestServer {
     return server;
   }
 
-  /** For clients and workers, over restarts; while the server is stopped, calls fail as they would over a network. */
-  readonly transport: Transport = {
-    unary: async (...args) => this.#reach().unary(...args),
-    stream: async (...args) => this.#reach().stream(...args),
-  };
-
   /** Stops it in good order and starts it again over the same data. */
-  async restart(): Promise<void> {
-    await this.#server?.stop();
-    this.#server = undefined;
-    await this.#start();
+  async restart({ downFor = 0 }: RestartOptions = {}): Promise<void> {
+    await this.#run?.stop();
+    this.#run = undefined;
+    await this.#startAfter(downFor);
+  }
+
+  /**
+   * Kills it, as `kill -9` would, and starts it again: what it had not committed has not happened, and calls that were under
+   * way fail.
+   */
+  async crash({ downFor = 0 }: RestartOptions = {}): Promise<void> {
+    await this.#run?.kill();
+    this.#run = undefined;
+    await this.#startAfter(downFor);
   }
 
   /** Stops it, and removes its data. */
   async stop(): Promise<void> {
-    await this.#server?.stop();
-    this.#server = undefined;
+    this.faults.clear();
+    await this.#run?.stop();
+    this.#run = undefined;
+    this.#unwatch();
     rmSync(this.#dataDir, { recursive: true, force: true });
   }
 
   #reach(): Transport {
-    if (this.#server === undefined) throw new ConnectError("the test server does not run", Code.Unavailable);
-    return createRouterTransport(this.#server.routes);
+    if (this.#run === undefined) throw new ConnectError("the test server does not run", Code.Unavailable);
+    return this.#run.transport;
+  }
+
+  async #startAfter(downFor: Duration): Promise<void> {
+    if (downFor !== 0) await this.clock.advance(downFor);
+    await this.#start();
   }
 
   async #start(): Promise<void> {
     this.#runs += 1;
     const { maxReplyBytes } = this.#options;
-    const options = {
+    const run = new ServerRun(this.clock, {
       dataDir: this.#dataDir,
-      clock: this.clock,
-      logger: silent,
-      random: () => 0,
       instanceId: `run-${this.#runs}`,
       ...(maxReplyBytes !== undefined && { maxReplyBytes }),
-    };
-    this.#server = createServer(options, false);
-    await this.#server.start();
+    });
+    await run.start();
+    this.#run = run;
   }
 }

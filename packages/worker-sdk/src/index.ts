@@ -1,5 +1,5 @@
 export { type ActivityScheduler, commands, type WorkflowCommand, type WorkflowTimer } from "./commands.ts";
-export { Context, type TaskInfo } from "./context.ts";
+export { Context, type ContextParts, runWithContext, type TaskInfo } from "./context.ts";
 export {
   type ActivityDefaults,
   type ActivityDefinitionOptions,
