@@ -1,3 +1,9 @@
+/** Who else is to know what is to be confirmed. */
+export interface ConfirmationsWatcher {
+  received(pollId: string): void;
+  confirmed(pollIds: readonly string[]): void;
+}
+
 /**
  * Polls whose answers have arrived, until the server has been told so: it takes tasks back that are not mentioned within
  * a few seconds (`confirm_within`). Every call carries all that wait here; they leave once such a call was answered.
@@ -6,10 +12,16 @@ export class Confirmations {
   /** When each poll's answer arrived, in milliseconds; in order of arrival. */
   readonly #arrivals = new Map<string, number>();
   readonly #onFirst: (() => void)[] = [];
+  readonly #watcher: ConfirmationsWatcher | undefined;
+
+  constructor(watcher?: ConfirmationsWatcher) {
+    this.#watcher = watcher;
+  }
 
   /** An answer with tasks has arrived. */
   add(pollId: string, nowMs: number): void {
     this.#arrivals.set(pollId, nowMs);
+    this.#watcher?.received(pollId);
     if (this.#arrivals.size === 1) for (const listener of this.#onFirst) listener();
   }
 
@@ -25,7 +37,8 @@ export class Confirmations {
 
   /** A call that carried these was answered. */
   confirmed(ids: readonly string[]): void {
-    for (const id of ids) this.#arrivals.delete(id);
+    const confirmed = ids.filter((id) => this.#arrivals.delete(id));
+    if (confirmed.length > 0) this.#watcher?.confirmed(confirmed);
   }
 
   /** When the oldest that waits arrived. */

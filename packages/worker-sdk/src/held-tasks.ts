@@ -1,15 +1,21 @@
-import type { RenewLeasesResponse } from "@tq/proto";
 import type { Clock } from "@tq/client";
 import { type HeldTask, tokenKey } from "./held-task.ts";
+
+/** Who keeps the leases of what is held. */
+export interface HeldTasksWatcher {
+  begun(tasks: readonly HeldTask[]): void;
+  over(key: string): void;
+}
 
 /** The deliveries whose leases the worker keeps alive, by their tokens. */
 export class HeldTasks {
   readonly #clock: Clock;
   readonly #tasks = new Map<string, HeldTask>();
-  readonly #onAdded: (() => void)[] = [];
+  readonly #watcher: HeldTasksWatcher;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, watcher: HeldTasksWatcher) {
     this.#clock = clock;
+    this.#watcher = watcher;
   }
 
   get size(): number {
@@ -26,42 +32,26 @@ export class HeldTasks {
 
   add(tasks: readonly HeldTask[]): void {
     for (const held of tasks) this.#tasks.set(held.key, held);
-    for (const listener of this.#onAdded) listener();
+    this.#watcher.begun(tasks);
   }
 
   delete(held: HeldTask): void {
-    this.#tasks.delete(held.key);
-  }
-
-  /** Called each time some are added. */
-  onAdded(listener: () => void): void {
-    this.#onAdded.push(listener);
-  }
-
-  /** The tokens to renew. */
-  tokens(): Uint8Array[] {
-    return Array.from(this.#tasks.values(), ({ task }) => task.token);
+    if (this.#tasks.delete(held.key)) this.#watcher.over(held.key);
   }
 
   /**
-   * Takes in what the server says about leases; answers how many handlers heard something new. A token that is answered
-   * already, or whose answer is on its way, is left alone: the answer's own status says how that went.
+   * The server says that a lease is gone. One that is answered already, or whose answer is on its way, is left alone: the
+   * answer's own status says how that went.
    */
-  heard(response: RenewLeasesResponse): number {
-    let news = 0;
-    for (const token of response.lostTokens) {
-      const held = this.#tasks.get(tokenKey(token));
-      if (held?.state !== "running") continue;
-      news++;
-      this.delete(held);
-      held.lost(this.#clock.now());
-    }
-    for (const { token, reason } of response.cancelRequests) {
-      const held = this.#tasks.get(tokenKey(token));
-      if (held === undefined || held.isCancelRequested) continue;
-      news++;
-      held.cancelRequested(reason);
-    }
-    return news;
+  lost(key: string): void {
+    const held = this.#tasks.get(key);
+    if (held?.state !== "running") return;
+    this.delete(held);
+    held.lost(this.#clock.now());
+  }
+
+  /** Somebody asks for a task to be canceled. */
+  cancelRequested(key: string, reason: string): void {
+    this.#tasks.get(key)?.cancelRequested(reason);
   }
 }

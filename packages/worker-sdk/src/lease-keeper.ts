@@ -1,58 +1,43 @@
 // Keeps leases alive. Every few seconds one call renews the leases of everything that the worker holds, brings heartbeats,
 // confirms polls and tells how busy the worker is. It is answered at once; the notice listener is what waits for news. It
 // goes out without any lease too: it is how the server knows that the worker lives.
+//
+// While the worker's event loop is blocked the leases are kept all the same, until the server says that they are gone: a
+// handler that never comes back is ended by its start-to-close timeout. Once none is left there is nothing to keep, and
+// until the event loop turns again the server is told nothing: so a worker that is dead for good counts as gone.
 
 import { create } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Client, payloadBytes, type Timer, toTqError, TqError } from "@tq/client";
+import { type Client, type Timer, toTqError } from "@tq/client";
 import { type Heartbeat, HeartbeatSchema, type Payload, type RenewLeasesResponse } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
-import { HeartbeatDetails, maxDetailsBytes } from "./heartbeat-details.ts";
-import type { HeldTask } from "./held-task.ts";
-import type { HeldTasks } from "./held-tasks.ts";
-import type { Logger } from "./logger.ts";
+import type { LeaseSet } from "./lease-set.ts";
 import type { Registrations } from "./registrations.ts";
+import type { SlotStatus } from "./renewal-messages.ts";
 import type { ServerLink } from "./server-link.ts";
-
-/** How a worker does. */
-export interface SlotStatus {
-  readonly activitySlots: number;
-  readonly activitySlotsUsed: number;
-  readonly workflowSlots: number;
-  readonly workflowSlotsUsed: number;
-}
 
 /** What keeper and listener need. */
 export interface LeaseCallOptions {
   readonly client: Client;
   readonly registrations: Registrations;
-  readonly held: HeldTasks;
+  readonly leases: LeaseSet;
   readonly link: ServerLink;
   readonly status: () => SlotStatus;
-  /** An operator wants this worker to take nothing new, or no longer. */
-  readonly onDrainRequested: (isRequested: boolean) => void;
 }
 
 /** What the keeper needs. */
 export interface LeaseKeeperOptions extends LeaseCallOptions {
   readonly leaseMs: number;
   readonly confirmations: Confirmations;
-  readonly logger: Logger;
+  /** A call has confirmed these polls. */
+  readonly onConfirmed: (pollIds: readonly string[]) => void;
+  /** Whether the worker's event loop has turned lately. */
+  readonly isOwnerAwake: () => boolean;
 }
 
 /** The server calls a worker live for 15 s after a call: three of these. */
 const longestIntervalMs = 5_000;
 /** Well within the five seconds after which the server takes back what is not confirmed. Usually some other call is sooner. */
 const confirmAfterMs = 1_000;
-function fitting(details: Payload): Payload {
-  if (payloadBytes(details) <= maxDetailsBytes) return details;
-  const message = "heartbeat details are over 512 KiB; keep them elsewhere and send a reference to them";
-  throw new TqError({ code: "invalid_argument", reason: "PAYLOAD_TOO_LARGE", message });
-}
-
-/** How long heartbeats gather, so that all of a worker's go in one call; less where the heartbeat timeout is short. */
-const heartbeatAfterMs = 1_000;
-const heartbeatShare = 0.25;
 /** The deadline of a call, so that one that hangs leaves time for others before the lease is over. */
 const shortestTimeoutMs = 1_000;
 
@@ -62,9 +47,8 @@ export class LeaseKeeper {
   /** A third of the lease at most: two calls may fail before a lease is in danger. */
   readonly #intervalMs: number;
   readonly #ending = new AbortController();
-  readonly #details: HeartbeatDetails | undefined;
   /** The latest heartbeat of each task that has one to send. */
-  readonly #heartbeats = new Map<HeldTask, Heartbeat>();
+  readonly #heartbeats = new Map<string, Heartbeat>();
   #heartbeatsDueAtMs = Number.POSITIVE_INFINITY;
   #renewedAtMs = 0;
   #timer: Timer | undefined;
@@ -72,8 +56,6 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    const { messageCodec } = options.client.config;
-    this.#details = messageCodec && new HeartbeatDetails(messageCodec, options.logger);
     this.#intervalMs = Math.floor(Math.min(longestIntervalMs, options.leaseMs / 3));
   }
 
@@ -91,37 +73,23 @@ export class LeaseKeeper {
     this.#timer = undefined;
   }
 
-  /**
-   * A handler says that it is alive. After its end that means nothing.
-   *
-   * @throws TqError if the details cannot be serialised, or are too large: the server would refuse the whole renewal
-   */
-  heartbeat(held: HeldTask, details: unknown): void {
-    if (held.state !== "running" || !held.isRunning) return;
-    const { payloadConverter } = this.#options.client.config;
-    const payload = details === undefined ? undefined : fitting(payloadConverter.toPayload(details));
-    if (payload === undefined || this.#details === undefined) this.#put(held, payload);
-    else {
-      // That the handler lives goes out at once, what it says as soon as it is encoded.
-      this.#put(held, this.#heartbeats.get(held)?.details);
-      this.#details.encode(held, payload, (encoded) => {
-        if (held.state === "running" && held.isRunning) this.#put(held, encoded);
-      });
-    }
-  }
-
-  /** Sees to it that a heartbeat goes out soon. */
-  #put(held: HeldTask, details: Payload | undefined): void {
-    const { clock } = this.#options.client.config;
-    const { token, heartbeatTimeout } = held.task;
-    const heartbeat = create(HeartbeatSchema, { token });
-    if (details !== undefined) heartbeat.details = details;
-    this.#heartbeats.set(held, heartbeat);
-    const timeoutMs = heartbeatTimeout === undefined ? Number.POSITIVE_INFINITY : durationMs(heartbeatTimeout);
-    const dueAtMs = clock.now() + Math.min(heartbeatAfterMs, timeoutMs * heartbeatShare);
+  /** A handler lives. Goes out with a call within `withinMs`; of several, the latest counts, and the latest details. */
+  heartbeat(key: string, details: Payload | undefined, withinMs: number): void {
+    const lease = this.#options.leases.get(key);
+    if (lease === undefined) return;
+    const heartbeat = create(HeartbeatSchema, { token: lease.token });
+    const said = details ?? this.#heartbeats.get(key)?.details;
+    if (said !== undefined) heartbeat.details = said;
+    this.#heartbeats.set(key, heartbeat);
+    const dueAtMs = this.#options.client.config.clock.now() + withinMs;
     if (dueAtMs >= this.#heartbeatsDueAtMs) return;
     this.#heartbeatsDueAtMs = dueAtMs;
     this.#plan();
+  }
+
+  /** The worker's event loop turns. */
+  ownerIsAwake(): void {
+    if (this.#timer === undefined) this.#plan();
   }
 
   get #dueAtMs(): number {
@@ -132,12 +100,13 @@ export class LeaseKeeper {
   /** Sets the timer for the next call. What that is for may have been done by another call when it fires. */
   #plan(): void {
     if (this.#isCalling || this.#ending.signal.aborted) return;
-    const { clock } = this.#options.client.config;
+    const { client, leases, isOwnerAwake } = this.#options;
+    const { clock } = client.config;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
     const fire = () => {
       this.#timer = undefined;
       if (clock.now() < this.#dueAtMs) this.#plan();
-      else void this.#renew();
+      else if (leases.size > 0 || isOwnerAwake()) void this.#renew();
     };
     this.#timer = clock.setTimeout(fire, Math.max(0, this.#dueAtMs - clock.now()));
   }
@@ -163,7 +132,7 @@ export class LeaseKeeper {
   }
 
   async #call(): Promise<void> {
-    const { client, registrations, confirmations, held, status } = this.#options;
+    const { client, registrations, confirmations, leases, status, onConfirmed } = this.#options;
     const { clock, namespace, callTimeoutMs } = client.config;
     const { worker, answered } = registrations.reference();
     const receivedPollIds = confirmations.ids();
@@ -174,9 +143,9 @@ export class LeaseKeeper {
     const request = {
       namespace,
       worker,
-      tokens: held.tokens(),
+      tokens: leases.tokens(),
       // Of what has ended meanwhile, the answer tells more.
-      heartbeats: [...heartbeats].flatMap(([{ isRunning }, heartbeat]) => (isRunning ? heartbeat : [])),
+      heartbeats: [...heartbeats].flatMap(([key, heartbeat]) => (leases.get(key) === undefined ? [] : heartbeat)),
       receivedPollIds,
       status: status(),
     };
@@ -186,13 +155,12 @@ export class LeaseKeeper {
       response = await client.services.workers.renewLeases(request, { signal: this.#ending.signal, timeoutMs });
     } catch (error) {
       // They go with the next call, unless newer ones have come.
-      for (const [task, heartbeat] of heartbeats)
-        if (!this.#heartbeats.has(task)) this.#heartbeats.set(task, heartbeat);
+      for (const [key, heartbeat] of heartbeats) if (!this.#heartbeats.has(key)) this.#heartbeats.set(key, heartbeat);
       throw error;
     }
     answered(response.registrationsWanted);
     confirmations.confirmed(receivedPollIds);
-    held.heard(response);
-    this.#options.onDrainRequested(response.drainRequested);
+    if (receivedPollIds.length > 0) onConfirmed(receivedPollIds);
+    leases.heard(response);
   }
 }

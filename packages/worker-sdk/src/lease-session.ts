@@ -9,13 +9,14 @@ import { answerBytes, releasedAnswer } from "./answers.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { HeldTask } from "./held-task.ts";
 import { HeldTasks } from "./held-tasks.ts";
-import { LeaseKeeper, type SlotStatus } from "./lease-keeper.ts";
+import { type EventLoopStatus, LeaseRenewals } from "./lease-renewals.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
-import { NoticeListener } from "./notice-listener.ts";
+import { OutageLog } from "./outage-log.ts";
 import { type OutgoingAnswer, Outbox } from "./outbox.ts";
 import { Poller } from "./poller.ts";
 import { Registrations } from "./registrations.ts";
+import type { RenewalNews, SlotStatus } from "./renewal-messages.ts";
 import { ServerLink } from "./server-link.ts";
 import type { SessionConfig } from "./session-options.ts";
 import type { Slots } from "./slots.ts";
@@ -69,9 +70,9 @@ export class LeaseSession {
   readonly #options: LeaseSessionOptions;
   readonly #outbox: Outbox;
   readonly #batcher: AnswerBatcher;
-  readonly #keeper: LeaseKeeper;
-  readonly #listener: NoticeListener;
-  readonly #link: ServerLink;
+  readonly #confirmations: Confirmations;
+  readonly #renewals: LeaseRenewals;
+  readonly #outages: OutageLog;
   readonly #pollers: readonly { readonly kind: TaskQueueKind; readonly slots: Slots; readonly poller: Poller }[];
 
   constructor(options: LeaseSessionOptions) {
@@ -80,17 +81,34 @@ export class LeaseSession {
     const { clock, random, address } = client.config;
     this.#options = options;
 
-    const held = new HeldTasks(clock);
-    const confirmations = new Confirmations();
-    const registrations = new Registrations(
-      { workerId, identity, buildId },
-      options.activityTypes,
-      options.workflowTypes,
-    );
-    const link = new ServerLink({ clock, random, logger, address, heldTasks: () => held.size });
+    const { activityTypes, workflowTypes } = options;
+    const renewals = new LeaseRenewals({
+      config,
+      settings: { workerId, identity, buildId, activityTypes, workflowTypes, leaseMs },
+      logger,
+      status: () => this.slotStatus(),
+      heldNow: () => ({ held, received: confirmations.ids() }),
+      onNews: (news) => this.#heard(news),
+    });
+    const held = new HeldTasks(clock, renewals);
+    const confirmations = new Confirmations(renewals);
+    const registrations = new Registrations({ workerId, identity, buildId }, activityTypes, workflowTypes);
+    const outages = new OutageLog({
+      clock,
+      logger,
+      address,
+      heldTasks: () => held.size,
+      onBack: () => {
+        link.back();
+        renewals.tell({ kind: "back" });
+      },
+    });
+    const link = new ServerLink({ clock, random, report: (event) => outages.heard(event) });
     const outbox = new Outbox((outgoing, status) => options.answered(outgoing, status));
     this.held = held;
-    this.#link = link;
+    this.#confirmations = confirmations;
+    this.#renewals = renewals;
+    this.#outages = outages;
     this.#outbox = outbox;
     this.#batcher = new AnswerBatcher({ client, workerId, outbox, confirmations, link });
     const onDrainRequested = (isRequested: boolean) => this.#drain(isRequested);
@@ -118,19 +136,21 @@ export class LeaseSession {
         },
       }),
     }));
-    const leaseCalls = { client, registrations, held, link, status: () => this.slotStatus(), onDrainRequested };
-    this.#keeper = new LeaseKeeper({ ...leaseCalls, leaseMs, confirmations, logger });
-    this.#listener = new NoticeListener(leaseCalls);
   }
 
   /** True while calls to the server fail. */
   get isServerAway(): boolean {
-    return this.#link.isAway;
+    return this.#outages.isAway;
   }
 
   /** Answers that the server has not taken yet. */
   get answersUnderWay(): number {
     return this.#outbox.size;
+  }
+
+  /** How the event loop did. */
+  get eventLoop(): EventLoopStatus {
+    return this.#renewals.eventLoop;
   }
 
   /** Slots, and how many of them tasks fill. */
@@ -157,12 +177,12 @@ export class LeaseSession {
     // In this order: a poll takes answers along before they go by themselves.
     for (const { poller } of this.#pollers) poller.start();
     this.#batcher.start();
-    this.#keeper.start();
-    this.#listener.start();
+    this.#renewals.start();
   }
 
   /** Sends an answer, until it has arrived. */
   answer(answer: TaskAnswer, held: HeldTask | undefined): void {
+    if (held !== undefined) this.#renewals.answering(held.key);
     this.#outbox.add({ answer, bytes: answerBytes(answer), held });
   }
 
@@ -186,6 +206,12 @@ export class LeaseSession {
     }
   }
 
+  /** An answer was refused, and another one will be made. */
+  reopen(held: HeldTask): void {
+    held.refused();
+    this.#renewals.begun([held]);
+  }
+
   /** Keeps the lease of a delivery no longer. */
   forget(held: HeldTask): void {
     this.held.delete(held);
@@ -198,7 +224,7 @@ export class LeaseSession {
    * @throws TqError if the details cannot be serialised, or are too large
    */
   heartbeat(held: HeldTask, details: unknown): void {
-    this.#keeper.heartbeat(held, details);
+    this.#renewals.heartbeat(held, details);
   }
 
   /**
@@ -224,15 +250,33 @@ export class LeaseSession {
         "The last answers did not reach the server: their leases expire, and the tasks are tried again",
       );
     }
-    this.#listener.stop();
-    this.#keeper.stop();
     this.#batcher.stop();
+    await this.#renewals.stop();
     if (ownsClient) await client.close();
   }
 
   /** Gives a delivery back that was not begun. */
   #refuse(task: DispatchedTask, reason: string): void {
     this.answer(releasedAnswer(task.token, reason), undefined);
+  }
+
+  #heard(news: Exclude<RenewalNews, { readonly kind: "unblocked" }>): void {
+    switch (news.kind) {
+      case "lost":
+        for (const key of news.keys) this.held.lost(key);
+        return;
+      case "cancelRequested":
+        this.held.cancelRequested(news.key, news.reason);
+        return;
+      case "drain":
+        this.#drain(news.isRequested);
+        return;
+      case "confirmed":
+        this.#confirmations.confirmed(news.pollIds);
+        return;
+      case "calls":
+        this.#outages.heard(news.event);
+    }
   }
 
   #drain(isRequested: boolean): void {

@@ -13,8 +13,8 @@ export interface Logger {
 export const stderrLogger: Logger = Object.freeze({
   debug: () => {},
   info: () => {},
-  warn: (fields: LogFields, message: string) => writeLine("warn", fields, message),
-  error: (fields: LogFields, message: string) => writeLine("error", fields, message),
+  warn: (fields: LogFields, message: string) => void process.stderr.write(logLine("warn", fields, message)),
+  error: (fields: LogFields, message: string) => void process.stderr.write(logLine("error", fields, message)),
 });
 
 /** The same logger, with `fields` added to every line. A line's own fields win. */
@@ -27,11 +27,12 @@ export function withFields(logger: Logger, fields: LogFields): Logger {
   };
 }
 
-function writeLine(level: string, fields: LogFields, message: string): void {
+/** A line as {@link stderrLogger} writes it, with its line break. */
+export function logLine(level: keyof Logger, fields: LogFields, message: string): string {
   const words = Object.entries(fields).flatMap(([name, value]) =>
     value === undefined ? [] : `${name}=${wordOf(value)}`,
   );
-  process.stderr.write(`${[new Date().toISOString(), level, message, ...words].join(" ")}\n`);
+  return `${[new Date().toISOString(), level, message, ...words].join(" ")}\n`;
 }
 
 /** One word of a line: no line breaks, and nothing that a value can do makes logging throw. */

@@ -9,8 +9,8 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Timer, toTqError } from "@tq/client";
 import type { RenewLeasesResponse } from "@tq/proto";
-import type { HeldTask } from "./held-task.ts";
 import type { LeaseCallOptions } from "./lease-keeper.ts";
+import type { Lease } from "./lease-set.ts";
 
 /** A new task is listened for after this time at most, which bounds how late a cancel is heard. */
 const listenAfterMs = 250;
@@ -23,7 +23,7 @@ const restMs = 1_000;
 
 interface HeldCall {
   readonly ending: AbortController;
-  readonly tasks: ReadonlySet<HeldTask>;
+  readonly tasks: ReadonlySet<Lease>;
   /** What was seen last, of all of these tasks; empty if there is one that the server has said nothing about yet. */
   readonly noticesSeen: string;
 }
@@ -34,7 +34,7 @@ export class NoticeListener {
   readonly #ending = new AbortController();
   #noticesSeen = "";
   /** Tasks of the last call that was answered: `#noticesSeen` is about them. */
-  #told: ReadonlySet<HeldTask> = new Set();
+  #told: ReadonlySet<Lease> = new Set();
   #call: HeldCall | undefined;
   #timer: Timer | undefined;
   #calledAtMs = Number.NEGATIVE_INFINITY;
@@ -46,7 +46,7 @@ export class NoticeListener {
   }
 
   start(): void {
-    this.#options.held.onAdded(() => this.#lookIn(listenAfterMs));
+    this.#options.leases.onAdded(() => this.#lookIn(listenAfterMs));
   }
 
   /** Listens no more. */
@@ -72,21 +72,21 @@ export class NoticeListener {
   }
 
   #look(): void {
-    const tasks = new Set<HeldTask>();
+    const tasks = new Set<Lease>();
     let isCovered = this.#call !== undefined;
-    for (const held of this.#options.held) {
-      if (held.state !== "running") continue;
-      tasks.add(held);
-      if (this.#call?.tasks.has(held) === false) isCovered = false;
+    for (const lease of this.#options.leases) {
+      if (lease.isAnswering) continue;
+      tasks.add(lease);
+      if (this.#call?.tasks.has(lease) === false) isCovered = false;
     }
     if (tasks.size === 0) this.#options.link.dropped("RenewLeases (held open)");
     else if (!isCovered) void this.#listen(tasks);
   }
 
   /** One call, from its beginning to its answer or its replacement. Never rejects. */
-  async #listen(tasks: ReadonlySet<HeldTask>): Promise<void> {
+  async #listen(tasks: ReadonlySet<Lease>): Promise<void> {
     const { client, link } = this.#options;
-    const isTold = [...tasks].every((held) => this.#told.has(held));
+    const isTold = [...tasks].every((lease) => this.#told.has(lease));
     const call: HeldCall = { ending: new AbortController(), tasks, noticesSeen: isTold ? this.#noticesSeen : "" };
     const replaced = this.#call;
     this.#call = call;
@@ -120,7 +120,7 @@ export class NoticeListener {
     const request = {
       namespace: client.config.namespace,
       worker,
-      tokens: Array.from(call.tasks, ({ task }) => task.token),
+      tokens: Array.from(call.tasks, ({ token }) => token),
       status: status(),
       hold: durationFromMs(holdMs),
       noticesSeen: call.noticesSeen,
@@ -129,14 +129,13 @@ export class NoticeListener {
   }
 
   #heard(call: HeldCall, response: RenewLeasesResponse): void {
-    const { held, client, onDrainRequested } = this.#options;
-    const news = held.heard(response);
+    const { leases, client } = this.#options;
+    const news = leases.heard(response);
     // A token may have been answered while the call was on its way; it is told as lost, and that is no news.
     const isNew = news > 0 || response.lostTokens.length > 0 || response.noticesSeen !== call.noticesSeen;
     const wasHeld = client.config.clock.now() - this.#calledAtMs >= restMs;
     this.#noticesSeen = response.noticesSeen;
     this.#told = call.tasks;
-    onDrainRequested(response.drainRequested);
     this.#lookIn(isNew || wasHeld ? 0 : restMs);
   }
 }

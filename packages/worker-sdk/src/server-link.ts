@@ -1,5 +1,4 @@
 import { backoffMs, type Clock, isRetryable, sleep, toTqError, type TqError, type TqErrorCode } from "@tq/client";
-import type { Logger } from "./logger.ts";
 
 /** The calls of a worker. */
 export type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "RenewLeases (held open)" | "ShutdownWorker";
@@ -9,12 +8,13 @@ export interface ServerLinkOptions {
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
-  readonly logger: Logger;
-  /** For the log. */
-  readonly address: string | undefined;
-  /** How many tasks the worker holds; for the log. */
-  readonly heldTasks: () => number;
+  readonly report: (event: LinkEvent) => void;
 }
+
+/** What changed about a call: it began to fail; one that failed was answered; or one that failed is not made again for now. */
+export type LinkEvent =
+  | { readonly kind: "failed"; readonly call: CallName; readonly message: string }
+  | { readonly kind: "answered" | "dropped"; readonly call: CallName };
 
 /** Quick enough that a restart of the server is hardly felt, slow enough that a server which is down is left alone. */
 const backoff = { initialIntervalMs: 100, maximumIntervalMs: 5_000 };
@@ -44,25 +44,19 @@ export interface InsistOptions<T> {
 }
 
 /**
- * How the worker's calls fare. It makes a call until it is answered, backing off with jitter; says in the log once when
- * calls begin to fail and once when all of them go through again; and lets those that back off try at once when one of
- * the failing calls has gone through.
+ * How some of the worker's calls fare. It makes a call until it is answered, backing off with jitter; tells when calls
+ * begin to fail and when they go through again; and lets those that back off try at once when one of the failing calls
+ * has gone through.
  */
 export class ServerLink {
   readonly #options: ServerLinkOptions;
   readonly #failing = new Set<CallName>();
   /** Calls that were answered at least once. */
   readonly #answered = new Set<CallName>();
-  #awaySinceMs: number | undefined;
   #back = new AbortController();
 
   constructor(options: ServerLinkOptions) {
     this.#options = options;
-  }
-
-  /** True while some call fails. */
-  get isAway(): boolean {
-    return this.#failing.size > 0;
   }
 
   /** Whether a call of this name was ever answered. */
@@ -92,27 +86,27 @@ export class ServerLink {
   succeeded(call: CallName): void {
     this.#answered.add(call);
     if (!this.#failing.delete(call)) return;
-    const back = this.#back;
-    this.#back = new AbortController();
-    back.abort();
-    this.#checkBack();
+    this.back();
+    this.#options.report({ kind: "answered", call });
   }
 
   /** A call failed. */
   failed(call: CallName, error: TqError): void {
+    if (this.#failing.has(call)) return;
     this.#failing.add(call);
-    if (this.#awaySinceMs !== undefined) return;
-    const { clock, logger, address, heldTasks } = this.#options;
-    this.#awaySinceMs = clock.now();
-    logger.warn(
-      { server: address, call, error: error.message, heldTasks: heldTasks() },
-      "Calls to the tq server fail; the worker keeps its tasks and goes on trying",
-    );
+    this.#options.report({ kind: "failed", call, message: error.message });
   }
 
   /** A call that failed is not going to be made again for now, since there is no need. */
   dropped(call: CallName): void {
-    if (this.#failing.delete(call)) this.#checkBack();
+    if (this.#failing.delete(call)) this.#options.report({ kind: "dropped", call });
+  }
+
+  /** The server is back: calls that back off are made again at once. */
+  back(): void {
+    const back = this.#back;
+    this.#back = new AbortController();
+    back.abort();
   }
 
   /** The wait after failure number `failures`; shorter if a call that failed has gone through meanwhile, or `signal` aborts. */
@@ -124,13 +118,5 @@ export class ServerLink {
     } catch {
       // Back, or over: what is tried next tells.
     }
-  }
-
-  #checkBack(): void {
-    if (this.#failing.size > 0 || this.#awaySinceMs === undefined) return;
-    const { clock, logger, address } = this.#options;
-    const seconds = Number(((clock.now() - this.#awaySinceMs) / 1000).toFixed(1));
-    this.#awaySinceMs = undefined;
-    logger.warn({ server: address, seconds }, "Calls to the tq server go through again");
   }
 }

@@ -11,6 +11,7 @@ import {
   type KnownOptions,
   type PayloadCodec,
   type PayloadConverter,
+  systemClock,
 } from "@tq/client";
 import { type Logger, stderrLogger } from "./logger.ts";
 
@@ -43,6 +44,18 @@ export interface SessionOptions {
    * the tasks of a worker that was killed do not wait long.
    */
   readonly lease?: Duration;
+  /**
+   * Renews leases from a thread of the SDK's own, with a connection of its own, so that a handler that blocks the event loop
+   * keeps its lease, and the others theirs. Default true; false saves a thread and its memory. Over a `transport` or on a
+   * `clock` that was passed in there is none either way: a thread cannot have them.
+   */
+  readonly renewalThread?: boolean;
+  /**
+   * An event loop that has stood still for so long is reported, with the handlers that ran, by a line on stderr as it stands
+   * and one in the log when it goes on. Default 2 s: longer than a garbage collection, shorter than anybody waits. Needs the
+   * renewal thread.
+   */
+  readonly reportBlockedEventLoopAfter?: Duration;
   /** How long `shutdown()` lets handlers go on before their signals are aborted. Default 10 s. */
   readonly shutdownGraceTime?: Duration;
   /** How long after `shutdown()` handlers that still run are given up and their tasks given back. Default: 5 s after the grace time. */
@@ -66,6 +79,9 @@ export interface SessionConfig {
   readonly identity: string;
   readonly buildId: string;
   readonly leaseMs: number;
+  /** Leases are renewed from a thread. */
+  readonly renewsInThread: boolean;
+  readonly blockedAfterMs: number;
   readonly shutdownGraceMs: number;
   readonly shutdownForceMs: number;
   readonly logger: Logger;
@@ -83,6 +99,8 @@ export const sessionOptions: KnownOptions<SessionOptions> = {
   identity: true,
   buildId: true,
   lease: true,
+  renewalThread: true,
+  reportBlockedEventLoopAfter: true,
   shutdownGraceTime: true,
   shutdownForceTime: true,
   logger: true,
@@ -109,6 +127,9 @@ export function compileSessionConfig(options: SessionOptions): SessionConfig {
     identity: options.identity ?? `${process.pid}@${hostname()}`,
     buildId: options.buildId ?? "",
     leaseMs,
+    renewsInThread:
+      options.renewalThread !== false && client.config.transport === undefined && client.config.clock === systemClock,
+    blockedAfterMs: durationToMs(options.reportBlockedEventLoopAfter ?? "2s", "reportBlockedEventLoopAfter"),
     shutdownGraceMs,
     shutdownForceMs: Math.max(
       shutdownGraceMs,

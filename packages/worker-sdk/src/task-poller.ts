@@ -250,7 +250,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
           // It could not be decoded, so there is nobody to answer it again. Its lease runs out.
           this.#session.forget(held);
         } else {
-          held.refused();
+          this.#session.reopen(held);
           this.#open.set(held, open);
         }
         break;

@@ -1,10 +1,11 @@
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
-import type { SlotStatus } from "./lease-keeper.ts";
+import type { EventLoopStatus } from "./lease-renewals.ts";
 import { LeaseSession } from "./lease-session.ts";
 import { Lifecycle, type StateListener, type WorkerState } from "./lifecycle.ts";
 import { type Logger, withFields } from "./logger.ts";
 import { createSlots } from "./tuner.ts";
+import type { SlotStatus } from "./renewal-messages.ts";
 import { compileWorkerConfig, type WorkerConfig, type WorkerOptions } from "./worker-options.ts";
 
 /** How a worker does just now. */
@@ -18,6 +19,8 @@ export interface WorkerStatus extends SlotStatus {
   readonly runningHandlers: number;
   /** Answers that the server has not taken yet. */
   readonly answersUnderWay: number;
+  /** How often handlers blocked the event loop; needs the renewal thread. */
+  readonly eventLoop: EventLoopStatus;
 }
 
 /**
@@ -88,13 +91,14 @@ export class Worker {
 
   /** How the worker does just now. */
   getStatus(): WorkerStatus {
-    const { isServerAway, held, answersUnderWay } = this.#session;
+    const { isServerAway, held, answersUnderWay, eventLoop } = this.#session;
     return {
       state: this.getState(),
       isServerAway,
       heldTasks: held.size,
       runningHandlers: this.#executor.running,
       answersUnderWay,
+      eventLoop,
       ...this.#session.slotStatus(),
     };
   }

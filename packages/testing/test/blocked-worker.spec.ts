@@ -1,0 +1,67 @@
+import { Client } from "@tq/client";
+import { afterEach, expect, test } from "vitest";
+import { freePort, ServerProcess } from "./server-process.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+interface Activities {
+  block(ms: number): Promise<string>;
+  sleep(ms: number): Promise<string>;
+}
+
+const lease = "3s";
+const blockMs = 7_500;
+
+async function rig() {
+  const server = new ServerProcess(await freePort());
+  cleanUps.push(async () => server.remove());
+  await server.start();
+  const address = `127.0.0.1:${server.port}`;
+  const client = Client.create({ address });
+  cleanUps.push(async () => client.close());
+  const start = (taskQueue: string, renewalThread: boolean) => {
+    const worker = new WorkerProcess({ address, taskQueue, lease, renewalThread });
+    cleanUps.push(async () => worker.end("SIGKILL"));
+    const activity = client.activity<Activities>({ taskQueue, startToCloseTimeout: "1 minute" });
+    return { worker, activity };
+  };
+  return { start };
+}
+
+test(
+  "a handler that blocks the event loop for longer than a lease keeps its lease and those of the others, thanks to the thread",
+  { timeout: 60_000 },
+  async () => {
+    const { start } = await rig();
+    const withThread = start("with-thread", true);
+    const without = start("without-thread", false);
+    // Of each, one sleeps as the event loop stops to turn.
+    const handles = [];
+    for (const { worker, activity } of [withThread, without]) {
+      const sleeping = await activity.start("sleep", 5_000);
+      await worker.until(() => worker.said.some(({ begun }) => begun === "sleep"));
+      handles.push([sleeping, await activity.start("block", blockMs)]);
+    }
+    await withThread.worker.until(() => withThread.worker.errors.includes("blocks the event loop"));
+    expect(withThread.worker.errors).toMatch(/handlers="sleep, block"/);
+
+    const kept = handles[0] ?? [];
+    expect(await Promise.all(kept.map(async (handle) => handle.result()))).toEqual(["slept", "blocked"]);
+    const described = await Promise.all(kept.map(async (handle) => handle.describe()));
+    expect(described.map((task) => [task?.attempt, task?.failedAttempts.length])).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+    // So that this test shows something: without the thread the lease was lost.
+    const { worker } = without;
+    await worker.until(() => worker.said.some(({ message }) => String(message).startsWith("An answer was dropped")));
+    await withThread.worker.until(() =>
+      withThread.worker.said.some(({ message }) => String(message).startsWith("The event loop was blocked")),
+    );
+    expect(await withThread.worker.end("SIGTERM")).toBe(0);
+  },
+);

@@ -1,0 +1,32 @@
+// A worker in a process of its own: `node worker-program.ts '<WorkerOptions as JSON>'`. What it logs and does goes to stdout, a
+// JSON object a line. See worker-process.ts.
+
+import { Context, type LogFields, Worker, type WorkerOptions } from "@tq/worker-sdk";
+
+const options = JSON.parse(process.argv[2] ?? "{}") as WorkerOptions;
+const say = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\n`);
+const log = (level: string) => (fields: LogFields, message: string) => say({ level, message, ...fields });
+
+const activities = {
+  /** Keeps the event loop from turning, without using the processor that others need. */
+  block(ms: number): string {
+    say({ begun: "block" });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return "blocked";
+  },
+  async sleep(ms: number): Promise<string> {
+    say({ begun: "sleep" });
+    await Context.current().sleep(ms);
+    return "slept";
+  },
+  quick: (n: number) => n,
+};
+
+const worker = await Worker.create({
+  activities,
+  logger: { debug: () => undefined, info: log("info"), warn: log("warn"), error: log("error") },
+  ...options,
+});
+process.once("SIGTERM", () => worker.shutdown());
+await worker.run();
+say({ stopped: true });

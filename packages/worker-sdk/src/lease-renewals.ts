@@ -1,0 +1,172 @@
+import type { ConfirmationsWatcher } from "./confirmations.ts";
+import type { HeldTask } from "./held-task.ts";
+import type { HeldTasksWatcher } from "./held-tasks.ts";
+import { Heartbeats } from "./heartbeats.ts";
+import { type Logger } from "./logger.ts";
+import { pulseMs } from "./loop-watch.ts";
+import { renewHere, renewInThread, type RenewalChannel } from "./renewal-channel.ts";
+import type { RenewalInput, RenewalNews, RenewalSettings, SlotStatus } from "./renewal-messages.ts";
+import type { SessionConfig } from "./session-options.ts";
+
+/** What the renewals need. */
+export interface LeaseRenewalsOptions {
+  readonly config: SessionConfig;
+  readonly settings: RenewalSettings;
+  readonly logger: Logger;
+  readonly status: () => SlotStatus;
+  /** What is held, and which polls are not confirmed yet: for a renewal that has to begin anew. */
+  readonly heldNow: () => { readonly held: Iterable<HeldTask>; readonly received: readonly string[] };
+  readonly onNews: (news: Exclude<RenewalNews, { readonly kind: "unblocked" }>) => void;
+}
+
+/** How an event loop did: how often it stood still for long, and how long at most. */
+export interface EventLoopStatus {
+  /** How often a handler blocked the event loop, for so long that it was reported. */
+  readonly blocks: number;
+  /** The longest of these, in milliseconds. */
+  readonly longestBlockMs: number;
+}
+
+interface Changes {
+  readonly answering: string[];
+  readonly over: string[];
+  readonly received: string[];
+  readonly confirmed: string[];
+}
+
+const noChanges = (): Changes => ({ answering: [], over: [], received: [], confirmed: [] });
+
+/**
+ * The worker's side of its renewal: tells it what the worker holds, and hears its news. What begins is told at once, since
+ * its handler may block the event loop; the rest gathers for a turn of it.
+ */
+export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
+  readonly #options: LeaseRenewalsOptions;
+  readonly #heartbeats: Heartbeats;
+  #channel: RenewalChannel | undefined;
+  #pulse: NodeJS.Timeout | undefined;
+  #changes = noChanges();
+  #isScheduled = false;
+  #blocks = 0;
+  #longestBlockMs = 0;
+
+  constructor(options: LeaseRenewalsOptions) {
+    this.#options = options;
+    this.#heartbeats = new Heartbeats(options.config.client, options.logger, (input) => this.tell(input));
+  }
+
+  /** How the event loop did, as far as a thread looked. */
+  get eventLoop(): EventLoopStatus {
+    return { blocks: this.#blocks, longestBlockMs: this.#longestBlockMs };
+  }
+
+  start(): void {
+    const { config, settings } = this.#options;
+    const { address, httpVersion, namespace } = config.client.config;
+    if (!config.renewsInThread || address === undefined) {
+      this.#renewHere();
+      return;
+    }
+    const data = { address, httpVersion, namespace, settings, blockedAfterMs: config.blockedAfterMs };
+    this.#channel = renewInThread(
+      data,
+      (news) => this.#heard(news),
+      (error) => this.#threadIsGone(error),
+    );
+    this.#pulse = setInterval(() => this.tell({ kind: "pulse", status: this.#options.status() }), pulseMs);
+    this.#pulse.unref();
+  }
+
+  /** Renews nothing from now on. */
+  async stop(): Promise<void> {
+    clearInterval(this.#pulse);
+    this.#heartbeats.stop();
+    const channel = this.#channel;
+    this.#channel = undefined;
+    await channel?.stop();
+  }
+
+  /** Tells the renewal something besides what the worker holds. */
+  tell(input: RenewalInput): void {
+    this.#channel?.tell(input);
+  }
+
+  begun(tasks: readonly HeldTask[]): void {
+    this.#tellChanges(tasks);
+  }
+
+  /** An answer is on its way. */
+  answering(key: string): void {
+    this.#changes.answering.push(key);
+    this.#schedule();
+  }
+
+  over(key: string): void {
+    this.#changes.over.push(key);
+    this.#schedule();
+  }
+
+  received(pollId: string): void {
+    this.#changes.received.push(pollId);
+    this.#schedule();
+  }
+
+  confirmed(pollIds: readonly string[]): void {
+    this.#changes.confirmed.push(...pollIds);
+    this.#schedule();
+  }
+
+  /** @throws TqError if the details cannot be serialised, or are too large */
+  heartbeat(held: HeldTask, details: unknown): void {
+    this.#heartbeats.heartbeat(held, details);
+  }
+
+  #renewHere(): void {
+    const { config, settings } = this.#options;
+    this.#channel = renewHere(config.client, settings, (news) => this.#heard(news));
+  }
+
+  /** Without a thread the leases are still kept, as long as no handler blocks the event loop. */
+  #threadIsGone(error: Error): void {
+    if (this.#channel === undefined) return;
+    clearInterval(this.#pulse);
+    this.#options.logger.warn(
+      { error },
+      "The renewal thread has ended: leases are renewed from the main thread, and a handler that blocks it loses its lease. Set renewalThread: false if no thread can run here",
+    );
+    this.#renewHere();
+    const { held, received } = this.#options.heldNow();
+    this.#changes = { ...noChanges(), received: [...received] };
+    this.#tellChanges([...held]);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (Object.values(this.#changes).some(({ length }) => length > 0)) this.#tellChanges([]);
+    });
+  }
+
+  #tellChanges(begun: readonly HeldTask[]): void {
+    const changes = this.#changes;
+    this.#changes = noChanges();
+    const keys = begun.map(({ key }) => key);
+    const types = begun.map(({ task }) => task.type);
+    this.tell({ kind: "update", begun: { keys, types }, ...changes, status: this.#options.status() });
+  }
+
+  #heard(news: RenewalNews): void {
+    if (news.kind !== "unblocked") {
+      this.#options.onNews(news);
+      return;
+    }
+    this.#blocks++;
+    this.#longestBlockMs = Math.max(this.#longestBlockMs, news.forMs);
+    this.#options.logger.warn(
+      { seconds: Number((news.forMs / 1000).toFixed(1)), handlers: news.types.join(", ") },
+      "The event loop was blocked: one of these handlers computes without a pause. Run it with threadActivity",
+    );
+  }
+}

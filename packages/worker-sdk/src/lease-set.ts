@@ -1,0 +1,89 @@
+import type { RenewLeasesResponse } from "@tq/proto";
+import { tokenKey } from "./held-task.ts";
+import type { RenewalNews } from "./renewal-messages.ts";
+
+/** One lease that is kept. */
+export interface Lease {
+  readonly key: string;
+  readonly token: Uint8Array;
+  /** Type of the task. */
+  readonly type: string;
+  isCancelTold: boolean;
+  /** Its answer is on its way. */
+  isAnswering: boolean;
+}
+
+/** The leases that are kept, as the renewal knows them. */
+export class LeaseSet {
+  readonly #report: (news: RenewalNews) => void;
+  readonly #leases = new Map<string, Lease>();
+  readonly #onAdded: (() => void)[] = [];
+
+  constructor(report: (news: RenewalNews) => void) {
+    this.#report = report;
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<Lease> {
+    return this.#leases.values();
+  }
+
+  get(key: string): Lease | undefined {
+    return this.#leases.get(key);
+  }
+
+  add({ keys, types }: { readonly keys: readonly string[]; readonly types: readonly string[] }): void {
+    for (const [index, key] of keys.entries()) {
+      const token = Buffer.from(key, "latin1");
+      this.#leases.set(key, { key, token, type: types[index] ?? "", isCancelTold: false, isAnswering: false });
+    }
+    if (keys.length > 0) for (const listener of this.#onAdded) listener();
+  }
+
+  answering(keys: readonly string[]): void {
+    for (const key of keys) {
+      const lease = this.#leases.get(key);
+      if (lease !== undefined) lease.isAnswering = true;
+    }
+  }
+
+  delete(keys: readonly string[]): void {
+    for (const key of keys) this.#leases.delete(key);
+  }
+
+  /** Called each time some are added. */
+  onAdded(listener: () => void): void {
+    this.#onAdded.push(listener);
+  }
+
+  /** The tokens to renew. */
+  tokens(): Uint8Array[] {
+    return Array.from(this.#leases.values(), ({ token }) => token);
+  }
+
+  /** The types of their tasks, each with how many there are. */
+  types(): string[] {
+    const counts = new Map<string, number>();
+    for (const { type } of this.#leases.values()) counts.set(type, (counts.get(type) ?? 0) + 1);
+    return Array.from(counts, ([type, count]) => (count === 1 ? type : `${type} (${count})`));
+  }
+
+  /** Passes on what the server says about leases; answers how many it said something new about. */
+  heard(response: RenewLeasesResponse): number {
+    let news = 0;
+    const lost = response.lostTokens.map(tokenKey).filter((key) => this.#leases.delete(key));
+    if (lost.length > 0) this.#report({ kind: "lost", keys: lost });
+    for (const { token, reason } of response.cancelRequests) {
+      const lease = this.#leases.get(tokenKey(token));
+      if (lease === undefined || lease.isCancelTold) continue;
+      news++;
+      lease.isCancelTold = true;
+      this.#report({ kind: "cancelRequested", key: lease.key, reason });
+    }
+    this.#report({ kind: "drain", isRequested: response.drainRequested });
+    return news + lost.length;
+  }
+}

@@ -1,0 +1,65 @@
+// What the worker and its renewal tell each other. Plain data, since the renewal usually runs in a thread of its own. A token
+// is told as its key, a short string: cheaper to hand over than bytes, which bring along the whole answer that they came in.
+
+import type { LinkEvent } from "./server-link.ts";
+
+/** Slots of a worker, and how many of them tasks fill. */
+export interface SlotStatus {
+  readonly activitySlots: number;
+  readonly activitySlotsUsed: number;
+  readonly workflowSlots: number;
+  readonly workflowSlotsUsed: number;
+}
+
+/** What a renewal is to know from the beginning. */
+export interface RenewalSettings {
+  readonly workerId: string;
+  readonly identity: string;
+  readonly buildId: string;
+  readonly activityTypes: readonly string[];
+  readonly workflowTypes: readonly string[];
+  readonly leaseMs: number;
+}
+
+/** Changes of what the worker holds. */
+export interface LeaseUpdate {
+  readonly kind: "update";
+  /** Deliveries whose leases are to be kept: their tokens' keys, and their types. */
+  readonly begun: { readonly keys: readonly string[]; readonly types: readonly string[] };
+  /** Keys of those whose answers are on their way: their leases are kept, and there is no news to hear of them. */
+  readonly answering: readonly string[];
+  /** Keys of those that are over. */
+  readonly over: readonly string[];
+  /** Polls whose answers have arrived, and are to be confirmed. */
+  readonly received: readonly string[];
+  /** Polls that some other call has confirmed. */
+  readonly confirmed: readonly string[];
+  readonly status: SlotStatus;
+}
+
+/** What a renewal is told. */
+export type RenewalInput =
+  | LeaseUpdate
+  /** A handler lives. The details are a `Payload`, in protobuf's binary form. */
+  | {
+      readonly kind: "heartbeat";
+      readonly key: string;
+      readonly details: Uint8Array | undefined;
+      readonly withinMs: number;
+    }
+  /** Calls of the worker go through again: what backs off may try at once. */
+  | { readonly kind: "back" }
+  /** The worker's event loop turns. */
+  | { readonly kind: "pulse"; readonly status: SlotStatus };
+
+/** What a renewal tells. */
+export type RenewalNews =
+  /** These leases are gone. */
+  | { readonly kind: "lost"; readonly keys: readonly string[] }
+  | { readonly kind: "cancelRequested"; readonly key: string; readonly reason: string }
+  /** Told with each answer of the server. */
+  | { readonly kind: "drain"; readonly isRequested: boolean }
+  | { readonly kind: "confirmed"; readonly pollIds: readonly string[] }
+  | { readonly kind: "calls"; readonly event: LinkEvent }
+  /** The worker's event loop turns again, after it did not for so long; these were the types of the tasks that ran. */
+  | { readonly kind: "unblocked"; readonly forMs: number; readonly types: readonly string[] };

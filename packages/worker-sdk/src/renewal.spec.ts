@@ -1,0 +1,64 @@
+import { Client } from "@tq/client";
+import { expect, test } from "vitest";
+import { FakeServer } from "../test/fake-server.ts";
+import { ManualClock, settle } from "../test/manual-clock.ts";
+import { Renewal } from "./renewal.ts";
+import type { LeaseUpdate, RenewalNews } from "./renewal-messages.ts";
+
+const status = { activitySlots: 2, activitySlotsUsed: 1, workflowSlots: 0, workflowSlotsUsed: 0 };
+const nothing = { begun: { keys: [], types: [] }, answering: [], over: [], received: [], confirmed: [], status };
+
+function rig() {
+  const clock = new ManualClock();
+  const server = new FakeServer(clock);
+  const client = Client.create({ transport: server.transport, clock, random: () => 1 });
+  const news: RenewalNews[] = [];
+  let isOwnerAwake = true;
+  const renewal = new Renewal({
+    client,
+    settings: { workerId: "w", identity: "me", buildId: "", activityTypes: ["a"], workflowTypes: [], leaseMs: 30_000 },
+    report: (one) => void news.push(one),
+    isOwnerAwake: () => isOwnerAwake,
+  });
+  renewal.start();
+  const update = (more: Partial<LeaseUpdate>) => renewal.take({ kind: "update", ...nothing, ...more });
+  const wake = (isAwake: boolean) => void (isOwnerAwake = isAwake);
+  const told = (kind: RenewalNews["kind"]) => news.filter((one) => one.kind === kind);
+  return { clock, server, renewal, update, wake, told };
+}
+
+test("leases are kept while the worker is blocked; once none is left it counts as gone, until it turns again", async () => {
+  const { clock, server, renewal, update, wake, told } = rig();
+  update({ begun: { keys: ["a/1"], types: ["a"] } });
+  wake(false);
+  await clock.advance(600_000);
+  expect(server.renews.length).toBeGreaterThanOrEqual(119);
+  expect(server.renews.at(-1)?.tokens.length).toBe(1);
+  // Its start-to-close timeout is over.
+  server.lose("a");
+  await clock.advance(1_000);
+  expect(told("lost")).toEqual([{ kind: "lost", keys: ["a/1"] }]);
+  const calls = server.renews.length + server.listens.length;
+  await clock.advance(600_000);
+  expect(server.renews.length + server.listens.length).toBe(calls);
+  wake(true);
+  renewal.take({ kind: "pulse", status });
+  await clock.advance(1);
+  expect(server.renews.length + server.listens.length).toBe(calls + 1);
+  renewal.stop();
+  await clock.advance(60_000);
+  expect(clock.pending).toBe(0);
+});
+
+test("polls that arrived are confirmed within a second, whether or not the worker turns, and the worker is told", async () => {
+  const { clock, server, renewal, update, wake, told } = rig();
+  update({ begun: { keys: ["a/1"], types: ["a"] }, received: ["p1", "p2"] });
+  update({ confirmed: ["p1"] });
+  wake(false);
+  await clock.advance(1_000);
+  expect(server.renews.map(({ receivedPollIds }) => receivedPollIds)).toEqual([["p2"]]);
+  expect(told("confirmed")).toEqual([{ kind: "confirmed", pollIds: ["p2"] }]);
+  renewal.stop();
+  await settle();
+  expect(clock.pending).toBe(0);
+});

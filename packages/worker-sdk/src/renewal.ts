@@ -1,0 +1,96 @@
+// Keeps the leases of a worker, hears of what the server has to say about them, and shows that the worker lives. It knows
+// nothing of handlers: it is told what the worker holds, and tells what it hears. Usually it runs in a thread of its own
+// (renewal-thread.ts), with a connection of its own, so that a handler that blocks the event loop keeps its lease; over a
+// transport or on a clock of the user's making it runs in the worker's thread. It is the same code either way.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Client } from "@tq/client";
+import { PayloadSchema } from "@tq/proto";
+import { Confirmations } from "./confirmations.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseSet } from "./lease-set.ts";
+import { NoticeListener } from "./notice-listener.ts";
+import { Registrations } from "./registrations.ts";
+import type { RenewalInput, RenewalNews, RenewalSettings, SlotStatus } from "./renewal-messages.ts";
+import { ServerLink } from "./server-link.ts";
+
+/** What a renewal needs. */
+export interface RenewalOptions {
+  readonly client: Client;
+  readonly settings: RenewalSettings;
+  readonly report: (news: RenewalNews) => void;
+  /** Whether the worker's event loop has turned lately. Where that cannot be told apart from the renewal's own, it always has. */
+  readonly isOwnerAwake: () => boolean;
+}
+
+const noSlots: SlotStatus = { activitySlots: 0, activitySlotsUsed: 0, workflowSlots: 0, workflowSlotsUsed: 0 };
+
+/** See the top of the file. */
+export class Renewal {
+  /** The leases that are kept. */
+  readonly leases: LeaseSet;
+  readonly #options: RenewalOptions;
+  readonly #confirmations = new Confirmations();
+  readonly #link: ServerLink;
+  readonly #keeper: LeaseKeeper;
+  readonly #listener: NoticeListener;
+  #status: SlotStatus = noSlots;
+
+  constructor(options: RenewalOptions) {
+    const { client, settings, report, isOwnerAwake } = options;
+    const { clock, random } = client.config;
+    this.#options = options;
+    this.leases = new LeaseSet(report);
+    this.#link = new ServerLink({ clock, random, report: (event) => report({ kind: "calls", event }) });
+    const { workerId, identity, buildId, activityTypes, workflowTypes } = settings;
+    const registrations = new Registrations({ workerId, identity, buildId }, activityTypes, workflowTypes);
+    const calls = { client, registrations, leases: this.leases, link: this.#link, status: () => this.#status };
+    const confirmations = this.#confirmations;
+    this.#keeper = new LeaseKeeper({
+      ...calls,
+      leaseMs: settings.leaseMs,
+      confirmations,
+      onConfirmed: (pollIds) => report({ kind: "confirmed", pollIds }),
+      isOwnerAwake,
+    });
+    this.#listener = new NoticeListener(calls);
+  }
+
+  start(): void {
+    this.#keeper.start();
+    this.#listener.start();
+  }
+
+  /** Renews and listens no more. */
+  stop(): void {
+    this.#listener.stop();
+    this.#keeper.stop();
+  }
+
+  /** Takes in what the worker has to tell. */
+  take(input: RenewalInput): void {
+    switch (input.kind) {
+      case "update": {
+        this.#status = input.status;
+        this.leases.delete(input.over);
+        this.leases.add(input.begun);
+        this.leases.answering(input.answering);
+        const nowMs = this.#options.client.config.clock.now();
+        for (const pollId of input.received) this.#confirmations.add(pollId, nowMs);
+        this.#confirmations.confirmed(input.confirmed);
+        return;
+      }
+      case "heartbeat": {
+        const details = input.details === undefined ? undefined : fromBinary(PayloadSchema, input.details);
+        this.#keeper.heartbeat(input.key, details, input.withinMs);
+        return;
+      }
+      case "back":
+        this.#link.back();
+        return;
+      case "pulse":
+        this.#status = input.status;
+        this.#keeper.ownerIsAwake();
+    }
+  }
+}
