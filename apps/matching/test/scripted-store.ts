@@ -115,7 +115,7 @@ export class ScriptedStore {
       this.commits.push(commit);
       await this.stall;
       if (this.failing) throw new StoreError("unavailable", "the disk is full");
-      const results = commit.operations.map((operation): object => {
+      const results = commit.operations.map((operation) => {
         const scripted = this.onOperation(operation);
         if (scripted !== undefined) return scripted;
         if (operation.verb === "repoll") return { verb: "repoll", tasks: this.leased };
@@ -123,13 +123,14 @@ export class ScriptedStore {
           return { verb: "answer", refused: { reason: "request-id-reused", index: 0, subject: "r" } };
         }
         return { verb: operation.verb, statuses: [], lost: [], cancels: [], queues: [], returned: 0, promoted: 0 };
-      });
-      const plan = commit.plan(new Map(this.touches ? [[taskQueueKey(queue), queue]] : []));
+      }) as OperationResult[];
+      const touched = new Map(this.touches ? [[taskQueueKey(queue), queue]] : []);
+      const plan = commit.plan(touched, results);
       this.planned.push({ now: commit.now, claims: plan.claims });
       const granted = plan.offers.map(({ slots }) => this.ready.splice(0, slots));
       return {
         now: commit.now,
-        results: results as OperationResult[],
+        results,
         claims: plan.claims.map(() => ({
           dry: true,
           ...(this.claimsWaitUntil !== undefined && { until: this.claimsWaitUntil }),

@@ -59,7 +59,7 @@ export function recordingStore(inner: Store, process: Process): Store {
     }
     if (fault === "is refused") throw new StoreError("unavailable", refusal);
     let order: ClaimOrder = { offers: [], claims: [] };
-    const plan: Commit["plan"] = (touched) => (order = asked.plan(touched));
+    const plan: Commit["plan"] = (touched, results) => (order = asked.plan(touched, results));
     const { epoch } = asked.lease;
     let committed: Committed;
     try {

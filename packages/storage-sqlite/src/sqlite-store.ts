@@ -148,7 +148,7 @@ export class SqliteStore implements Store {
       const results = commit.operations.map((operation) => carryOut(tx, operation));
       open.parts.started.flush();
       open.parts.order.ranks.close(open.parts.order);
-      const order = commit.plan(tx.touched);
+      const order = commit.plan(tx.touched, results);
       tx.touched = new Map();
       const { outcomes, granted } = claimAll(tx, order);
       open.parts.started.flush();

@@ -322,8 +322,11 @@ export interface ClaimOrder {
   readonly claims: readonly ClaimRequest[];
 }
 
-/** Decides what to claim. Called once a commit, inside its transaction, so a task can be added and leased in one. */
-export type PlanClaims = (touched: ReadonlyMap<string, TaskQueue>) => ClaimOrder;
+/**
+ * Decides what to claim. Called once a commit, inside its transaction, so a task can be added and leased in one. `results`
+ * are those of the commit's operations, in order: no facts yet, since the transaction may still fail.
+ */
+export type PlanClaims = (touched: ReadonlyMap<string, TaskQueue>, results: readonly OperationResult[]) => ClaimOrder;
 
 /** A task that closed in a commit. */
 export interface ClosedNotice {

@@ -101,6 +101,7 @@ describe("asked rates", () => {
       pollCall({ pollId: "", askedRate: 0.001, worker: { ...worker, workerId: "slow" }, waitMs: 1_000 }),
     );
     void engine.poll(pollCall({ pollId: "", askedRate: 9, waitMs: 60_000 }));
+    await settle();
     await clock.advance(10_000);
     scripted.planned.length = 0;
     await clock.advance(7_000);

@@ -38,6 +38,28 @@ describe("the engine", () => {
     expect(scripted.ready).toHaveLength(1);
   });
 
+  test("a poll is given tasks in the commit that carries out its answers", async () => {
+    const scripted = new ScriptedStore();
+    scripted.ready = [task(1)];
+    const engine = await start(scripted);
+    const before = scripted.commits.length;
+    const reply = await engine.poll(pollCall({ answers: { verb: "answer", namespace: "default", answers: [] } }));
+    expect(reply).toMatchObject({ kind: "answered", tasks: [{ id: "a" }] });
+    expect(scripted.commits.length - before).toBe(1);
+  });
+
+  test("a poll whose answers could not be written is given nothing, and leaves nobody waiting", async () => {
+    const scripted = new ScriptedStore();
+    scripted.ready = [task(1)];
+    const engine = await start(scripted);
+    scripted.failing = true;
+    const answers = { verb: "answer", namespace: "default", answers: [] } as const;
+    await expect(engine.poll(pollCall({ answers }))).rejects.toMatchObject({ code: "unavailable" });
+    expect([engine.waitingPolls, scripted.ready.length]).toEqual([0, 1]);
+    scripted.failing = false;
+    expect(await engine.poll(pollCall({ answers }))).toMatchObject({ kind: "answered", tasks: [{ id: "a" }] });
+  });
+
   test("of two repeats of one poll at once, one takes the other's place", async () => {
     const scripted = new ScriptedStore();
     scripted.leased = [task(5)];

@@ -3,7 +3,15 @@
  * so. All decisions are the core's or the store's; who waits for what is in the files beside this one.
  */
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
-import type { Committed, DispatchedTask, Operation, ResultOf, Store, UnconfirmedDelivery } from "@tq/storage";
+import type {
+  AnswerStatus,
+  Committed,
+  DispatchedTask,
+  Operation,
+  ResultOf,
+  Store,
+  UnconfirmedDelivery,
+} from "@tq/storage";
 import { ServerTime, type Clock } from "../clock.ts";
 import { Alarm } from "./alarm.ts";
 import { waitForTasks } from "./closing-waits.ts";
@@ -151,20 +159,37 @@ export class Engine implements Matching {
 
   poll: Matching["poll"] = async (call) => {
     const { namespace, workerId } = call.worker;
-    const group = this.#group();
+    this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
     // Also of one that has to send its registrations before its poll can wait: after a start that is every worker.
     this.#workers.holds(worker, call.queues);
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
-    // On disk before the poll begins, so that a slot is free before it is filled.
-    const answered = call.answers === undefined ? undefined : await group.submit(call.answers);
-    if (answered !== undefined && "refused" in answered) return { kind: "refused", refused: answered.refused };
-    const tasks = await this.#polls.wait(call, worker);
+    const poll = await this.#polls.arrive(call, worker);
+    let statuses: readonly AnswerStatus[] = [];
+    try {
+      if (call.answers === undefined) {
+        poll.begin();
+      } else {
+        // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
+        const answered = await this.#group().submit(call.answers, (result) => {
+          if (!("refused" in result)) poll.beginInCommit();
+        });
+        if ("refused" in answered) {
+          poll.abandon();
+          return { kind: "refused", refused: answered.refused };
+        }
+        statuses = answered.statuses;
+      }
+    } catch (error) {
+      poll.abandon();
+      throw error;
+    }
+    const tasks = await poll.tasks;
     if (tasks === undefined) return { kind: "superseded" };
     return {
       kind: "answered",
       tasks,
-      statuses: answered?.statuses ?? [],
+      statuses,
       registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
       drainRequested: worker.draining,
     };

@@ -1,4 +1,4 @@
-import { StoreError, type Commit, type Committed, type Operation, type Store } from "@tq/storage";
+import { StoreError, type Commit, type Committed, type Operation, type OperationResult, type Store } from "@tq/storage";
 import { describe, expect, test, vi } from "vitest";
 import { ServerTime, type Clock } from "../clock.ts";
 import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
@@ -16,8 +16,8 @@ function fakeStore(during: (commit: Commit) => void | Promise<void> = () => unde
   const commit = async (commit: Commit): Promise<Committed> => {
     commits.push(commit);
     await during(commit);
-    commit.plan(new Map());
-    const results = commit.operations.map(({ verb }) => ({ verb, promoted: 0 }));
+    const results = commit.operations.map(({ verb }) => ({ verb, promoted: 0 })) as OperationResult[];
+    commit.plan(new Map(), results);
     return {
       now: commit.now,
       results,
@@ -29,7 +29,7 @@ function fakeStore(during: (commit: Commit) => void | Promise<void> = () => unde
       touched: new Map(),
       withFallback: new Map(),
       nextDue: {},
-    } as unknown as Committed;
+    };
   };
   return { commits, store: { commit } as unknown as Store };
 }

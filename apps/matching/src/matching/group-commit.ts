@@ -21,8 +21,12 @@ const maxOperations = 64;
 /** How long to wait before trying again by itself, after the store refused to write. */
 const retryAfterFailureMs = 1_000;
 
+/** Told inside the transaction what became of an operation, before it is planned what to claim. May be told again. */
+export type CarriedOut<Result> = (result: Result) => void;
+
 interface Pending {
   readonly operation: Operation;
+  readonly carriedOut: CarriedOut<OperationResult> | undefined;
   readonly resolve: (result: OperationResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -79,12 +83,20 @@ export class GroupCommit {
     return this.#retry?.at;
   }
 
-  /** Carries out an operation in the next commit. Rejects with StoreError if the store could not do it. */
-  submit<O extends Operation>(operation: O): Promise<ResultOf<O>> {
+  /**
+   * Carries out an operation in the next commit. Rejects with StoreError if the store could not do it.
+   *
+   * @param carriedOut so that who waits for the operation can be claimed for in its own commit, rather than the next
+   */
+  submit<O extends Operation>(operation: O, carriedOut?: CarriedOut<ResultOf<O>>): Promise<ResultOf<O>> {
     return new Promise((resolve, reject) => {
       // The store answers each operation with the result of its verb.
-      const answer = (result: OperationResult): void => resolve(result as ResultOf<O>);
-      this.#pending.push({ operation, resolve: answer, reject });
+      this.#pending.push({
+        operation,
+        carriedOut: carriedOut as CarriedOut<OperationResult> | undefined,
+        resolve: resolve as (result: OperationResult) => void,
+        reject,
+      });
       this.wake();
     });
   }
@@ -133,7 +145,13 @@ export class GroupCommit {
   async #commit(group: readonly Pending[], timed: readonly Operation[], withClaims: boolean): Promise<unknown> {
     const now = this.#time.now();
     const operations = [...timed, ...group.map(({ operation }) => operation)];
-    const plan: PlanClaims = (touched) => (withClaims ? this.#participant.plan(touched, now) : nothing);
+    const plan: PlanClaims = (touched, results) => {
+      for (const [i, { carriedOut }] of group.entries()) {
+        const result = results[timed.length + i];
+        if (result !== undefined) carriedOut?.(result);
+      }
+      return withClaims ? this.#participant.plan(touched, now) : nothing;
+    };
     let committed: Committed;
     try {
       committed = await this.#store.commit({ lease: this.#lease, now, operations, plan });

@@ -11,6 +11,7 @@ import {
   type ClaimPlan,
   type ClaimRequest,
   type LiveWorker,
+  type Registrations,
   type TaskQueue,
   type WaitingPoll,
   type Workers,
@@ -47,18 +48,37 @@ interface Supersedable {
   readonly supersede: () => void;
 }
 
-interface Poll extends WaitingPoll, Supersedable {
+interface Poll extends WaitingPoll {
   readonly call: PollCall;
   readonly worker: LiveWorker;
   readonly key: string | undefined;
   readonly end: (tasks: readonly DispatchedTask[] | undefined) => void;
 }
 
+/** What a poll begins to wait with. */
+interface Arrived extends Pick<Poll, "call" | "worker" | "key" | "end"> {
+  readonly registrations: Registrations;
+  /** Its caller went away. */
+  readonly gone: () => void;
+}
+
+/** A poll that has arrived: what it was given before has been looked up, and it is for its caller to say when it begins to wait. */
+export interface ArrivedPoll {
+  /** Begins to wait for tasks, unless it has begun or ended. */
+  begin(): void;
+  /** The same, in a transaction that is under way, before it is planned what to claim. */
+  beginInCommit(): void;
+  /** Its caller wants nothing of it any more: what it was given goes back. */
+  abandon(): void;
+  /** What it got. Undefined: another poll took its place. */
+  readonly tasks: Promise<readonly DispatchedTask[] | undefined>;
+}
+
 /** Collects waiting polls, plans what to claim for them, and answers them. */
 export class WaitingPolls {
   readonly #surroundings: PollSurroundings;
   readonly #matcher = new Matcher<Poll>();
-  /** Those that have an id, by worker and id: waiting, or still asking what they were given before. */
+  /** Those that have an id, by worker and id, from their arrival to their end. */
   readonly #byKey = new Map<string, Supersedable>();
   /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
   readonly #repeats = new Map<string, number>();
@@ -79,17 +99,54 @@ export class WaitingPolls {
     return this.#matcher.hot;
   }
 
-  /** Waits for tasks. Undefined: another poll took its place. */
-  async wait(call: PollCall, worker: LiveWorker): Promise<readonly DispatchedTask[] | undefined> {
+  /** Takes a poll in, in the place of any other with its id. */
+  async arrive(call: PollCall, worker: LiveWorker): Promise<ArrivedPoll> {
+    const { promise: tasks, resolve } = Promise.withResolvers<readonly DispatchedTask[] | undefined>();
     const key = call.pollId === "" ? undefined : pollKey(call.worker.namespace, call.worker.workerId, call.pollId);
+    let waiting: Poll | undefined;
+    let given: readonly DispatchedTask[] | "nothing yet" = "nothing yet";
+    const gone = (): void => end([]);
+    const end = (outcome: readonly DispatchedTask[] | undefined): void => {
+      if (given !== "nothing yet") return;
+      given = outcome ?? [];
+      if (waiting !== undefined) this.#endWaiting(waiting, gone);
+      if (key !== undefined && this.#byKey.get(key) === here) this.#byKey.delete(key);
+      resolve(outcome);
+    };
+    const here: Supersedable = { supersede: () => end(undefined) };
+    const begin = (): void => {
+      if (given !== "nothing yet" || waiting !== undefined) return;
+      const registrations = this.#surroundings.workers.registrationsOf(worker);
+      if (registrations === undefined || !takesTasks(worker) || call.signal.aborted || this.#ended) end([]);
+      else waiting = this.#beginWaiting({ call, worker, key, registrations, end, gone });
+    };
     if (key !== undefined) {
-      // Before anything else is asked of the worker: what it was given is its own, whatever it has registered.
-      const again = await this.#givenBefore(call, key);
-      if (again === undefined || again.length > 0) return again;
+      this.#byKey.get(key)?.supersede();
+      this.#byKey.set(key, here);
+      try {
+        // Before anything else is asked of the worker: what it was given is its own, whatever it has registered.
+        const again = await this.#givenBefore(call, key, () => given !== "nothing yet");
+        if (again.length > 0) end(again);
+      } catch (error) {
+        end([]);
+        throw error;
+      }
     }
-    const registrations = this.#surroundings.workers.registrationsOf(worker);
-    if (registrations === undefined || !takesTasks(worker) || call.signal.aborted || this.#ended) return [];
-    return this.#begin(call, worker, key, registrations);
+    return {
+      tasks,
+      beginInCommit: begin,
+      begin: () => {
+        begin();
+        if (waiting === undefined || given !== "nothing yet") return;
+        // Others wait for the same, so there is nothing: no commit is needed to know it.
+        if (call.waitMs === 0 && !this.wantsClaim) end([]);
+        else this.#surroundings.arrived();
+      },
+      abandon: () => {
+        if (given !== "nothing yet" && given.length > 0) this.#surroundings.giveBack(given);
+        end([]);
+      },
+    };
   }
 
   /** What to claim, now that these queues were touched. */
@@ -166,86 +223,53 @@ export class WaitingPolls {
     return this.#matcher.nextClaim();
   }
 
-  async #begin(
-    call: PollCall,
-    worker: LiveWorker,
-    key: string | undefined,
-    registrations: NonNullable<ReturnType<Workers["registrationsOf"]>>,
-  ): Promise<readonly DispatchedTask[] | undefined> {
-    const { time, workers, maxReplyBytes, arrived } = this.#surroundings;
-    return new Promise((resolve) => {
-      let waits = true;
-      const end = (tasks: readonly DispatchedTask[] | undefined): void => {
-        if (!waits) return;
-        waits = false;
-        this.#matcher.delete(poll);
-        if (key !== undefined && this.#byKey.get(key) === poll) this.#byKey.delete(key);
-        call.signal.removeEventListener("abort", gone);
-        workers.callClosed(worker, time.now());
-        resolve(tasks);
-      };
-      const gone = (): void => end([]);
-      const poll: Poll = {
-        call,
-        worker,
-        key,
-        end,
-        supersede: () => end(undefined),
-        offer: {
-          workerId: call.worker.workerId,
-          pollId: call.pollId,
-          leaseMs: call.leaseMs,
-          ...(call.confirmWithinMs !== undefined && { confirmMs: call.confirmWithinMs }),
-          slots: call.maxTasks,
-          maxBytes: maxReplyBytes - replyOverheadBytes,
-        },
-        queues: call.queues.map((queue) => ({ queue, types: registrations[queue.kind] })),
-        until: time.now() + call.waitMs,
-      };
-      call.signal.addEventListener("abort", gone);
-      if (key !== undefined) this.#byKey.set(key, poll);
-      workers.pollOpened(worker, call.queues, call.askedRate);
-      this.#matcher.add(poll);
-      // Others wait for the same, so there is nothing: no commit is needed to know it.
-      if (call.waitMs === 0 && !this.wantsClaim) end([]);
-      else arrived();
-    });
+  #beginWaiting(arrived: Arrived): Poll {
+    const { call, worker, key, registrations, end, gone } = arrived;
+    const { time, workers, maxReplyBytes } = this.#surroundings;
+    const poll: Poll = {
+      call,
+      worker,
+      key,
+      end,
+      offer: {
+        workerId: call.worker.workerId,
+        pollId: call.pollId,
+        leaseMs: call.leaseMs,
+        ...(call.confirmWithinMs !== undefined && { confirmMs: call.confirmWithinMs }),
+        slots: call.maxTasks,
+        maxBytes: maxReplyBytes - replyOverheadBytes,
+      },
+      queues: call.queues.map((queue) => ({ queue, types: registrations[queue.kind] })),
+      until: time.now() + call.waitMs,
+    };
+    call.signal.addEventListener("abort", gone);
+    workers.pollOpened(worker, call.queues, call.askedRate);
+    this.#matcher.add(poll);
+    return poll;
   }
 
-  /**
-   * The tasks that this poll was given when it was made before, and that are still leased to it. Takes the place of any
-   * poll with its id; undefined if another one took its own place meanwhile.
-   */
-  async #givenBefore(call: PollCall, key: string): Promise<readonly DispatchedTask[] | undefined> {
+  #endWaiting(poll: Poll, gone: () => void): void {
+    const { time, workers } = this.#surroundings;
+    this.#matcher.delete(poll);
+    poll.call.signal.removeEventListener("abort", gone);
+    workers.callClosed(poll.worker, time.now());
+  }
+
+  /** The tasks that this poll was given when it was made before, and that are still leased to it. */
+  async #givenBefore(call: PollCall, key: string, isSuperseded: () => boolean): Promise<readonly DispatchedTask[]> {
     const { countLeased, repoll, maxReplyBytes, time } = this.#surroundings;
-    this.#byKey.get(key)?.supersede();
-    let isSuperseded = false;
-    const asking: Supersedable = { supersede: () => (isSuperseded = true) };
-    this.#byKey.set(key, asking);
-    try {
-      if ((await countLeased(call)) === 0) return isSuperseded ? undefined : [];
-      // From now on an earlier answer of this poll that turns out not to have arrived gives nothing back.
-      this.#repeats.set(key, (this.#repeats.get(key) ?? 0) + 1);
-      this.#repeatsKept.set(key, time.now() + repeatsKeptMs);
-      const { namespace, workerId } = call.worker;
-      const maxBytes = maxReplyBytes - replyOverheadBytes;
-      const confirm = call.confirmWithinMs === undefined ? {} : { confirmMs: call.confirmWithinMs };
-      const tasks = await repoll({
-        verb: "repoll",
-        namespace,
-        workerId,
-        pollId: call.pollId,
-        maxBytes,
-        ...confirm,
-      });
-      this.#expectConfirmation(call, key, tasks);
-      // The one that took its place has asked for them, too.
-      if (isSuperseded) return undefined;
-      this.#onTheirWay(call, key, tasks);
-      return tasks;
-    } finally {
-      if (this.#byKey.get(key) === asking) this.#byKey.delete(key);
-    }
+    if ((await countLeased(call)) === 0) return [];
+    // From now on an earlier answer of this poll that turns out not to have arrived gives nothing back.
+    this.#repeats.set(key, (this.#repeats.get(key) ?? 0) + 1);
+    this.#repeatsKept.set(key, time.now() + repeatsKeptMs);
+    const { namespace, workerId } = call.worker;
+    const maxBytes = maxReplyBytes - replyOverheadBytes;
+    const confirm = call.confirmWithinMs === undefined ? {} : { confirmMs: call.confirmWithinMs };
+    const tasks = await repoll({ verb: "repoll", namespace, workerId, pollId: call.pollId, maxBytes, ...confirm });
+    this.#expectConfirmation(call, key, tasks);
+    // The one that took its place has asked for them, too.
+    if (!isSuperseded()) this.#onTheirWay(call, key, tasks);
+    return tasks;
   }
 
   #granted(poll: Poll, tasks: readonly DispatchedTask[], now: number): void {
