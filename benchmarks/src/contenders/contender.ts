@@ -20,5 +20,6 @@ export interface Contender {
 
 /** A server that a benchmark started, and ends. */
 export interface StartedServer extends RunningServer {
+  /** Ends it and all that it started. */
   stop(): Promise<void>;
 }

@@ -13,8 +13,8 @@ export interface ClientOrder {
   readonly adapter: string;
   readonly settings: Target["settings"];
   readonly server: RunningServer;
-  readonly warmUp: readonly Scenario[];
-  readonly scenarios: readonly Scenario[];
+  readonly warmUp: readonly (readonly Scenario[])[];
+  readonly scenarios: readonly (readonly Scenario[])[];
 }
 
 const order = JSON.parse(process.argv[2] ?? "") as ClientOrder;

@@ -22,70 +22,49 @@ export interface ColumnText {
   readonly unit: string;
   readonly meaning: string;
   readonly better: "higher" | "lower";
+  /** Whether it depends on how fast the machine is just now. */
+  readonly isCalibrated: boolean;
+  /** How much worse, as a share, two results of the same code were seen to be here: more is a regression. */
+  readonly tolerance: number;
 }
+
+const throughput = { unit: "tasks/s", better: "higher", isCalibrated: true, tolerance: 0.25 } as const;
+const latency = { unit: "ms", better: "lower", isCalibrated: true, tolerance: 0.4 } as const;
+const processor = { unit: "ms per 1,000 tasks", better: "lower", isCalibrated: true, tolerance: 0.25 } as const;
+const bytes = { unit: "bytes per task", better: "lower", isCalibrated: false, tolerance: 0.15 } as const;
 
 /** Every column, in the order of the table. */
 export const columns: Readonly<Record<Column, ColumnText>> = {
-  bulkAdd: {
-    title: "bulk add",
-    unit: "tasks/s",
-    meaning: "10 callers, 100 tasks a call, no worker",
-    better: "higher",
-  },
-  drain: { title: "drain", unit: "tasks/s", meaning: "one worker of 100 slots, a backlog, no adds", better: "higher" },
-  addAndDrain: {
-    title: "add and drain",
-    unit: "tasks/s",
-    meaning: "both at once, until all are handled",
-    better: "higher",
-  },
-  addOne: {
-    title: "add(one)",
-    unit: "tasks/s",
-    meaning: "100 callers, one task a call, awaited each",
-    better: "higher",
-  },
+  bulkAdd: { ...throughput, title: "bulk add", meaning: "10 callers, 100 tasks a call, no worker" },
+  drain: { ...throughput, title: "drain", meaning: "one worker of 100 slots, a backlog, no adds" },
+  addAndDrain: { ...throughput, title: "add and drain", meaning: "both at once, until all are handled" },
+  addOne: { ...throughput, title: "add(one)", meaning: "100 callers, one task a call, awaited each, no worker" },
   idleMedianMs: {
+    ...latency,
     title: "latency, median",
-    unit: "ms",
     meaning: "from add to the handler's begin, idle worker, one at a time",
-    better: "lower",
   },
-  idleP99Ms: { title: "latency, p99", unit: "ms", meaning: "the same", better: "lower" },
+  idleP99Ms: { ...latency, title: "latency, p99", meaning: "the same" },
   loadedP99Ms: {
+    ...latency,
     title: "latency at 5,000/s, p99",
-    unit: "ms",
     meaning: "from add to the handler's begin, 5,000 tasks a second added one by one",
-    better: "lower",
   },
   serverCpuMs: {
+    ...processor,
     title: "server CPU",
-    unit: "ms per 1,000 tasks",
     meaning: "all processes of the server, user and system, add and drain at once",
-    better: "lower",
   },
-  clientCpuMs: {
-    title: "client CPU",
-    unit: "ms per 1,000 tasks",
-    meaning: "producer and worker, the same",
-    better: "lower",
-  },
+  clientCpuMs: { ...processor, title: "client CPU", meaning: "producer and worker, add and drain at once" },
   wireBytes: {
+    ...bytes,
     title: "on the wire",
-    unit: "bytes per task",
     meaning: "both ways, added by hundreds and handled, counted between client and server",
-    better: "lower",
   },
-  diskBytes: {
-    title: "on disk",
-    unit: "bytes per task",
-    meaning: "growth of the server's folder by a waiting task",
-    better: "lower",
-  },
+  diskBytes: { ...bytes, title: "on disk", meaning: "growth of the server's folder by a waiting task" },
   writtenBytes: {
+    ...bytes,
     title: "written to disk",
-    unit: "bytes per task",
     meaning: "by all processes of the server, add and drain at once",
-    better: "lower",
   },
 };

@@ -8,27 +8,25 @@ import type { Run, RunningServer } from "./run.ts";
 import type { Scenario } from "./scenarios.ts";
 import { Tally } from "./tally.ts";
 
-/** Plays scenarios in order against one server, on one queue. Answers what they measured. */
+/** Plays groups of scenarios in order against one server. Answers what they measured. */
 export async function play(
   module: AdapterModule,
   target: Target,
   server: RunningServer,
-  scenarios: readonly Scenario[],
+  groups: readonly (readonly Scenario[])[],
 ): Promise<Readings> {
-  const adapter = await module.connect(target);
-  const run: Run = { adapter, tally: new Tally(), server, added: 0, isWorking: false };
   const readings: Readings = {};
-  for (const scenario of scenarios) {
-    if (scenario.kind !== "wire") Object.assign(readings, await measured(run, scenario));
-  }
-  await adapter.close();
-  for (const scenario of scenarios) {
-    if (scenario.kind === "wire") Object.assign(readings, await wire(module, target, scenario));
+  for (const [number, group] of groups.entries()) {
+    const own = { ...target, queue: `${target.queue}-${number}` };
+    const adapter = await module.connect(own);
+    const run: Run = { module, target: own, adapter, tally: new Tally(), server, added: 0, isWorking: false };
+    for (const scenario of group) Object.assign(readings, await measured(run, scenario));
+    await adapter.close();
   }
   return readings;
 }
 
-function measured(run: Run, scenario: Exclude<Scenario, { kind: "wire" }>): Promise<Readings> {
+function measured(run: Run, scenario: Scenario): Promise<Readings> {
   switch (scenario.kind) {
     case "bulk-add":
       return bulkAdd(run, scenario);
@@ -42,5 +40,7 @@ function measured(run: Run, scenario: Exclude<Scenario, { kind: "wire" }>): Prom
       return idleLatency(run, scenario);
     case "latency-at-rate":
       return latencyAtRate(run, scenario);
+    case "wire":
+      return wire(run, scenario);
   }
 }

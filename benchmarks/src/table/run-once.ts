@@ -11,8 +11,8 @@ import type { Scenario } from "./scenarios.ts";
 
 /** What a run plays, and how. */
 export interface RunOptions {
-  readonly warmUp: readonly Scenario[];
-  readonly scenarios: readonly Scenario[];
+  readonly warmUp: readonly (readonly Scenario[])[];
+  readonly scenarios: readonly (readonly Scenario[])[];
   /** Node's own arguments of the client process. Default none. */
   readonly clientNodeArgs?: readonly string[];
 }

@@ -1,10 +1,12 @@
-import type { Adapter } from "./adapter.ts";
+import type { Adapter, AdapterModule, Target } from "./adapter.ts";
 import type { Tally } from "./tally.ts";
 import { folderBytes } from "../machine/folder-size.ts";
 import { type Usage, usageOf } from "../machine/process-usage.ts";
 
-/** What the scenarios of one run share. */
+/** What the scenarios of one group share. */
 export interface Run {
+  readonly module: AdapterModule;
+  readonly target: Target;
   readonly adapter: Adapter;
   readonly tally: Tally;
   readonly server: RunningServer;

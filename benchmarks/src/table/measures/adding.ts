@@ -28,7 +28,9 @@ export async function bulkAdd(run: Run, scenario: Extract<Scenario, { kind: "bul
   const sinceMs = performance.now();
   const added = await addBatches(run, scenario);
   const rate = perSecond(added, sinceMs);
-  return { bulkAdd: rate, diskBytes: (serverFolderBytes(run) - bytesBefore) / added };
+  const grown = serverFolderBytes(run) - bytesBefore;
+  // Nothing is to be told of a log that was rewritten meanwhile, or that has space set aside.
+  return { bulkAdd: rate, ...(grown > 0 && { diskBytes: grown / added }) };
 }
 
 /** See {@link Scenario}. */

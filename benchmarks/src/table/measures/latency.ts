@@ -5,7 +5,7 @@ import { ensureWorking, quantile, type Run } from "../run.ts";
 import type { Scenario } from "../scenarios.ts";
 
 /** How long to wait for the worker to be idle, and for the last tasks of a steady rate. */
-const patienceMs = 4_000;
+const patienceMs = 2_000;
 
 /** See {@link Scenario}. Left out if the worker does not get done with what was there before. */
 export async function idleLatency(run: Run, scenario: Extract<Scenario, { kind: "idle-latency" }>): Promise<Readings> {

@@ -1,15 +1,12 @@
 import { countingProxy } from "../../machine/counting-proxy.ts";
-import { stampedPayload, type Target, type AdapterModule } from "../adapter.ts";
+import { stampedPayload } from "../adapter.ts";
 import type { Readings } from "../columns.ts";
+import type { Run } from "../run.ts";
 import { Tally } from "../tally.ts";
 import type { Scenario } from "../scenarios.ts";
 
 /** See {@link Scenario}. What opening the connections and the queue takes does not count; what waiting takes does. */
-export async function wire(
-  module: AdapterModule,
-  target: Target,
-  scenario: Extract<Scenario, { kind: "wire" }>,
-): Promise<Readings> {
+export async function wire({ module, target }: Run, scenario: Extract<Scenario, { kind: "wire" }>): Promise<Readings> {
   const proxy = await countingProxy(target.host, target.port);
   const adapter = await module.connect({ ...target, port: proxy.port, queue: `${target.queue}-wire` });
   try {
