@@ -70,7 +70,7 @@ export function addTask(tx: Transaction, task: NewTask, run: number, closedTask?
   let standing: Standing = { placed: undefined, serialPlace: undefined };
   if (dueAt === undefined) {
     const { type, priority, fairnessKey: key, fairnessWeight: weight, serialKey } = task;
-    standing = becomeReady(tx, queue, { seq, type, priority, key, weight, since: now }, serialKey, options);
+    standing = becomeReady(tx, queue, { seq, type, priority, key, weight, since: now }, serialKey, options, seq);
   } else {
     parts.timers.set("ready", dueAt, seq);
     parts.queues.bump(queue, task.type, task.priority, "scheduled", 1);
@@ -190,7 +190,7 @@ export function closeStarted(tx: Transaction, task: Started, state: ClosedState,
   const queue = parts.queues.byId(task.queueId);
   // How far it came says nothing about a task that completed.
   const details = state === "completed" ? undefined : (parts.started.heartbeatDetails(task) ?? row.heartbeat);
-  endStarted(tx, task, queue);
+  endStarted(tx, task, queue, state === "completed");
   leaveLine(tx, row, queue);
   closeRow(tx, row, queue, optionsOf(row, queue), outcomeOf(tx, state, how, details), use, how.silent);
 }
@@ -209,7 +209,7 @@ export function closeWaiting(tx: Transaction, row: TaskRow, state: ClosedState, 
 /** Removes a closed task that was kept. */
 export function removeClosed(tx: Transaction, row: TaskRow): void {
   noLongerClosed(tx, row);
-  tx.parts.tasks.delete(row.seq);
+  tx.parts.tasks.delete(row);
 }
 
 /**
@@ -225,7 +225,7 @@ export function redriveTask(tx: Transaction, row: TaskRow): void {
   const seq = parts.numbers.next();
   const task = { ...placeable(row), seq, since: now };
   const standing = becomeReady(tx, queue, task, row.serial_key ?? undefined, options);
-  parts.tasks.setRedriven(row.seq, { seq, addedAt: now, ...standing });
+  parts.tasks.setRedriven(row, { seq, addedAt: now, ...standing });
   setCloseTimer(tx, { seq, added_at: now }, options);
   tx.countAdded(queue);
 }
@@ -251,8 +251,8 @@ function noLongerClosed(tx: Transaction, row: TaskRow): void {
 }
 
 /** It is leased to nobody any more; what follows is the caller's. */
-function endStarted(tx: Transaction, task: Started, queue: QueueState): void {
-  tx.parts.started.delete(task);
+function endStarted(tx: Transaction, task: Started, queue: QueueState, completed = false): void {
+  tx.parts.started.end(task, completed);
   tx.parts.queues.bump(queue, task.type, task.priority, "started", -1);
   startedEnded(tx, queue, task.key);
 }
@@ -285,7 +285,7 @@ function closeRow(
   const { parts, now } = tx;
   const keepMs = retentionMs(outcome.state, options.retentionMs, queue.config);
   if (keepMs === 0) {
-    parts.tasks.delete(row.seq);
+    parts.tasks.delete(row);
   } else {
     parts.tasks.setClosed(row.seq, outcome, { attempts, answered, history, keptUntil: now + keepMs });
     parts.kept.keepTask(row.seq, now + keepMs);

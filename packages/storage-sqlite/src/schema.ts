@@ -28,8 +28,18 @@ const tables = `
   );
   create unique index queue_name on queue(namespace, name, kind);
 
-  -- One row for each task, open or kept. Where an open one is follows from the other tables: in started, it is started;
-  -- with due_at, it is scheduled; else it is ready.
+  -- The number of each task, open or kept.
+  create table task_id(namespace integer, id text, seq integer not null, primary key(namespace, id)) without rowid;
+  -- Tasks that were added together and are still as they were added: ready, or started for the first time. See chunk.ts.
+  create table chunk(
+    seq integer primary key, last integer not null, -- numbers of its first and its last task
+    gone blob not null,              -- a bit for each task that is not in it any more
+    sparse_since integer             -- since when few are left
+  );
+  create index chunk_sparse on chunk(sparse_since) where sparse_since is not null;
+  create table chunk_body(seq integer primary key, body blob not null);
+  -- One row for each other task, open or kept. Where an open one is follows from the other tables: in a delivery, it is
+  -- started; with due_at, it is scheduled; else it is ready.
   create table task(
     seq integer primary key, namespace integer not null, id text not null, run integer not null,
     queue integer not null, type text not null, priority integer not null, key text not null, weight real not null,
@@ -44,7 +54,6 @@ const tables = `
     options blob, outcome blob, history blob, heartbeat blob, closed_task blob,
     input blob not null              -- text if it is small and ASCII; last: SQLite reads a row from the front and stops early
   );
-  create unique index task_id on task(namespace, id);
 
   -- The only thing a claim orders by. A row is a task, or the marker of a heavy key that stands for its lanes.
   create table front(
@@ -81,10 +90,16 @@ const tables = `
     primary key(queue, key, place)
   ) without rowid;
 
-  create table started(
-    seq integer primary key, lease_no integer not null, lease_ms integer not null, started_at integer not null,
-    worker text not null, poll text not null, pass real not null, place integer not null, since integer not null,
-    cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
+  -- What a poll was granted: a row for up to so many tasks of one claim. It stays until none of them is started. A task in
+  -- it is started, unless it is gone or closed: completions are not written here. See deliveries.ts.
+  create table delivery(
+    id integer primary key,          -- lease number of its first task
+    lease_ms integer not null, started_at integer not null, worker text not null, poll text not null,
+    tasks text not null              -- JSON: seq, lease number, pass, place and since of each
+  );
+  -- What was said about a started task: a cancel that was asked for, the details of its last heartbeat.
+  create table attempt_note(
+    seq integer primary key, cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
   );
   -- Deliveries to polls that asked for confirmation, until their workers have mentioned them. The first lease number names
   -- one; leases is JSON: seq and lease number of each.

@@ -92,7 +92,7 @@ export class SqliteStore implements Store {
       parts.passes.reset(now);
       parts.limits.reset(now);
       parts.queues.reset(now);
-      parts.started.reload(timeoutsOf, now);
+      parts.started.reload((seq) => parts.tasks.find(seq), timeoutsOf, now);
       this.#open = {
         db,
         lock,
@@ -146,14 +146,13 @@ export class SqliteStore implements Store {
       }
       const before = open.changes.get();
       const results = commit.operations.map((operation) => carryOut(tx, operation));
-      open.parts.started.flush();
       open.parts.order.ranks.close(open.parts.order);
       const order = commit.plan(tx.touched, results);
       tx.touched = new Map();
       const { outcomes, granted } = claimAll(tx, order);
-      open.parts.started.flush();
       open.parts.order.ranks.close(open.parts.order);
-      open.parts.tasks.flush();
+      open.parts.started.flush();
+      open.parts.tasks.flush(now);
       open.parts.queues.flush(now);
       open.parts.ages.flush();
       open.parts.passes.flush(now);
@@ -166,6 +165,7 @@ export class SqliteStore implements Store {
       open.now = now;
       open.parts.started.committed();
       open.parts.queues.evict();
+      open.parts.tasks.evict();
       for (const part of [open.parts.passes, open.parts.order.lanes, open.parts.limits]) part.evict();
       const notices = [...tx.notices.values()];
       return {
@@ -225,7 +225,9 @@ export class SqliteStore implements Store {
     const open = this.#opened();
     try {
       if (open.stale) this.#undo(open);
-      return answer(open);
+      const answered = answer(open);
+      open.parts.tasks.evict();
+      return answered;
     } catch (error) {
       throw translate(error, this.#options.path);
     }
@@ -243,16 +245,17 @@ export class SqliteStore implements Store {
     parts.order.lanes.reset();
     parts.order.ranks.reset();
     parts.tasks.reset();
-    parts.started.reload(timeoutsOf, undefined);
+    parts.started.reload((seq) => parts.tasks.find(seq), timeoutsOf, undefined);
     open.stale = false;
   }
 
   #nextDue(open: Open): NextDue {
-    const { timers, started, kept, queues, passes, limits, events, drainedWorkers } = open.parts;
+    const { timers, started, tasks, kept, queues, passes, limits, events, drainedWorkers } = open.parts;
     const promotes = [timers.next("ready"), timers.next("resume"), limits.next()].filter((at) => at !== undefined);
     const expires = [started.nextDue(), timers.next("start"), timers.next("close")].filter((at) => at !== undefined);
     const sweeps = [
       kept.next(),
+      tasks.nextSparse(),
       queues.nextRemoval(keepEmptyQueueMs),
       passes.nextPrune,
       limits.nextPrune,

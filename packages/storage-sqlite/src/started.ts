@@ -8,6 +8,7 @@
  */
 import type Database from "better-sqlite3";
 import type { TimeoutsRecord } from "@tq/storage";
+import { Deliveries, readDelivery } from "./deliveries.ts";
 import type { TaskRow } from "./tasks.ts";
 import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
 
@@ -41,7 +42,7 @@ export interface Started {
   readonly closeAt: number | undefined;
   cancel: CancelAsked | undefined;
   heartbeatAt: number;
-  /** Whether a heartbeat had details, which are in its row. */
+  /** Whether a heartbeat had details, which are in its note. */
   hasDetails: boolean;
   /** Not ended by its own timeouts before then, after a start of the server. 0 if it was leased since. */
   readonly graceUntil: number;
@@ -72,9 +73,6 @@ function endOf(task: Started): number {
   return Math.min(task.leaseUntil, attemptUntil(task), taskUntil(task));
 }
 
-/** So few rows are deleted faster one by one. */
-const fewToDelete = 8;
-
 /** The tasks that are leased. */
 export class StartedTasks {
   readonly #bySeq = new Map<number, Started>();
@@ -86,71 +84,93 @@ export class StartedTasks {
   readonly #deadlines = new Deadlines<Started>();
   /** What the present transaction took out: should it fail, they are leased as they were. */
   readonly #ended: Started[] = [];
-  /** Of how many of these the rows are deleted: together, with one statement, before anything new is leased. */
-  #deleted = 0;
+  readonly #deliveries: Deliveries;
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#deliveries = new Deliveries(db);
     this.#sql = {
-      insert: db.prepare("insert into started values(?, ?, ?, ?, ?, ?, ?, ?, ?, null, null, null, null)"),
-      delete: db.prepare("delete from started where seq = ?"),
-      deleteAll: db.prepare("delete from started where seq in (select value from json_each(?))"),
-      cancel: db.prepare("update started set cancel_reason = ?, cancel_at = ? where seq = ?"),
-      heartbeat: db.prepare("update started set heartbeat_at = ?, heartbeat = ? where seq = ?"),
-      heartbeatOf: db.prepare<[number], Buffer | null>("select heartbeat from started where seq = ?").pluck(),
-      all: db.prepare<[], StartedRow>(
-        `select s.seq, s.lease_no as leaseNo, s.lease_ms as leaseMs, s.started_at as startedAt, s.worker as workerId,
-           s.poll as pollId, s.pass, s.place, s.since, s.cancel_reason, s.cancel_at, s.heartbeat_at,
-           t.namespace as namespaceId, t.queue as queueId, t.type, t.priority, t.key, t.weight,
-           t.start_to_close_ms as startToCloseMs, t.added_at, t.options
-         from started s join task t on t.seq = s.seq`,
+      cancel: db.prepare(
+        `insert into attempt_note(seq, cancel_reason, cancel_at) values(?, ?, ?)
+         on conflict do update set cancel_reason = excluded.cancel_reason, cancel_at = excluded.cancel_at`,
       ),
+      heartbeat: db.prepare(
+        `insert into attempt_note(seq, heartbeat_at, heartbeat) values(?, ?, ?)
+         on conflict do update set heartbeat_at = excluded.heartbeat_at, heartbeat = excluded.heartbeat`,
+      ),
+      heartbeatOf: db.prepare<[number], Buffer | null>("select heartbeat from attempt_note where seq = ?").pluck(),
+      notes: db.prepare<[], NoteRow>("select seq, cancel_reason, cancel_at, heartbeat_at from attempt_note"),
+      deleteNote: db.prepare("delete from attempt_note where seq = ?"),
     };
   }
 
   /** The transaction is on disk. */
   committed(): void {
     this.#ended.length = 0;
-    this.#deleted = 0;
   }
 
-  /** Deletes the rows of what was taken out. Before anything is leased, and at the end of a transaction. */
+  /** Writes what the transaction changed. At its end. */
   flush(): void {
-    const gone = this.#deleted === 0 ? this.#ended : this.#ended.slice(this.#deleted);
-    if (gone.length === 0) return;
-    if (gone.length < fewToDelete) for (const { seq } of gone) this.#sql.delete.run(seq);
-    else this.#sql.deleteAll.run(JSON.stringify(gone.map(({ seq }) => seq)));
-    this.#deleted = this.#ended.length;
+    this.#deliveries.flush();
   }
 
-  /** Reads the mirror anew. `now`: give every lease a full length from then; undefined: keep the ends that are known. */
-  reload(timeoutsOf: (options: Buffer | null) => TimeoutsRecord, now: number | undefined): void {
+  /**
+   * Reads the mirror anew.
+   *
+   * @param rowOf the row of a task; undefined: it is gone
+   * @param now gives every lease a full length from then; undefined: keeps the ends that are known
+   */
+  reload(
+    rowOf: (seq: number) => TaskRow | undefined,
+    timeoutsOf: (options: Buffer | null) => TimeoutsRecord,
+    now: number | undefined,
+  ): void {
     // Read first: if that fails, nothing is forgotten.
-    const rows = this.#sql.all.all();
+    const notes = new Map(this.#sql.notes.all().map((note) => [note.seq, note]));
+    const deliveries = this.#deliveries.rows().map((row) => ({
+      id: row.id,
+      tasks: readDelivery(row).flatMap((delivered) => {
+        const task = rowOf(delivered.seq);
+        return task === undefined || task.state !== null ? [] : [{ delivered, task }];
+      }),
+    }));
     const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
     for (const task of this.#bySeq.values()) this.#deadlines.delete(task);
     this.#bySeq.clear();
     this.#byPoll.clear();
     this.#byQueue.clear();
     this.#keysByQueue.clear();
+    this.#deliveries.reset();
     this.committed();
-    for (const row of rows) {
-      const { cancel_reason, cancel_at, heartbeat_at, added_at, options, ...rest } = row;
-      const { heartbeatMs, scheduleToCloseMs } = timeoutsOf(options);
-      const granted = row.startedAt + row.leaseMs;
-      const before = known.get(row.leaseNo);
-      this.#remember({
-        ...rest,
-        heartbeatMs,
-        closeAt: scheduleToCloseMs === undefined ? undefined : added_at + scheduleToCloseMs,
-        cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
-        heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? row.startedAt, now ?? 0),
-        hasDetails: heartbeat_at !== null,
-        graceUntil: before?.graceUntil ?? (now === undefined ? 0 : attemptGraceUntil(row.leaseMs, now)),
-        row: undefined,
-        leaseUntil:
-          before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, row.leaseMs, now)),
+    for (const { id, tasks } of deliveries) {
+      const started = tasks.map(({ delivered, task }): Started => {
+        const note = notes.get(task.seq);
+        const { heartbeatMs, scheduleToCloseMs } = timeoutsOf(task.options);
+        const { leaseMs } = delivered;
+        const granted = delivered.startedAt + leaseMs;
+        const before = known.get(delivered.leaseNo);
+        const { cancel_reason = null, cancel_at = null, heartbeat_at = null } = note ?? {};
+        return {
+          ...delivered,
+          namespaceId: task.namespace,
+          queueId: task.queue,
+          type: task.type,
+          priority: task.priority,
+          key: task.key,
+          weight: task.weight,
+          startToCloseMs: task.start_to_close_ms,
+          heartbeatMs,
+          closeAt: scheduleToCloseMs === undefined ? undefined : task.added_at + scheduleToCloseMs,
+          cancel: cancel_at === null ? undefined : { reason: cancel_reason ?? "", at: cancel_at },
+          heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? delivered.startedAt, now ?? 0),
+          hasDetails: heartbeat_at !== null,
+          graceUntil: before?.graceUntil ?? (now === undefined ? 0 : attemptGraceUntil(leaseMs, now)),
+          row: undefined,
+          leaseUntil: before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, leaseMs, now)),
+        };
       });
+      this.#deliveries.remember(id, started);
+      for (const task of started) this.#remember(task);
     }
   }
 
@@ -184,16 +204,19 @@ export class StartedTasks {
     return [...(this.#byPoll.get(pollKey({ namespaceId, workerId, pollId })) ?? [])];
   }
 
-  add(task: Started): void {
-    const { seq, leaseNo, leaseMs, startedAt, workerId, pollId, pass, place, since } = task;
-    this.#sql.insert.run(seq, leaseNo, leaseMs, startedAt, workerId, pollId, pass, place, since);
+  /** @param offer what it was granted to */
+  add(task: Started, offer: object): void {
+    this.#deliveries.add(task, offer);
     this.#remember(task);
   }
 
-  delete(task: Started): void {
+  /** @param completed it will be closed or gone by the end of the transaction, and never open again under its number */
+  end(task: Started, completed: boolean): void {
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
     this.#deadlines.delete(task);
+    this.#deliveries.end(task, completed);
+    if (task.cancel !== undefined || task.hasDetails) this.#sql.deleteNote.run(task.seq);
     if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
     this.#count(task, -1);
   }
@@ -206,14 +229,14 @@ export class StartedTasks {
 
   askCancel(task: Started, reason: string, at: number): void {
     task.cancel = { reason, at };
-    this.#sql.cancel.run(reason, at, task.seq);
+    this.#sql.cancel.run(task.seq, reason, at);
   }
 
   heartbeat(task: Started, details: Uint8Array | undefined, now: number): void {
     task.heartbeatAt = now;
     if (details === undefined) return;
     task.hasDetails = true;
-    this.#sql.heartbeat.run(now, details, task.seq);
+    this.#sql.heartbeat.run(task.seq, now, details);
   }
 
   /** What its last heartbeat in this attempt said. */
@@ -265,15 +288,11 @@ function countIn(counters: Map<number, Map<string, number>>, queueId: number, na
   else if (ofQueue.delete(name) && ofQueue.size === 0) counters.delete(queueId);
 }
 
-interface StartedRow extends Omit<
-  Started,
-  "cancel" | "heartbeatAt" | "hasDetails" | "graceUntil" | "leaseUntil" | "heartbeatMs" | "closeAt" | "row"
-> {
+interface NoteRow {
+  readonly seq: number;
   readonly cancel_reason: string | null;
   readonly cancel_at: number | null;
   readonly heartbeat_at: number | null;
-  readonly added_at: number;
-  readonly options: Buffer | null;
 }
 
 function pollKey({ namespaceId, workerId, pollId }: Pick<Started, "namespaceId" | "workerId" | "pollId">): string {

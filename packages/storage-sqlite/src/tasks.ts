@@ -2,9 +2,12 @@ import type Database from "better-sqlite3";
 import type { ClosedState, Priority } from "@tq/matching-core";
 import type { ClosedTaskRecord, Encoded, NewTask, OutcomeRecord } from "@tq/storage";
 import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOptions } from "./columns.ts";
+import type { Chunk } from "./chunk.ts";
+import { Chunks, sparseForMs } from "./chunks.ts";
 import type { QueueState } from "./queues.ts";
 import { readInput, writeInput } from "./input-column.ts";
 import { steady } from "./steady.ts";
+import { TaskIds } from "./task-ids.ts";
 
 /** A row of the task table, without its larger columns. */
 export interface TaskRow {
@@ -75,9 +78,7 @@ const columns = `seq, namespace, id, run, queue, type, priority, key, weight, se
   added_at, due_at, start_to_close_ms, attempts, returns, answered, state, closed_at, kept_until, headers, options, history,
   heartbeat, closed_task`;
 
-/** What every task that is added has. */
-const plainColumns = `seq, namespace, id, run, queue, type, priority, key, weight, pass, place, added_at, start_to_close_ms,
-  input`;
+const fullColumns = `${columns}, outcome, input`;
 
 /** What an add needs to know of the present holder of an id. */
 export interface IdHolder {
@@ -95,33 +96,41 @@ export interface Placed {
 /** So few rows are deleted faster one by one. */
 const fewToDelete = 8;
 
-/** The rows of tasks. */
+/** A new task, and where it was put. */
+interface NewRow {
+  readonly seq: number;
+  readonly namespaceId: number;
+  readonly run: number;
+  readonly queueId: number;
+  readonly serialPlace: number | undefined;
+  readonly placed: Placed | undefined;
+  readonly addedAt: number;
+  readonly dueAt: number | undefined;
+  readonly closedTask: ClosedTaskRecord | undefined;
+  readonly options: TaskOptions;
+}
+
+/**
+ * The tasks: those with rows of their own, and those that are still in the chunk that they were added in. Nobody else sees
+ * the difference. What becomes of a task in a chunk, but for its completion, gives it a row first.
+ */
 export class TaskRows {
+  readonly #ids: TaskIds;
+  readonly #chunks: Chunks;
   /** Deleted together, with one statement, before anything could see that they are still there. */
   readonly #toDelete = new Set<number>();
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#ids = new TaskIds(db);
+    this.#chunks = new Chunks(db);
     this.#sql = {
-      holder: db.prepare<[number, string], IdHolder>("select seq, run, state from task where namespace = ? and id = ?"),
-      holders: db.prepare<[number, string], IdHolder & { readonly id: string }>(
-        "select id, seq, run, state from task where namespace = ? and id in (select value from json_each(?))",
-      ),
-      // Most tasks: what is not bound costs nothing.
-      insertPlain: db.prepare(
-        `insert into task(${plainColumns}, attempts, returns) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
-      ),
-      insert: db.prepare(
-        `insert into task(${plainColumns}, serial_key, serial_place, due_at, headers, options, closed_task, attempts, returns)
-         values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
-      ),
-      full: db.prepare<[number], StoredTaskRow>(`select ${columns}, outcome, input from task where seq = ?`),
+      holder: db.prepare<[number], IdHolder>("select seq, run, state from task where seq = ?"),
+      insert: db.prepare(`insert into task(${fullColumns}) values(${fullColumns.replaceAll(/\w+/g, "?")})`),
+      full: db.prepare<[number], StoredTaskRow>(`select ${fullColumns} from task where seq = ?`),
       row: db.prepare<[number], TaskRow>(`select ${columns} from task where seq = ?`),
-      byId: db.prepare<[number, string], StoredTaskRow>(
-        `select ${columns}, outcome, input from task where namespace = ? and id = ?`,
-      ),
       scan: db.prepare<[number, number], StoredTaskRow>(
-        steady(`select ${columns}, outcome, input from task where seq > ? order by seq limit ?`),
+        steady(`select ${fullColumns} from task where seq > ? order by seq limit ?`),
       ),
       sketches: db.prepare<[number, number, number], TaskSketch>(
         steady(`select ${sketchColumns.join(", ")} from task where seq > ? and seq <= ? order by seq limit ?`),
@@ -161,128 +170,175 @@ export class TaskRows {
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
     this.#toDelete.clear();
+    this.#ids.reset();
+    this.#chunks.reset();
+  }
+
+  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  evict(): void {
+    this.#chunks.evict();
   }
 
   /** Who has this id, open or kept. */
   holder(namespaceId: number, id: string): IdHolder | undefined {
-    this.flush();
-    return this.#sql.holder.get(namespaceId, id);
+    const seq = this.#ids.get(namespaceId, id);
+    return seq === undefined ? undefined : this.#holder(seq);
   }
 
   /** The same for many ids at once. */
   holders(namespaceId: number, ids: readonly string[]): ReadonlyMap<string, IdHolder> {
-    this.flush();
-    return new Map(this.#sql.holders.all(namespaceId, JSON.stringify(ids)).map((row) => [row.id, row]));
+    return new Map(this.#ids.find(namespaceId, ids).map(([id, seq]) => [id, this.#holder(seq)]));
   }
 
-  insert(
-    task: NewTask,
-    row: {
-      readonly seq: number;
-      readonly namespaceId: number;
-      readonly run: number;
-      readonly queueId: number;
-      readonly serialPlace: number | undefined;
-      readonly placed: Placed | undefined;
-      readonly addedAt: number;
-      readonly dueAt: number | undefined;
-      readonly closedTask: ClosedTaskRecord | undefined;
-      readonly options: TaskOptions;
-    },
-  ): void {
-    this.flush();
-    const { placed, options } = row;
-    const given = writeOptions(options, task.queue.kind);
-    const isPlain =
-      given === null &&
-      placed !== undefined &&
-      row.serialPlace === undefined &&
-      task.headers === undefined &&
-      row.closedTask === undefined;
-    const plain = [
-      row.seq,
-      row.namespaceId,
-      task.id,
-      row.run,
-      row.queueId,
-      task.type,
-      task.priority,
-      task.fairnessKey,
-      task.fairnessWeight,
-      placed?.pass ?? null,
-      placed?.place ?? null,
-      row.addedAt,
-      options.timeouts.startToCloseMs ?? null,
-      writeInput(task.input),
-    ];
-    if (isPlain) {
-      this.#sql.insertPlain.run(...plain);
+  insert(task: NewTask, row: NewRow): void {
+    const { seq, run, placed, options, closedTask } = row;
+    const { id, type, priority, input } = task;
+    this.#ids.add(row.namespaceId, id, seq);
+    const given = {
+      startToCloseMs: options.timeouts.startToCloseMs ?? null,
+      headers: task.headers === undefined ? null : JSON.stringify(task.headers),
+      options: writeOptions(options, task.queue.kind),
+      closedTask: closedTask === undefined ? null : writeClosedTask(closedTask),
+    };
+    if (placed?.place === seq && row.serialPlace === undefined && this.#chunks.takes(input)) {
+      const [key, weight] = [task.fairnessKey, task.fairnessWeight];
+      this.#chunks.add(row, { seq, id, run, type, priority, key, weight, pass: placed.pass, input, ...given });
       return;
     }
-    this.#sql.insert.run(
-      ...plain,
-      task.serialKey ?? null,
-      row.serialPlace ?? null,
-      row.dueAt ?? null,
-      task.headers === undefined ? null : JSON.stringify(task.headers),
-      given,
-      row.closedTask === undefined ? null : writeClosedTask(row.closedTask),
-    );
+    this.#insertRow({
+      seq,
+      namespace: row.namespaceId,
+      id,
+      run,
+      queue: row.queueId,
+      type,
+      priority,
+      key: task.fairnessKey,
+      weight: task.fairnessWeight,
+      serial_key: task.serialKey ?? null,
+      serial_place: row.serialPlace ?? null,
+      pass: placed?.pass ?? null,
+      place: placed?.place ?? null,
+      added_at: row.addedAt,
+      due_at: row.dueAt ?? null,
+      start_to_close_ms: given.startToCloseMs,
+      attempts: 0,
+      returns: 0,
+      answered: null,
+      state: null,
+      closed_at: null,
+      kept_until: null,
+      headers: given.headers,
+      options: given.options,
+      history: null,
+      heartbeat: null,
+      closed_task: given.closedTask,
+      outcome: null,
+      input,
+    });
   }
 
   /** The whole row. Throws if there is none: only for rows that another table names. */
   full(seq: number): FullTaskRow {
+    const found = this.#chunks.find(seq);
+    if (found !== undefined) return found.chunk.fullRow(found.index);
     return withInput(present(this.#sql.full.get(seq), seq));
   }
 
   /** The row without its input and outcome. Throws if there is none. */
   row(seq: number): TaskRow {
-    return present(this.#sql.row.get(seq), seq);
+    return present(this.find(seq), seq);
   }
 
   find(seq: number): TaskRow | undefined {
-    this.flush();
-    return this.#sql.row.get(seq);
+    const found = this.#chunks.find(seq);
+    if (found !== undefined) return found.chunk.row(found.index);
+    return this.#toDelete.has(seq) ? undefined : this.#sql.row.get(seq);
   }
 
   byId(namespaceId: number, id: string): FullTaskRow | undefined {
-    this.flush();
-    const row = this.#sql.byId.get(namespaceId, id);
-    return row && withInput(row);
+    const seq = this.#ids.get(namespaceId, id);
+    return seq === undefined ? undefined : this.full(seq);
   }
 
-  /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. */
+  /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. Between transactions only. */
   *scan(after: number, limit: number): Iterable<FullTaskRow> {
-    this.flush();
-    for (const row of this.#sql.scan.iterate(after, limit)) yield withInput(row);
+    const rows = this.#sql.scan.iterate(after, limit)[Symbol.iterator]();
+    const chunked = this.#chunked(after)[Symbol.iterator]();
+    try {
+      let row = rows.next();
+      let inChunk = chunked.next();
+      for (let left = limit; left > 0; left--) {
+        if (inChunk.done !== true && (row.done === true || inChunk.value.seq < row.value.seq)) {
+          const { chunk, index } = inChunk.value;
+          yield chunk.fullRow(index);
+          inChunk = chunked.next();
+        } else if (row.done !== true) {
+          yield withInput(row.value);
+          row = rows.next();
+        } else return;
+      }
+    } finally {
+      rows.return?.();
+    }
   }
 
   /** The same without their larger columns, and no further than `upTo`. */
-  sketches(after: number, upTo: number, limit: number): TaskSketch[] {
-    this.flush();
-    return this.#sql.sketches.all(after, upTo, limit);
+  sketches(now: number, after: number, upTo: number, limit: number): TaskSketch[] {
+    this.flush(now);
+    const sketches: TaskSketch[] = [];
+    const rows = this.#sql.sketches.all(after, upTo, limit);
+    let next = 0;
+    const takeRows = (before: number) => {
+      for (let row = rows[next]; row !== undefined && row.seq < before && sketches.length < limit; row = rows[++next]) {
+        sketches.push(row);
+      }
+    };
+    for (const { seq, chunk, index } of this.#chunked(after)) {
+      if (seq > upTo || sketches.length === limit) break;
+      takeRows(seq);
+      if (sketches.length < limit) sketches.push(chunk.row(index));
+    }
+    takeRows(Infinity);
+    return sketches;
   }
 
   /** The numbers of tasks by their ids, behind a number, in order of adding. */
   numbersOf(namespaceId: number, ids: readonly string[], after: number): number[] {
     return [...new Set(ids)]
-      .map((id) => this.holder(namespaceId, id)?.seq ?? 0)
+      .map((id) => this.#ids.get(namespaceId, id) ?? 0)
       .filter((seq) => seq > after)
       .sort((a, b) => a - b);
   }
 
+  /** When the first chunk of which little is left is to be given up; undefined: there is none. */
+  nextSparse(): number | undefined {
+    const since = this.#chunks.nextSparse();
+    return since === undefined ? undefined : since + sparseForMs;
+  }
+
+  /** Gives up to `limit` chunks up of which little has been left for a while: what is left gets rows. Answers how many. */
+  giveUpSparse(now: number, limit: number): number {
+    const sparse = this.#chunks.sparse(now - sparseForMs, limit);
+    for (const chunk of sparse) for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) this.#giveRow(chunk.seqAt(i));
+    return sparse.length;
+  }
+
   /** The columns that say why a task failed last. Throws if there is none. */
   failing(seq: number): Pick<FullTaskRow, "state" | "closed_at" | "outcome" | "history"> {
+    if (this.#chunks.find(seq) !== undefined) return { state: null, closed_at: null, outcome: null, history: null };
     return present(this.#sql.failing.get(seq), seq);
   }
 
   /** It is placed now, and no longer scheduled. */
   setPlaced(seq: number, at: Placed): void {
+    this.#giveRow(seq);
     this.#sql.placed.run(at.pass, at.place, seq);
   }
 
   /** It stands in line for its serial key now, and is no longer scheduled. */
   setInLine(seq: number, serialPlace: number): void {
+    this.#giveRow(seq);
     this.#sql.inLine.run(serialPlace, seq);
   }
 
@@ -297,6 +353,7 @@ export class TaskRows {
       readonly dueAt: number;
     },
   ): void {
+    this.#giveRow(seq);
     this.#sql.retried.run(to.attempts, to.answered, to.history, to.heartbeat, to.dueAt, seq);
   }
 
@@ -306,6 +363,7 @@ export class TaskRows {
     at: Placed,
     to: { readonly returns: number; readonly answered: number | null; readonly heartbeat: Buffer | null },
   ): void {
+    this.#giveRow(seq);
     this.#sql.returned.run(to.returns, to.answered, to.heartbeat, at.pass, at.place, seq);
   }
 
@@ -326,16 +384,18 @@ export class TaskRows {
     const { queue, type, placed, serialPlace = null, returns, answered, heartbeat } = to;
     const { pass = null, place = null } = placed ?? {};
     const options = writeOptions(to.options, queue.queue.kind);
+    this.#giveRow(seq);
     this.#sql.moved.run(queue.id, type, options, serialPlace, pass, place, returns, answered, heartbeat, seq);
   }
 
   setInput(seq: number, input: Encoded): void {
+    this.#giveRow(seq);
     this.#sql.input.run(writeInput(input), seq);
   }
 
-  /** It is open again, under a new number: as if it had been added now, but for its history. */
+  /** A closed task is open again, under a new number: as if it had been added now, but for its history. */
   setRedriven(
-    seq: number,
+    row: Pick<TaskRow, "seq" | "namespace" | "id">,
     to: {
       readonly seq: number;
       readonly addedAt: number;
@@ -344,7 +404,9 @@ export class TaskRows {
     },
   ): void {
     const { pass = null, place = null } = to.placed ?? {};
-    this.#sql.redriven.run(to.seq, to.addedAt, to.serialPlace ?? null, pass, place, seq);
+    this.#sql.redriven.run(to.seq, to.addedAt, to.serialPlace ?? null, pass, place, row.seq);
+    this.#ids.remove(row.namespace, row.id);
+    this.#ids.add(row.namespace, row.id, to.seq);
   }
 
   setClosed(
@@ -358,6 +420,7 @@ export class TaskRows {
     },
   ): void {
     const { state, closedAt } = outcome;
+    this.#giveRow(seq);
     this.#sql.closed.run(
       state,
       closedAt,
@@ -370,17 +433,80 @@ export class TaskRows {
     );
   }
 
-  delete(seq: number): void {
-    this.#toDelete.add(seq);
+  /** It is gone. */
+  delete({ seq, namespace, id }: Pick<TaskRow, "seq" | "namespace" | "id">): void {
+    const found = this.#chunks.find(seq);
+    if (found === undefined) this.#toDelete.add(seq);
+    else this.#chunks.takeOut(found);
+    this.#ids.remove(namespace, id);
   }
 
-  /** Writes what was deleted. Before a row is read by anything but its number, and at the end of a transaction. */
-  flush(): void {
+  /** Writes what the transaction changed. Before rows are gone through, and at its end. */
+  flush(now: number): void {
     const { size } = this.#toDelete;
-    if (size === 0) return;
-    if (size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
-    else this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
+    if (size > 0 && size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
+    else if (size > 0) this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
     this.#toDelete.clear();
+    this.#ids.flush();
+    this.#chunks.flush(now, (row) => this.#insertRow(row));
+  }
+
+  #holder(seq: number): IdHolder {
+    const found = this.#chunks.find(seq);
+    if (found !== undefined) return { seq, run: found.chunk.row(found.index).run, state: null };
+    return present(this.#sql.holder.get(seq), seq);
+  }
+
+  /** The tasks in chunks behind a number, in order. */
+  *#chunked(after: number): Iterable<{ readonly seq: number; readonly chunk: Chunk; readonly index: number }> {
+    for (const chunk of this.#chunks.behind(after)) {
+      for (let index = 0; index < chunk.count; index++) {
+        const seq = chunk.seqAt(index);
+        if (seq > after && chunk.holds(index)) yield { seq, chunk, index };
+      }
+    }
+  }
+
+  /** From now on the task has a row of its own. */
+  #giveRow(seq: number): void {
+    const found = this.#chunks.find(seq);
+    if (found === undefined) return;
+    this.#insertRow(found.chunk.fullRow(found.index));
+    this.#chunks.takeOut(found);
+  }
+
+  #insertRow(row: Omit<FullTaskRow, "input"> & { readonly input: Encoded }): void {
+    this.#sql.insert.run(
+      row.seq,
+      row.namespace,
+      row.id,
+      row.run,
+      row.queue,
+      row.type,
+      row.priority,
+      row.key,
+      row.weight,
+      row.serial_key,
+      row.serial_place,
+      row.pass,
+      row.place,
+      row.added_at,
+      row.due_at,
+      row.start_to_close_ms,
+      row.attempts,
+      row.returns,
+      row.answered,
+      row.state,
+      row.closed_at,
+      row.kept_until,
+      row.headers,
+      row.options,
+      row.history,
+      row.heartbeat,
+      row.closed_task,
+      row.outcome,
+      writeInput(row.input),
+    );
   }
 }
 

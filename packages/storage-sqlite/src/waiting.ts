@@ -23,17 +23,22 @@ export function closesAt(task: Pick<TaskRow, "added_at">, { timeouts }: TaskOpti
   return scheduleToCloseMs === undefined ? undefined : task.added_at + scheduleToCloseMs;
 }
 
-/** A task has become ready: it is placed, or stands in line for its serial key. */
+/**
+ * A task has become ready: it is placed, or stands in line for its serial key.
+ *
+ * @param place its place, if it has no serial key: its own number, the first time that it is placed. Else it gets a new one
+ */
 export function becomeReady(
   tx: Transaction,
   queue: QueueState,
   task: Placeable,
   serialKey: string | undefined,
   options: TaskOptions | undefined,
+  place?: number,
 ): Standing {
   const { parts } = tx;
   startWaiting(tx, queue, task, options);
-  if (serialKey === undefined) return { placed: placeNow(tx, queue, task), serialPlace: undefined };
+  if (serialKey === undefined) return { placed: placeNow(tx, queue, task, place), serialPlace: undefined };
   const serialPlace = parts.numbers.next();
   const alone = parts.serial.join(queue, serialKey, { place: serialPlace, seq: task.seq, since: task.since });
   if (alone) return { placed: placeNow(tx, queue, task), serialPlace };
@@ -163,8 +168,8 @@ function startWaiting(
   tx.withFallback.set(queue.key, queue.queue);
 }
 
-function placeNow(tx: Transaction, queue: QueueState, task: Placeable): Placed {
-  const placed = tx.parts.order.place(queue, task, tx.parts.numbers.next());
+function placeNow(tx: Transaction, queue: QueueState, task: Placeable, at?: number): Placed {
+  const placed = tx.parts.order.place(queue, task, at ?? tx.parts.numbers.next());
   tx.parts.queues.bump(queue, task.type, task.priority, "ready", 1);
   tx.touch(queue);
   return placed;

@@ -2,9 +2,37 @@ import { priorities, type Priority, type TaskQueueKind } from "@tq/matching-core
 import type { Store } from "@tq/storage";
 import Database from "better-sqlite3";
 import { readOptions } from "../columns.ts";
+import { Expansion } from "./expansion.ts";
 
-/** Queries that find nothing in a file whose tables agree with each other, by what they would find. */
+/**
+ * Queries that find nothing in a file whose tables agree with each other, by what they would find. `task` has the tasks in
+ * chunks, too, and `started` is what follows from the deliveries: see expansion.ts.
+ */
 const contradictions: Readonly<Record<string, string>> = {
+  "ids that differ from the tasks": `
+    select * from (select namespace, id, seq from task except select namespace, id, seq from task_id)
+    union all select * from (select namespace, id, seq from task_id except select namespace, id, seq from task)`,
+
+  "chunks that overlap": `
+    select a.seq, b.seq from chunk a join chunk b on a.seq < b.seq and a.last >= b.seq`,
+
+  "chunks without a body, or the reverse": `
+    select seq from chunk where seq not in (select seq from chunk_body)
+    union all select seq from chunk_body where seq not in (select seq from chunk)`,
+
+  "chunks whose tasks are others than they say": `
+    select chunk, seq from chunked group by chunk
+      having min(seq) <> chunk or max(seq) <> max(last) or count(distinct seq) <> count(*)`,
+
+  "chunks of which nothing is left": `
+    select seq from chunk where seq not in (select chunk from chunked c join task t on t.seq = c.seq)`,
+
+  "deliveries of which nothing is started": `
+    select id from delivery where id not in (select delivery from started)`,
+
+  "notes of attempts that are not under way": `
+    select seq from attempt_note where seq not in (select seq from started)`,
+
   "counters that differ from the tasks": `
     with actual as (
       select t.queue, t.priority, t.type,
@@ -144,6 +172,7 @@ const contradictions: Readonly<Record<string, string>> = {
     union all select 'serial' from serial where not exists(select 1 from task)
     union all select 'fallback' from fallback where not exists(select 1 from task)
     union all select 'timer' from timer where kind <> 'resume' and not exists(select 1 from task)
+    union all select 'delivery' from delivery where not exists(select 1 from task)
     union all select 'key_pass' from key_pass where not exists(select 1 from queue)`,
 
   "numbers that are ahead of the counter": `
@@ -184,6 +213,7 @@ interface QueueRow {
 /** Looks into the file beside the store, and compares what it says twice: counters with rows, memory with disk. */
 export class InvariantChecker {
   readonly #db: Database.Database;
+  readonly #expansion: Expansion;
   readonly #checks: readonly { readonly name: string; readonly find: Database.Statement }[];
   readonly #queues: Database.Statement<[], QueueRow>;
   readonly #counts;
@@ -194,6 +224,7 @@ export class InvariantChecker {
 
   constructor(path: string) {
     this.#db = new Database(path, { readonly: true });
+    this.#expansion = new Expansion(this.#db);
     this.#checks = Object.entries(contradictions).map(([name, sql]) => ({ name, find: this.#db.prepare(sql) }));
     this.#queues = this.#db.prepare(
       "select q.id, n.name as namespace, q.name, q.kind from queue q join namespace n on n.id = q.namespace",
@@ -218,6 +249,7 @@ export class InvariantChecker {
 
   /** Throws if anything disagrees. */
   async check(store: Store): Promise<void> {
+    this.#expansion.refresh();
     for (const { name, find } of this.#checks) {
       const found = find.all();
       if (found.length > 0) throw new Error(`${name}: ${JSON.stringify(found)}`);

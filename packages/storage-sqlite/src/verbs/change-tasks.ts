@@ -93,7 +93,7 @@ function chunk(
   { after, upTo, examine }: { readonly after: number; readonly upTo: number; readonly examine: number },
 ): TaskSketch[] {
   const { namespaces, tasks } = tx.parts;
-  if (ids.length === 0) return tasks.sketches(after, upTo, examine);
+  if (ids.length === 0) return tasks.sketches(tx.now, after, upTo, examine);
   return tasks
     .numbersOf(namespaces.idOf(namespace) ?? 0, ids, after)
     .filter((seq) => seq <= upTo)

@@ -76,7 +76,7 @@ export function claimAll(
       granted[offer]?.push(delivery);
       row.input = noInput;
       row.closed_task = null;
-      start(tx, queue, lease, options);
+      start(tx, queue, lease, options, to);
       gate?.dispatched(task.key);
       return "taken";
     };
@@ -102,9 +102,9 @@ function closedOutcome(until: number): ClaimOutcome {
   return until === Infinity ? { dry: true } : { dry: true, until };
 }
 
-function start(tx: Transaction, queue: QueueState, lease: Started, options: TaskOptions): void {
+function start(tx: Transaction, queue: QueueState, lease: Started, options: TaskOptions, offer: object): void {
   const { ages, queues, started, timers } = tx.parts;
-  started.add(lease);
+  started.add(lease, offer);
   queues.bump(queue, lease.type, lease.priority, "ready", -1);
   queues.bump(queue, lease.type, lease.priority, "started", 1);
   ages.bump(queue, lease.since, -1);

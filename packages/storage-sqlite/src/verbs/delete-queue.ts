@@ -68,7 +68,7 @@ function holdsSomething({ closed, config, pause, drain }: QueueState): boolean {
 /** Goes on where the last call ended, and from the first task again once it came to the last. */
 function removeSomeClosed(tx: Transaction, queue: QueueState, limit: number): void {
   const { tasks, numbers } = tx.parts;
-  const rows = tasks.sketches(queue.closedGoneUpTo, numbers.last, examined);
+  const rows = tasks.sketches(tx.now, queue.closedGoneUpTo, numbers.last, examined);
   let removed = 0;
   for (const { seq, queue: of, state } of rows) {
     if (removed === limit) return;

@@ -79,6 +79,7 @@ export function sweep(tx: Transaction, operation: SweepOperation): SweepResult {
   removed += kept.dropRequests(now, limit - removed);
   removed += events.drop(now, limit - removed);
   removed += drainedWorkers.drop(now, limit - removed);
+  if (removed < limit) removed += tasks.giveUpSparse(now, limit - removed);
   removed += queues.removeEmpty(now, keepEmptyQueueMs, limit - removed);
   if (removed < limit) removed += passes.prune(now, limit - removed, (id) => queues.byId(id));
   if (removed < limit) removed += limits.prune(now, limit - removed);

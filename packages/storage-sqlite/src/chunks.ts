@@ -1,0 +1,210 @@
+import type Database from "better-sqlite3";
+import { Chunk, type ChunkHead, type ChunkTask } from "./chunk.ts";
+import { steady } from "./steady.ts";
+import type { FullTaskRow } from "./tasks.ts";
+
+/** A chunk is full with so many tasks, or so many bytes of input: a claim that wants one task of it reads it whole. */
+const fullAt = { tasks: 512, inputBytes: 128 * 1_024 };
+/** A larger input gains nothing in a chunk: it is most of what its row costs. */
+const maxInputBytes = 16 * 1_024;
+/** Fewer are not worth the two rows of a chunk. */
+const fewestTasks = 2;
+/** How many bytes of chunks are held in memory from one transaction to the next. */
+const maxCachedBytes = 32 * 1_024 * 1_024;
+/** Few of a chunk's tasks are left: one in so many, or fewer. */
+const sparseShare = 4;
+/** How long a chunk of which little is left is let be: mostly its last tasks are the next to go. */
+export const sparseForMs = 10_000;
+
+/** Where a task is. */
+export interface InChunk {
+  readonly chunk: Chunk;
+  readonly index: number;
+}
+
+/** The chunks: those in the file, of which some are held in memory, and those that the present transaction fills. */
+export class Chunks {
+  /** Of those in the file, by the number of their first task, in order of use. */
+  readonly #cache = new Map<number, Chunk>();
+  #cachedBytes = 0;
+  #lastFound: Chunk | undefined;
+  /** Not in the file yet. Tasks are put into the last one. */
+  readonly #unwritten: Chunk[] = [];
+  #filling: Chunk | undefined;
+  #filledBytes = 0;
+  /** Of those in the file: tasks were taken out of these. */
+  readonly #changed = new Set<Chunk>();
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      insert: db.prepare("insert into chunk values(?, ?, ?, null)"),
+      insertBody: db.prepare("insert into chunk_body values(?, ?)"),
+      upTo: db
+        .prepare<[number], [seq: number, last: number]>(
+          steady("select seq, last from chunk where seq <= +? order by seq desc limit 1"),
+        )
+        .raw(),
+      after: db.prepare<[number], number>(steady("select seq from chunk where seq > +? order by seq limit 1")).pluck(),
+      get: db.prepare<[number], { gone: Buffer; sparse_since: number | null; body: Buffer }>(
+        "select c.gone, c.sparse_since, b.body from chunk c join chunk_body b on b.seq = c.seq where c.seq = ?",
+      ),
+      update: db.prepare("update chunk set gone = ?, sparse_since = ? where seq = ?"),
+      delete: db.prepare("delete from chunk where seq = ?"),
+      deleteBody: db.prepare("delete from chunk_body where seq = ?"),
+      sparse: db
+        .prepare<[number, number], number>(
+          steady("select seq from chunk where sparse_since is not null and sparse_since <= ? order by sparse_since limit ?"),
+        )
+        .pluck(),
+      nextSparse: db
+        .prepare<[], number>(
+          "select sparse_since from chunk where sparse_since is not null order by sparse_since limit 1",
+        )
+        .pluck(),
+    };
+  }
+
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#cache.clear();
+    this.#cachedBytes = 0;
+    this.#lastFound = undefined;
+    this.#unwritten.length = 0;
+    this.#filling = undefined;
+    this.#changed.clear();
+  }
+
+  /** Whether a task is better off in a chunk than in a row. */
+  takes(input: Uint8Array): boolean {
+    return input.length <= maxInputBytes;
+  }
+
+  /** Puts a new task in. */
+  add(head: ChunkHead, task: ChunkTask): void {
+    let filling = this.#filling;
+    const isFull =
+      filling === undefined || filling.count === fullAt.tasks || this.#filledBytes + task.input.length > fullAt.inputBytes;
+    // Those of one queue, since they are claimed together.
+    if (filling === undefined || isFull || filling.head.queueId !== head.queueId) {
+      this.#filling = filling = Chunk.empty(head, fullAt.tasks);
+      this.#filledBytes = 0;
+      this.#unwritten.push(filling);
+    }
+    filling.push(task);
+    this.#filledBytes += task.input.length;
+  }
+
+  /** The chunk that holds a task; undefined: none does. */
+  find(seq: number): InChunk | undefined {
+    const chunk = this.#over(seq);
+    const index = chunk?.indexOf(seq);
+    return chunk === undefined || index === undefined ? undefined : { chunk, index };
+  }
+
+  /** A task is gone, or has a row of its own from now on. */
+  takeOut({ chunk, index }: InChunk): void {
+    chunk.takeOut(index);
+    if (chunk.isWritten) this.#changed.add(chunk);
+  }
+
+  /** The chunks that have tasks behind a number, in order. Those that are not written yet are left out. */
+  *behind(seq: number): Iterable<Chunk> {
+    const over = this.#stored(seq);
+    if (over !== undefined) yield over;
+    for (let next = this.#sql.after.get(seq); next !== undefined; next = this.#sql.after.get(next)) {
+      yield this.#read(next);
+    }
+  }
+
+  /** Up to `limit` chunks of which little is left since then or longer. */
+  sparse(since: number, limit: number): Chunk[] {
+    return this.#sql.sparse.all(since, limit).map((seq) => this.#read(seq));
+  }
+
+  /** Since when little is left of the first of these; undefined: there is none. */
+  nextSparse(): number | undefined {
+    return this.#sql.nextSparse.get();
+  }
+
+  /**
+   * Writes what the transaction changed. At its end, and before chunks are gone through.
+   *
+   * @param asRow writes a task that is better off in a row of its own after all
+   */
+  flush(now: number, asRow: (row: FullTaskRow) => void): void {
+    for (const chunk of this.#unwritten) this.#writeNew(chunk, asRow);
+    this.#unwritten.length = 0;
+    this.#filling = undefined;
+    for (const chunk of this.#changed) this.#writeChanged(chunk, now);
+    this.#changed.clear();
+  }
+
+  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  evict(): void {
+    for (const [seq, chunk] of this.#cache) {
+      if (this.#cachedBytes <= maxCachedBytes) return;
+      this.#forget(seq, chunk);
+    }
+  }
+
+  #writeNew(chunk: Chunk, asRow: (row: FullTaskRow) => void): void {
+    if (chunk.left < fewestTasks) {
+      for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) asRow(chunk.fullRow(i));
+      if (this.#lastFound === chunk) this.#lastFound = undefined;
+      return;
+    }
+    const { seq } = chunk;
+    this.#sql.insertBody.run(seq, chunk.write());
+    this.#sql.insert.run(seq, chunk.last, chunk.gone);
+    this.#keep(seq, chunk);
+  }
+
+  #writeChanged(chunk: Chunk, now: number): void {
+    const { seq } = chunk;
+    if (chunk.left === 0) {
+      this.#sql.delete.run(seq);
+      this.#sql.deleteBody.run(seq);
+      this.#forget(seq, chunk);
+      return;
+    }
+    if (chunk.left * sparseShare <= chunk.count) chunk.sparseSince ??= now;
+    this.#sql.update.run(chunk.gone, chunk.sparseSince ?? null, seq);
+  }
+
+  /** The chunk that this number falls into, whether or not the task is in it. */
+  #over(seq: number): Chunk | undefined {
+    const last = this.#lastFound;
+    if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
+    return (this.#lastFound = this.#unwritten.find((chunk) => chunk.seq <= seq && seq <= chunk.last) ?? this.#stored(seq));
+  }
+
+  #stored(seq: number): Chunk | undefined {
+    const found = this.#sql.upTo.get(seq);
+    return found === undefined || found[1] < seq ? undefined : this.#read(found[0]);
+  }
+
+  #read(seq: number): Chunk {
+    const cached = this.#cache.get(seq);
+    if (cached !== undefined) {
+      this.#cache.delete(seq);
+      this.#cache.set(seq, cached);
+      return cached;
+    }
+    const row = this.#sql.get.get(seq);
+    if (row === undefined) throw new Error(`chunk ${seq} is gone while a row names it`);
+    const chunk = Chunk.read(row.body, row.gone, row.sparse_since ?? undefined);
+    this.#keep(seq, chunk);
+    return chunk;
+  }
+
+  #keep(seq: number, chunk: Chunk): void {
+    this.#cache.set(seq, chunk);
+    this.#cachedBytes += chunk.bytes;
+  }
+
+  #forget(seq: number, chunk: Chunk): void {
+    if (this.#cache.delete(seq)) this.#cachedBytes -= chunk.bytes;
+    if (this.#lastFound === chunk) this.#lastFound = undefined;
+  }
+}

@@ -1,0 +1,144 @@
+/*
+ * What polls were granted: a row for up to so many tasks of one claim, instead of one for each task. A row stays as it was
+ * written while its tasks complete, since what has completed is closed or gone, and so cannot be started; it goes with the
+ * last of them. A task that ends in any other way is open again, or may be, so the row is written anew without it, in
+ * the same transaction. What is started is then, exactly: the open tasks that stand in a delivery.
+ */
+import type Database from "better-sqlite3";
+import type { Started } from "./started.ts";
+
+/** So many tasks stand in a delivery at most: it is written anew whole. */
+const mostTasks = 128;
+
+/** A row of the table in memory. */
+export interface Delivery {
+  /** Lease number of its first task. */
+  readonly id: number;
+  /** Those that have ended are still in it, until the row is written anew. */
+  tasks: Started[];
+  /** How many of them are started. */
+  left: number;
+  isWritten: boolean;
+}
+
+/** A task as it stands in a delivery. */
+export type Delivered = Pick<
+  Started,
+  "seq" | "leaseNo" | "leaseMs" | "startedAt" | "workerId" | "pollId" | "pass" | "place" | "since"
+>;
+
+/** The tasks column: a row for each task. */
+type TasksJson = [seq: number, leaseNo: number, pass: number, place: number, since: number][];
+
+/** A row of the table. */
+export interface DeliveryRow {
+  readonly id: number;
+  readonly lease_ms: number;
+  readonly started_at: number;
+  readonly worker: string;
+  readonly poll: string;
+  readonly tasks: string;
+}
+
+/** The tasks of a row: those that are started, and some that have completed. */
+export function readDelivery(row: DeliveryRow): Delivered[] {
+  return (JSON.parse(row.tasks) as TasksJson).map(([seq, leaseNo, pass, place, since]) => ({
+    seq,
+    leaseNo,
+    leaseMs: row.lease_ms,
+    startedAt: row.started_at,
+    workerId: row.worker,
+    pollId: row.poll,
+    pass,
+    place,
+    since,
+  }));
+}
+
+/** Which tasks were granted together. */
+export class Deliveries {
+  readonly #byTask = new Map<Started, Delivery>();
+  /** The one that tasks of this offer are put into, in the present transaction. */
+  readonly #filling = new Map<object, Delivery>();
+  /** To be written, or deleted. */
+  readonly #changed = new Set<Delivery>();
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      insert: db.prepare("insert into delivery values(?, ?, ?, ?, ?, ?)"),
+      update: db.prepare("update delivery set tasks = ? where id = ?"),
+      delete: db.prepare("delete from delivery where id = ?"),
+      all: db.prepare<[], DeliveryRow>("select * from delivery order by id"),
+    };
+  }
+
+  /** Forgets what is in memory. */
+  reset(): void {
+    this.#byTask.clear();
+    this.#filling.clear();
+    this.#changed.clear();
+  }
+
+  /** Everything in the file. */
+  rows(): DeliveryRow[] {
+    return this.#sql.all.all();
+  }
+
+  /** A delivery that was read, with those of its tasks that are started. */
+  remember(id: number, tasks: Started[]): void {
+    const delivery = { id, tasks, left: tasks.length, isWritten: true };
+    for (const task of tasks) this.#byTask.set(task, delivery);
+  }
+
+  /** @param offer what the task was granted to: those of one offer go together */
+  add(task: Started, offer: object): void {
+    let delivery = this.#filling.get(offer);
+    if (delivery === undefined || delivery.tasks.length === mostTasks) {
+      delivery = { id: task.leaseNo, tasks: [], left: 0, isWritten: false };
+      this.#filling.set(offer, delivery);
+      this.#changed.add(delivery);
+    }
+    delivery.tasks.push(task);
+    delivery.left += 1;
+    this.#byTask.set(task, delivery);
+  }
+
+  /** @param completed it will be closed or gone by the end of the transaction, and never open again under its number */
+  end(task: Started, completed: boolean): void {
+    const delivery = this.#byTask.get(task);
+    if (delivery === undefined) throw new Error(`task ${task.seq} stands in no delivery`);
+    this.#byTask.delete(task);
+    delivery.left -= 1;
+    if (delivery.left === 0 || !completed) this.#changed.add(delivery);
+  }
+
+  /** Writes what the transaction changed. */
+  flush(): void {
+    this.#filling.clear();
+    for (const delivery of this.#changed) this.#write(delivery);
+    this.#changed.clear();
+  }
+
+  #write(delivery: Delivery): void {
+    const { id, isWritten } = delivery;
+    if (delivery.left === 0) {
+      if (isWritten) this.#sql.delete.run(id);
+      return;
+    }
+    delivery.tasks = delivery.tasks.filter((task) => this.#byTask.get(task) === delivery);
+    const [first] = delivery.tasks;
+    if (first === undefined) throw new Error(`delivery ${id} has no task`);
+    const json: TasksJson = delivery.tasks.map(({ seq, leaseNo, pass, place, since }) => [
+      seq,
+      leaseNo,
+      pass,
+      place,
+      since,
+    ]);
+    const tasks = JSON.stringify(json);
+    if (isWritten) this.#sql.update.run(tasks, id);
+    else this.#sql.insert.run(id, first.leaseMs, first.startedAt, first.workerId, first.pollId, tasks);
+    delivery.isWritten = true;
+  }
+}

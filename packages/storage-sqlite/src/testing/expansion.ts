@@ -1,0 +1,77 @@
+import Database from "better-sqlite3";
+import { Chunk } from "../chunk.ts";
+import { readDelivery, type DeliveryRow } from "../deliveries.ts";
+
+/*
+ * Tasks in chunks as if each had its row, and started tasks as if each had one: temporary tables of the connection, which
+ * its queries find before those of the file. `task` hides the table of the same name.
+ */
+const tables = `
+  create temp table task as select * from main.task limit 0;
+  create unique index temp.task_seq on task(seq);
+  create temp table started(
+    seq integer primary key, lease_no integer not null, worker text not null, delivery integer not null, cancel_at integer
+  );
+  create temp table chunked(chunk integer not null, seq integer not null, first integer not null, last integer not null, at integer not null);
+`;
+
+interface ChunkRow {
+  readonly seq: number;
+  readonly last: number;
+  readonly gone: Buffer;
+  readonly sparse_since: number | null;
+  readonly body: Buffer;
+}
+
+/** Writes out what the file says in fewer rows. */
+export class Expansion {
+  readonly #db: Database.Database;
+  readonly #clear;
+  readonly #rows;
+  readonly #chunks: Database.Statement<[], ChunkRow>;
+  readonly #deliveries: Database.Statement<[], DeliveryRow>;
+  readonly #add;
+
+  /** @param db a connection of its own, since the tables stay with it */
+  constructor(db: Database.Database) {
+    this.#db = db;
+    db.pragma("temp_store = MEMORY");
+    db.exec(tables);
+    this.#clear = ["task", "started", "chunked"].map((name) => db.prepare(`delete from temp.${name}`));
+    this.#rows = db.prepare("insert into temp.task select * from main.task");
+    this.#chunks = db.prepare(
+      "select c.seq, c.last, c.gone, c.sparse_since, b.body from chunk c left join chunk_body b on b.seq = c.seq order by c.seq",
+    );
+    this.#deliveries = db.prepare("select * from delivery order by id");
+    const names = db.prepare("select name from pragma_table_info('task')").pluck().all() as string[];
+    this.#add = {
+      task: db.prepare(`insert into temp.task values(${names.map((name) => `@${name}`).join(", ")})`),
+      chunked: db.prepare("insert into temp.chunked values(?, ?, ?, ?, ?)"),
+      started: db.prepare(
+        `insert into temp.started select ?, ?, ?, ?, (select cancel_at from attempt_note where seq = t.seq)
+         from temp.task t where seq = ? and state is null`,
+      ),
+    };
+  }
+
+  /** Writes everything anew, as of now. */
+  refresh(): void {
+    this.#db.transaction(() => {
+      for (const clear of this.#clear) clear.run();
+      this.#rows.run();
+      for (const row of this.#chunks.all()) this.#addChunk(row);
+      for (const row of this.#deliveries.all()) {
+        for (const { seq, leaseNo } of readDelivery(row)) this.#add.started.run(seq, leaseNo, row.worker, row.id, seq);
+      }
+    })();
+  }
+
+  #addChunk({ seq: first, last, gone, sparse_since, body }: ChunkRow): void {
+    const chunk = Chunk.read(body, gone, sparse_since ?? undefined);
+    for (let i = 0; i < chunk.count; i++) {
+      this.#add.chunked.run(first, chunk.seqAt(i), first, last, i);
+      if (chunk.holds(i)) this.#add.task.run(chunk.fullRow(i));
+    }
+    if (chunk.count > 8 * gone.length) throw new Error(`chunk ${first} has too few bits`);
+  }
+}
