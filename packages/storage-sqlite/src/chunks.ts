@@ -54,7 +54,9 @@ export class Chunks {
       deleteBody: db.prepare("delete from chunk_body where seq = ?"),
       sparse: db
         .prepare<[number, number], number>(
-          steady("select seq from chunk where sparse_since is not null and sparse_since <= ? order by sparse_since limit ?"),
+          steady(
+            "select seq from chunk where sparse_since is not null and sparse_since <= ? order by sparse_since limit ?",
+          ),
         )
         .pluck(),
       nextSparse: db
@@ -84,7 +86,9 @@ export class Chunks {
   add(head: ChunkHead, task: ChunkTask): void {
     let filling = this.#filling;
     const isFull =
-      filling === undefined || filling.count === fullAt.tasks || this.#filledBytes + task.input.length > fullAt.inputBytes;
+      filling === undefined ||
+      filling.count === fullAt.tasks ||
+      this.#filledBytes + task.input.length > fullAt.inputBytes;
     // Those of one queue, since they are claimed together.
     if (filling === undefined || isFull || filling.head.queueId !== head.queueId) {
       this.#filling = filling = Chunk.empty(head, fullAt.tasks);
@@ -176,7 +180,8 @@ export class Chunks {
   #over(seq: number): Chunk | undefined {
     const last = this.#lastFound;
     if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
-    return (this.#lastFound = this.#unwritten.find((chunk) => chunk.seq <= seq && seq <= chunk.last) ?? this.#stored(seq));
+    return (this.#lastFound =
+      this.#unwritten.find((chunk) => chunk.seq <= seq && seq <= chunk.last) ?? this.#stored(seq));
   }
 
   #stored(seq: number): Chunk | undefined {

@@ -12,9 +12,7 @@ export class TaskIds {
 
   constructor(db: Database.Database) {
     this.#sql = {
-      get: db
-        .prepare<[number, string], number>("select seq from task_id where namespace = ? and id = ?")
-        .pluck(),
+      get: db.prepare<[number, string], number>("select seq from task_id where namespace = ? and id = ?").pluck(),
       find: db
         .prepare<[number, string], [id: string, seq: number]>(
           "select id, seq from task_id where namespace = ? and id in (select value from json_each(?))",

@@ -1,4 +1,4 @@
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { Chunk } from "../chunk.ts";
 import { readDelivery, type DeliveryRow } from "../deliveries.ts";
 

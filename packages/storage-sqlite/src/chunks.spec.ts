@@ -1,0 +1,164 @@
+/* What only this engine does: tasks in chunks, and deliveries of many tasks in one row. After each commit the file is checked. */
+import { activities, Driver, failure } from "@tq/storage/exercise";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { sqlite } from "../test/home.ts";
+
+const ids = (count: number, prefix = "a"): string[] => Array.from({ length: count }, (_, i) => `${prefix}${1_000 + i}`);
+const forGood = { retentionMs: 0 };
+
+let d: Driver;
+beforeEach(async () => {
+  d = await Driver.open(sqlite);
+});
+afterEach(async () => {
+  await d.dispose();
+});
+
+/** How many rows a table has. */
+function rows(table: "chunk" | "chunk_body" | "task" | "delivery" | "attempt_note"): number {
+  const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
+  try {
+    return db.prepare<[], number>(`select count(*) from ${table}`).pluck().get() ?? 0;
+  } finally {
+    db.close();
+  }
+}
+
+async function add(count: number, task: object = forGood): Promise<string[]> {
+  const added = ids(count);
+  await d.add(...added.map((id) => ({ id, ...task })));
+  return added;
+}
+
+describe("a chunk", () => {
+  it("holds what was added together, and goes with the last of it", async () => {
+    const added = await add(20);
+    expect([rows("chunk"), rows("chunk_body"), rows("task")]).toEqual([1, 1, 0]);
+    const tasks = await d.claim({ slots: 20 });
+    expect(tasks.map(({ id }) => id)).toEqual(added);
+    for (const task of tasks) await d.complete(task);
+    expect([rows("chunk"), rows("chunk_body"), rows("delivery")]).toEqual([0, 0, 0]);
+  });
+
+  it("is not made for a single task, nor for large inputs", async () => {
+    await d.add({ id: "single" });
+    await d.add({ id: "large", input: new Uint8Array(16_385) }, { id: "larger", input: new Uint8Array(100_000) });
+    expect([rows("chunk"), rows("task")]).toEqual([0, 3]);
+    expect((await d.claim()).map(({ input }) => input.length)).toEqual([6, 16_385, 100_000]);
+  });
+
+  it("is split where it would be too large", async () => {
+    const added = await add(1_100);
+    expect(rows("chunk")).toBe(3);
+    await d.add(...ids(20, "b").map((id) => ({ id, input: new Uint8Array(16_384).fill(7) })));
+    expect(rows("chunk")).toBe(6);
+    await d.crash();
+    expect(await d.claimIds({ slots: 1_100 })).toEqual(added);
+    expect((await d.claim()).map(({ input }) => input.at(-1))).toEqual(Array.from({ length: 20 }, () => 7));
+  });
+
+  it("keeps what few tasks say beside what all do", async () => {
+    const options = { headers: { a: "b" }, onClose: { queueName: "w", type: "closed" }, retentionMs: 5_000 };
+    await d.add({ id: "plain" }, { id: "full", priority: 1, fairnessKey: "k", ...options }, { id: "last" });
+    await d.crash();
+    expect(rows("task")).toBe(0);
+    expect(await d.task("full")).toMatchObject({ ...options, priority: 1, fairnessKey: "k", state: "ready" });
+    expect((await d.claim()).map(({ id, headers }) => [id, headers])).toEqual([
+      ["full", { a: "b" }],
+      ["plain", undefined],
+      ["last", undefined],
+    ]);
+  });
+
+  it("gives a row to what it cannot say: a failure, a return, a move, a cancel that is kept", async () => {
+    const [a = "", b = "", c = "", e = "", ...others] = await add(10);
+    const [first, second] = await d.claim({ slots: 2 });
+    if (first === undefined || second === undefined) throw new Error("nothing was claimed");
+    await d.fail(first);
+    await d.release(second);
+    expect(await d.cancel([c])).toEqual(["canceled"]);
+    await d.run({
+      verb: "change-tasks",
+      namespace: "default",
+      filter: { ids: [e] },
+      change: { kind: "move", to: { namespace: "default", name: "elsewhere", kind: "activity" } },
+      dryRun: false,
+      examine: 10,
+      action: { actor: "alice", reason: "", call: "Test", request: "{}" },
+    });
+    await d.crash();
+    // Those behind them have moved up, which only a row can say.
+    expect([rows("task"), rows("chunk")]).toEqual([3 + others.length, 0]);
+    expect(await d.states(a, b, c, e)).toEqual(["scheduled", "ready", "gone", "ready"]);
+    expect(await d.claimIds()).toEqual([b, ...others]);
+  });
+
+  it("is listed in order of adding, together with rows", async () => {
+    await d.add({ id: "b1", serialKey: "s" }, { id: "b2" }, { id: "b3", startDelayMs: 5_000 }, { id: "b4" });
+    await d.add({ id: "c" });
+    await d.add({ id: "d1" }, { id: "d2" });
+    const list = async (after?: string) =>
+      d.store.listTasks("default", {}, { size: 3, examine: 100, maxBytes: 1e6, ...(after !== undefined && { after }) });
+    const first = await list();
+    const second = await list(first.next);
+    const third = await list(second.next);
+    expect([first, second, third].map(({ items }) => items.map(({ id }) => id))).toEqual([
+      ["b1", "b2", "b3"],
+      ["b4", "c", "d1"],
+      ["d2"],
+    ]);
+  });
+
+  it("of which little has been left for 10 s gives the rest rows, which stay where they were", async () => {
+    const added = await add(40);
+    const tasks = await d.claim({ slots: 32 });
+    for (const task of tasks.slice(0, 31)) await d.complete(task);
+    expect([rows("chunk"), d.nextDue.sweep]).toEqual([1, d.now + 10_000]);
+    await d.pass(9_999);
+    expect(rows("chunk")).toBe(1);
+    await d.pass(1);
+    expect([rows("chunk"), rows("chunk_body"), rows("task")]).toEqual([0, 0, 9]);
+    await d.crash();
+    expect(await d.claimIds({ slots: 10 })).toEqual(added.slice(32));
+    const last = tasks.at(-1);
+    expect(last && (await d.complete(last))).toEqual({ status: "accepted" });
+  });
+});
+
+describe("a delivery", () => {
+  it("says after a crash what is started, whatever became of its other tasks", async () => {
+    const added = await add(6, {});
+    const tasks = await d.claim();
+    const [completed, failed, released, canceled] = tasks;
+    if (!completed || !failed || !released || !canceled) throw new Error("nothing was claimed");
+    await d.complete(completed);
+    await d.fail(failed, failure("Bad", { nonRetryable: true }));
+    await d.release(released);
+    await d.cancel([canceled.id]);
+    expect(rows("delivery")).toBe(1);
+    await d.crash();
+    expect(await d.states(...added)).toEqual(["completed", "failed", "ready", "started", "started", "started"]);
+    expect((await d.task(canceled.id)).started?.cancelRequested).toBe(true);
+    for (const task of tasks.slice(3)) await d.complete(task);
+    expect([rows("delivery"), rows("attempt_note")]).toEqual([0, 0]);
+  });
+
+  it("is a row for up to 128 tasks of an offer", async () => {
+    await add(300);
+    const offer = { pollId: "", leaseMs: 30_000, slots: 150, maxBytes: 1e9 };
+    const { granted } = await d.commit([], () => ({
+      offers: ["w1", "w2"].map((workerId) => ({ ...offer, workerId })),
+      claims: [{ queue: activities, types: null, offers: [0, 1] }],
+    }));
+    expect(granted.map((tasks) => tasks.length)).toEqual([150, 150]);
+    expect(rows("delivery")).toBe(4);
+    await d.crash();
+    expect(await d.store.startedByWorker("default")).toEqual(
+      new Map([
+        ["w1", 150],
+        ["w2", 150],
+      ]),
+    );
+  });
+});
