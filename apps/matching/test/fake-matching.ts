@@ -284,6 +284,7 @@ export function fakeWorker(
     openCalls: 1,
     shuttingDown: false,
     draining: false,
+    toldOfDrain: false,
     queues: new Map(),
     freeSlots: 1,
     ...fields,

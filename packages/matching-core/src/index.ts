@@ -9,5 +9,6 @@ export * from "./matcher.ts";
 export * from "./rate-limit.ts";
 export * from "./retention.ts";
 export * from "./retry.ts";
+export * from "./served-queues.ts";
 export * from "./task-queue.ts";
 export * from "./workers.ts";

@@ -88,6 +88,11 @@ export class Matcher<Poll extends WaitingPoll> {
     return this.#polls.has(poll);
   }
 
+  /** All polls that wait. */
+  get polls(): Iterable<Poll> {
+    return this.#polls;
+  }
+
   /** The polls that wait for this queue, among others maybe. */
   *pollsOf(queue: TaskQueue): Iterable<Poll> {
     for (const group of this.#groups.get(taskQueueKey(queue))?.values() ?? []) yield* group.polls;

@@ -1,19 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { deadlineBucketMs } from "./deadlines.ts";
+import { liveWorkerMs } from "./served-queues.ts";
 import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
-import { liveWorkerMs, Workers, type LiveWorker } from "./workers.ts";
+import { Workers, type LiveWorker } from "./workers.ts";
 
 const queues: readonly TaskQueue[] = ["q", "r"].map((name) => ({ namespace: "default", name, kind: "activity" }));
 
 /** What is known of a worker that lives, by the rules alone. */
 interface Model {
-  open: number;
+  /** The queues of each of its open polls. */
+  readonly open: (readonly TaskQueue[])[];
   lastSeen: number;
-  /** The rate that it asks of each queue that it has polled. */
-  readonly rates: Map<TaskQueue, number | undefined>;
+  /** The queues that it serves: what rate it asks, and when a poll of each last ended. */
+  readonly serves: Map<TaskQueue, { readonly rate: number | undefined; readonly lastNamed: number }>;
   going: boolean;
 }
+
+const isOpen = ({ open }: Model, queue: TaskQueue): boolean => open.some((queuesOf) => queuesOf.includes(queue));
 
 const name = fc.constantFrom("a", "b");
 const ms = fc.oneof(fc.integer({ min: 1, max: liveWorkerMs - 1 }), fc.constant(liveWorkerMs));
@@ -60,7 +64,7 @@ describe("workers at random", () => {
       const called = (id: string): { readonly worker: LiveWorker; readonly known: Model } => {
         const call = { namespace: "default", workerId: id, identity: "", buildId: "", registrationsHash: "" };
         const worker = workers.seen(call, now);
-        const known = model.get(id) ?? { open: 0, lastSeen: now, rates: new Map(), going: drained.has(id) };
+        const known = model.get(id) ?? { open: [], lastSeen: now, serves: new Map(), going: drained.has(id) };
         known.lastSeen = now;
         model.set(id, known);
         return { worker, known };
@@ -73,9 +77,10 @@ describe("workers at random", () => {
           called(one.name);
         } else if (one.do === "poll") {
           const { worker, known } = called(one.name);
-          workers.pollOpened(worker, one.queues, one.rate);
-          known.open += 1;
-          for (const queue of one.queues) known.rates.set(queue, one.rate);
+          workers.callOpened(worker, one.queues);
+          workers.asks(worker, one.queues, one.rate);
+          known.open.push(one.queues);
+          for (const queue of one.queues) known.serves.set(queue, { rate: one.rate, lastNamed: now });
         } else if (one.do === "drain") {
           workers.drain("default", one.name, now);
           drained.add(one.name);
@@ -88,31 +93,44 @@ describe("workers at random", () => {
           if (one.do === "shut down") {
             workers.shutDown(worker, now);
             known.going = true;
-          } else if (known.open > 0) {
-            workers.callClosed(worker, now);
-            known.open -= 1;
+          } else if (known.open.length > 0) {
+            const closed = known.open.shift() ?? [];
+            workers.callClosed(worker, closed, now);
             known.lastSeen = now;
+            for (const queue of closed) {
+              const serving = known.serves.get(queue);
+              if (serving !== undefined) known.serves.set(queue, { ...serving, lastNamed: now });
+            }
           }
         }
 
-        const gone = [...model].filter(([, { open, lastSeen }]) => open === 0 && lastSeen + liveWorkerMs <= now);
+        const gone = [...model].filter(([, { open, lastSeen }]) => open.length === 0 && lastSeen + liveWorkerMs <= now);
         expect(new Set(workers.takeGone(now).map(({ workerId }) => workerId))).toEqual(new Set(gone.map(([id]) => id)));
         for (const [id] of gone) model.delete(id);
+        for (const known of model.values()) {
+          for (const [queue, { lastNamed }] of known.serves) {
+            if (!isOpen(known, queue) && lastNamed + liveWorkerMs <= now) known.serves.delete(queue);
+          }
+        }
 
         expect(workers.size).toBe(model.size);
         for (const queue of queues) {
           const key = taskQueueKey(queue);
-          const polling = [...model].filter(([, { rates }]) => rates.has(queue));
+          const polling = [...model].filter(([, { serves }]) => serves.has(queue));
           expect(new Set(workers.ofQueue(queue).map(({ workerId }) => workerId))).toEqual(
             new Set(polling.map(([id]) => id)),
           );
           const isServed = polling.some(([, { going }]) => !going);
           expect([workers.serves(key), served.has(key)]).toEqual([isServed, isServed]);
-          expect(workers.askedRate(key)).toBe(smallest(polling.map(([, { rates }]) => rates.get(queue))));
+          expect(workers.askedRate(key)).toBe(smallest(polling.map(([, { serves }]) => serves.get(queue)?.rate)));
         }
         const idle = [...model.values()]
-          .filter(({ open }) => open === 0)
+          .filter(({ open }) => open.length === 0)
           .map(({ lastSeen }) => lastSeen + liveWorkerMs);
+        for (const known of model.values()) {
+          for (const [queue, { lastNamed }] of known.serves)
+            if (!isOpen(known, queue)) idle.push(lastNamed + liveWorkerMs);
+        }
         if (idle.length > 0) expect(workers.nextWake()).toBeLessThanOrEqual(Math.min(...idle) + deadlineBucketMs);
       }
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { liveWorkerMs } from "./served-queues.ts";
 import { taskQueueKey } from "./task-queue.ts";
-import { drainedWorkerKeptMs, everything, liveWorkerMs, Workers, type WorkerCall } from "./workers.ts";
+import { drainedWorkerKeptMs, everything, Workers, type WorkerCall } from "./workers.ts";
 
 const queue = { namespace: "default", name: "q", kind: "activity" as const };
 const registrations = { activity: ["x"], workflow: [] };
@@ -23,13 +24,13 @@ describe("workers", () => {
   it("one with an open poll is live for as long as it waits, and 15 s more", () => {
     const workers = new Workers();
     const worker = workers.seen(call(), 0);
-    workers.pollOpened(worker, [queue]);
-    workers.pollOpened(worker, [queue]);
-    workers.callClosed(worker, 1_000);
+    workers.callOpened(worker, [queue]);
+    workers.callOpened(worker, [queue]);
+    workers.callClosed(worker, [queue], 1_000);
     expect(workers.takeGone(1_000_000)).toEqual([]);
     workers.seen(call(), 1_000_000);
     expect(workers.takeGone(2_000_000)).toEqual([]);
-    workers.callClosed(worker, 2_000_000);
+    workers.callClosed(worker, [queue], 2_000_000);
     expect(workers.takeGone(2_000_000 + liveWorkerMs - 1)).toEqual([]);
     expect(workers.takeGone(2_000_000 + liveWorkerMs)).toEqual([worker]);
   });
@@ -37,12 +38,27 @@ describe("workers", () => {
   it("knows who has polled a queue, as long as they live", () => {
     const workers = new Workers();
     const worker = workers.seen(call(), 0);
-    workers.pollOpened(worker, [queue]);
+    workers.callOpened(worker, [queue]);
     expect(workers.ofQueue(queue)).toEqual([worker]);
     expect(workers.ofQueue({ ...queue, kind: "workflow" })).toEqual([]);
-    workers.callClosed(worker, 0);
+    workers.callClosed(worker, [queue], 0);
     workers.takeGone(liveWorkerMs);
     expect(workers.ofQueue(queue)).toEqual([]);
+  });
+
+  it("forgets a queue that a live worker has not named for 15 s, and no other", () => {
+    const workers = new Workers();
+    const other = { ...queue, name: "other" };
+    const worker = workers.seen(call(), 0);
+    workers.callOpened(worker, [queue, other]);
+    workers.callOpened(worker, [other]);
+    workers.callClosed(worker, [queue, other], 1_000);
+    workers.takeGone(1_000 + liveWorkerMs - 1);
+    expect(workers.ofQueue(queue)).toEqual([worker]);
+    expect(workers.nextWake()).toBeLessThanOrEqual(1_000 + liveWorkerMs + 100);
+    expect(workers.takeGone(1_000 + liveWorkerMs)).toEqual([]);
+    expect([workers.ofQueue(queue), workers.ofQueue(other)]).toEqual([[], [worker]]);
+    expect([...worker.queues.values()]).toEqual([other]);
   });
 
   it("the same id in two namespaces names two workers", () => {
@@ -94,8 +110,9 @@ describe("who serves a queue", () => {
     });
     const poll = (workerId: string, queues = [queue], rate?: number) => {
       const worker = workers.seen(call({ workerId }), 0);
-      workers.pollOpened(worker, queues, rate);
-      workers.callClosed(worker, 0);
+      workers.callOpened(worker, queues);
+      workers.asks(worker, queues, rate);
+      workers.callClosed(worker, queues, 0);
       return worker;
     };
     const take = () => seen.splice(0);
@@ -154,7 +171,7 @@ describe("who serves a queue", () => {
     poll("b", [queue]);
     expect([take(), workers.askedRate(key)]).toEqual([["rate q"], 5]);
     const again = workers.seen(call({ workerId: "b" }), 10);
-    workers.callOpened(again);
+    workers.callOpened(again, [queue, other]);
     workers.takeGone(liveWorkerMs);
     expect([take(), workers.askedRate(key)]).toEqual([["rate q"], undefined]);
   });

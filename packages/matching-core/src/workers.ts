@@ -2,13 +2,10 @@
  * Which workers live, what they have registered, and who drains. A worker is live while it has an open poll, or called
  * in the last 15 s. Held in memory only: after a start, workers make themselves known with their next call.
  */
-import { AskedRates } from "./asked-rate.ts";
 import { Deadlines } from "./deadlines.ts";
-import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
 import type { TypeSet } from "./matcher.ts";
-
-/** A worker that has not called for so long, and has no open poll, is not live. The SDK calls every 5 s. */
-export const liveWorkerMs = 15_000;
+import { liveWorkerMs, ServedQueues, takesTasks, type QueueObserver, type ServingWorker } from "./served-queues.ts";
+import type { TaskQueue } from "./task-queue.ts";
 
 /** How long it is remembered that a worker is to take nothing new: a drained one goes, and its id never comes back. */
 export const drainedWorkerKeptMs = 24 * 3_600_000;
@@ -43,7 +40,7 @@ export interface WorkerCall {
 }
 
 /** A live worker. */
-export interface LiveWorker {
+export interface LiveWorker extends ServingWorker {
   readonly namespace: string;
   readonly workerId: string;
   identity: string;
@@ -55,27 +52,10 @@ export interface LiveWorker {
   registrations: Registrations | undefined;
   status: WorkerStatus | undefined;
   openCalls: number;
-  /** It said that it is going: it gets nothing new. */
   shuttingDown: boolean;
-  /** An operator drains it: it gets nothing new, and finishes what it has. */
   draining: boolean;
-  /** Queues that it has polled, or holds tasks of. */
-  readonly queues: Map<string, TaskQueue>;
-}
-
-/** Whether a worker takes new tasks. One that does not still lives, but a queue that has only such is not served. */
-export function takesTasks(worker: Pick<LiveWorker, "shuttingDown" | "draining">): boolean {
-  return !worker.shuttingDown && !worker.draining;
-}
-
-/** Who is told as queues gain and lose their workers. */
-export interface QueueObserver {
-  /** A worker that takes tasks polls this queue; none did before. */
-  readonly served: (queueKey: string) => void;
-  /** The last worker that took tasks from this queue is gone, or takes no more. */
-  readonly unserved: (queue: TaskQueue, now: number) => void;
-  /** The smallest rate that its workers ask for is another one. */
-  readonly askedRateChanged: (queueKey: string) => void;
+  /** It has been told that it is drained: its polls are held then, so that one that goes on polling does not spin. */
+  toldOfDrain: boolean;
 }
 
 const nobody: QueueObserver = {
@@ -83,14 +63,6 @@ const nobody: QueueObserver = {
   unserved: () => undefined,
   askedRateChanged: () => undefined,
 };
-
-/** The workers of one queue. */
-interface OfQueue {
-  readonly workers: Set<LiveWorker>;
-  /** How many of them take tasks. */
-  serving: number;
-  readonly rates: AskedRates<LiveWorker>;
-}
 
 /** One string for one worker, for maps. */
 export function workerKey({ namespace, workerId }: Pick<WorkerCall, "namespace" | "workerId">): string {
@@ -100,14 +72,13 @@ export function workerKey({ namespace, workerId }: Pick<WorkerCall, "namespace" 
 /** Keeps the live workers. */
 export class Workers {
   readonly #workers = new Map<string, LiveWorker>();
-  readonly #byQueue = new Map<string, OfQueue>();
   readonly #idle = new Deadlines<LiveWorker>();
   /** By worker key, whether they live or not. */
   readonly #drained = new Deadlines<string>();
-  readonly #observer: QueueObserver;
+  readonly #served: ServedQueues<LiveWorker>;
 
   constructor(observer: QueueObserver = nobody) {
-    this.#observer = observer;
+    this.#served = new ServedQueues(observer);
   }
 
   get size(): number {
@@ -122,19 +93,19 @@ export class Workers {
     return this.#workers.values();
   }
 
-  /** Live workers that have polled this queue. */
+  /** Live workers that serve this queue: see served-queues.ts. */
   ofQueue(queue: TaskQueue): readonly LiveWorker[] {
-    return [...(this.#byQueue.get(taskQueueKey(queue))?.workers ?? [])];
+    return this.#served.ofQueue(queue);
   }
 
   /** Whether a live worker takes tasks from this queue. */
   serves(queueKey: string): boolean {
-    return (this.#byQueue.get(queueKey)?.serving ?? 0) > 0;
+    return this.#served.isServed(queueKey);
   }
 
   /** The smallest rate of dispatch that a live worker of this queue asks for; undefined: none asks for one. */
   askedRate(queueKey: string): number | undefined {
-    return this.#byQueue.get(queueKey)?.rates.smallest;
+    return this.#served.askedRate(queueKey);
   }
 
   /** A worker called. */
@@ -155,6 +126,7 @@ export class Workers {
         openCalls: 0,
         shuttingDown: false,
         draining: this.#drained.has(key),
+        toldOfDrain: false,
         queues: new Map(),
       };
       this.#workers.set(key, worker);
@@ -179,7 +151,7 @@ export class Workers {
     if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
   }
 
-  /** Queues of a namespace that live workers have polled. */
+  /** Queues of a namespace that live workers serve. */
   queuesOf(namespace: string): readonly TaskQueue[] {
     const queues = new Map<string, TaskQueue>();
     for (const worker of this.#workers.values()) {
@@ -193,33 +165,24 @@ export class Workers {
     return worker.registrations ?? (worker.registrationsHash === "" ? everything : undefined);
   }
 
-  /** A call of this worker is held open: while it is, the worker lives. */
-  callOpened(worker: LiveWorker): void {
+  /**
+   * A call of this worker is held open: while it is, the worker lives, and serves these queues. Take it back with
+   * {@link callClosed}, with the same queues.
+   */
+  callOpened(worker: LiveWorker, queues: readonly TaskQueue[]): void {
     worker.openCalls += 1;
     this.#idle.delete(worker);
+    this.#served.opened(worker, queues);
   }
 
-  /**
-   * A poll of this worker is held open.
-   *
-   * @param askedRate of dispatch, for each of these queues; takes the place of what its last poll of it asked for
-   */
-  pollOpened(worker: LiveWorker, queues: readonly TaskQueue[], askedRate?: number): void {
-    this.callOpened(worker);
-    for (const queue of queues) {
-      const key = taskQueueKey(queue);
-      if (this.#attach(worker, key, queue).rates.set(worker, askedRate)) this.#observer.askedRateChanged(key);
-    }
-  }
-
-  /** A worker renewed tasks of these queues: it serves them, though it may have no slot free to poll with. */
-  holds(worker: LiveWorker, queues: readonly TaskQueue[]): void {
-    for (const queue of queues) this.#attach(worker, taskQueueKey(queue), queue);
+  /** A worker wants so many dispatches per second of each of these, in place of what it last asked of them. */
+  asks(worker: LiveWorker, queues: readonly TaskQueue[], rate: number | undefined): void {
+    this.#served.ask(worker, queues, rate);
   }
 
   /** The worker says that it is going. */
   shutDown(worker: LiveWorker, now: number): void {
-    if (takesTasks(worker)) this.#stopServing(worker, now);
+    if (takesTasks(worker)) this.#served.stopsTaking(worker, now);
     worker.shuttingDown = true;
   }
 
@@ -229,16 +192,17 @@ export class Workers {
     this.#drained.set(key, now + drainedWorkerKeptMs);
     const worker = this.#workers.get(key);
     if (worker === undefined) return undefined;
-    if (takesTasks(worker)) this.#stopServing(worker, now);
+    if (takesTasks(worker)) this.#served.stopsTaking(worker, now);
     worker.draining = true;
     return worker;
   }
 
   /** A call of this worker is held open no more. */
-  callClosed(worker: LiveWorker, now: number): void {
+  callClosed(worker: LiveWorker, queues: readonly TaskQueue[], now: number): void {
     worker.openCalls -= 1;
     worker.lastSeen = now;
     if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
+    this.#served.closed(worker, queues, now);
   }
 
   /** Whether this worker is to take nothing new, whether it lives or not. */
@@ -252,44 +216,16 @@ export class Workers {
     const gone = this.#idle.takeDue(now);
     for (const worker of gone) {
       this.#workers.delete(workerKey(worker));
-      if (takesTasks(worker)) this.#stopServing(worker, now);
-      for (const key of worker.queues.keys()) {
-        const ofQueue = this.#byQueue.get(key);
-        if (ofQueue === undefined) continue;
-        ofQueue.workers.delete(worker);
-        if (ofQueue.workers.size === 0) this.#byQueue.delete(key);
-        else if (ofQueue.rates.set(worker, undefined)) this.#observer.askedRateChanged(key);
-      }
+      this.#served.gone(worker, now);
     }
+    this.#served.forgetIdle(now);
     return gone;
   }
 
   /** When it wants to be woken, at the latest. */
   nextWake(): number | undefined {
-    const idle = this.#idle.next();
-    const drained = this.#drained.next();
-    if (idle === undefined) return drained;
-    return drained === undefined ? idle : Math.min(idle, drained);
-  }
-
-  #attach(worker: LiveWorker, key: string, queue: TaskQueue): OfQueue {
-    let ofQueue = this.#byQueue.get(key);
-    if (ofQueue === undefined) {
-      ofQueue = { workers: new Set(), serving: 0, rates: new AskedRates() };
-      this.#byQueue.set(key, ofQueue);
-    }
-    if (worker.queues.has(key)) return ofQueue;
-    worker.queues.set(key, queue);
-    ofQueue.workers.add(worker);
-    if (takesTasks(worker) && ++ofQueue.serving === 1) this.#observer.served(key);
-    return ofQueue;
-  }
-
-  /** It took tasks until now. */
-  #stopServing(worker: LiveWorker, now: number): void {
-    for (const [key, queue] of worker.queues) {
-      const ofQueue = this.#byQueue.get(key);
-      if (ofQueue !== undefined && --ofQueue.serving === 0) this.#observer.unserved(queue, now);
-    }
+    const moments = [this.#idle.next(), this.#drained.next(), this.#served.nextWake()];
+    const earliest = Math.min(...moments.map((moment) => moment ?? Infinity));
+    return earliest === Infinity ? undefined : earliest;
   }
 }

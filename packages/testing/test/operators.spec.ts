@@ -354,6 +354,36 @@ describe("fallback", () => {
     expect((await describeQueue(pool)).counts).toMatchObject({ ready: 0n });
   });
 
+  test("tasks of a queue that its worker polls no more move, though it lives and polls another", async () => {
+    await poll({ taskQueues: [taskQueue, other], wait: seconds(0) });
+    await add({ id: "a", fallback }, { id: "b", taskQueue: other, fallback });
+    await poll({ taskQueues: [taskQueue] });
+    const pollsTheOther = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 5_000) {
+        await server.clock.advance(5_000);
+        await poll({ taskQueues: [taskQueue], wait: seconds(0) });
+      }
+    };
+    await pollsTheOther(15_000);
+    expect((await describeQueue(other)).workers).toEqual([]);
+    expect((await describeQueue(other)).reasons).toMatchObject([{ reason: WaitReason.NO_WORKERS, count: 1n }]);
+    expect((await describeQueue()).workers).toMatchObject([{ workerId: "w" }]);
+    await pollsTheOther(15_000);
+    expect(ids(await poll({ taskQueues: [pool], worker: { workerId: "v" } }))).toEqual(["b"]);
+  });
+
+  test("a busy worker serves the queues that it names as it renews", async () => {
+    await poll({ taskQueues: [other], wait: seconds(0) });
+    await add({ id: "waits", taskQueue: other, fallback });
+    await workers.shutdownWorker({ workerId: "w" });
+    for (let passed = 0; passed < 40; passed += 5) {
+      await workers.renewLeases({ worker: { workerId: "busy" }, taskQueues: [other] });
+      await server.clock.advance(5_000);
+    }
+    expect((await describeQueue(other)).workers).toMatchObject([{ workerId: "busy" }]);
+    expect((await describeQueue(pool)).counts).toMatchObject({ ready: 0n });
+  });
+
   test("a task for a worker that has said that it goes moves 10 s later, and at once where it comes later still", async () => {
     await poll();
     await workers.shutdownWorker({ workerId: "w" });

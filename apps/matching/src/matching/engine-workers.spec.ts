@@ -24,7 +24,7 @@ const drain = {
 
 function renewal(noticesSeen = "", holdMs = 0): Parameters<Engine["renew"]>[0] {
   const { signal } = new AbortController();
-  return { worker, leases: [], heartbeats: [], receivedPollIds: [], signal, noticesSeen, holdMs };
+  return { worker, queues: [], leases: [], heartbeats: [], receivedPollIds: [], signal, noticesSeen, holdMs };
 }
 
 async function begin(scripted = new ScriptedStore()) {
@@ -117,13 +117,34 @@ describe("a drained worker", () => {
     await engine.drainWorker(drain);
     expect(await waiting).toEqual({ ...empty, statuses: [], registrationsWanted: false, drainRequested: true });
     scripted.ready = [{ id: "a", lease: { seq: 1, leaseNo: 1 }, queue } as never];
-    expect(await engine.poll(pollCall())).toMatchObject({ kind: "answered", tasks: [], drainRequested: true });
+    const held = engine.poll(pollCall({ waitMs: 60_000, pollId: "held" }));
+    expect(await Promise.race([held, settle().then(() => "holds")])).toBe("holds");
     expect(scripted.ready).toHaveLength(1);
     const other = { ...worker, workerId: "other" };
     expect(await engine.poll(pollCall({ worker: other }))).toMatchObject({
       drainRequested: false,
       tasks: [{ id: "a" }],
     });
+  });
+
+  test("is told once with an answer of its own, and then held like one that finds nothing, until it goes", async () => {
+    const scripted = new ScriptedStore();
+    scripted.opened = { drainedWorkers: [{ namespace: "default", workerId: "w" }] };
+    const { clock, engine } = await begin(scripted);
+    const poll = (pollId: string) => engine.poll(pollCall({ waitMs: 30_000, pollId }));
+    expect(await poll("first")).toMatchObject({ tasks: [], drainRequested: true });
+    let isAnswered = false;
+    const second = poll("second").finally(() => (isAnswered = true));
+    await settle();
+    await clock.advance(29_900);
+    expect(isAnswered).toBe(false);
+    await clock.advance(200);
+    expect(await second).toMatchObject({ tasks: [], drainRequested: true });
+    const third = poll("third");
+    await settle();
+    engine.shutdownWorker("default", "w");
+    expect(await third).toMatchObject({ tasks: [] });
+    expect(engine.activityOf(queue).workers.map(({ freeSlots }) => freeSlots)).toEqual([0]);
   });
 
   test("is told in the renewal that it holds open", async () => {
@@ -153,6 +174,72 @@ describe("a drained worker", () => {
       verb === "drain-worker" ? { verb, refused: { reason: "request-id-reused", index: 0, subject: "r" } } : undefined;
     expect(await engine.drainWorker(drain)).toHaveProperty("refused");
     expect(await engine.renew(renewal())).toMatchObject({ drainRequested: false });
+  });
+});
+
+describe("live workers", () => {
+  const answers = { verb: "answer", namespace: "default", answers: [] } as const;
+
+  test("one lives while the store takes its time with the answers that its poll carries, and is gone 15 s later", async () => {
+    const { clock, scripted, engine } = await begin();
+    const gate = Promise.withResolvers<void>();
+    scripted.stall = gate.promise;
+    const poll = engine.poll(pollCall({ answers, waitMs: 1_000 }));
+    await settle();
+    await clock.advance(60_000);
+    expect(engine.liveWorkers).toBe(1);
+    gate.resolve();
+    await settle();
+    await clock.advance(2_000);
+    await poll;
+    expect(engine.workersOf("default", queue)).toEqual([engine.workerOf("default", "w")]);
+    await clock.advance(16_000);
+    expect([engine.liveWorkers, engine.workersOf("default", queue), engine.polledQueues("default")]).toEqual([
+      0,
+      [],
+      [],
+    ]);
+  });
+
+  test("one that only renews is gone 15 s after its last call, though nothing else happens", async () => {
+    const { clock, engine } = await begin();
+    const { noticesSeen } = await engine.renew(renewal());
+    const held = engine.renew(renewal(noticesSeen, 30_000));
+    await clock.advance(30_000);
+    await held;
+    await clock.advance(14_900);
+    expect(engine.liveWorkers).toBe(1);
+    await clock.advance(200);
+    expect(engine.liveWorkers).toBe(0);
+  });
+
+  test("one that polls a queue no more serves it for 15 s, and the others for as long as it names them", async () => {
+    const { clock, scripted, engine } = await begin();
+    const [other, third] = [
+      { ...queue, name: "other" },
+      { ...queue, name: "third" },
+    ];
+    const served = () => [queue, other, third].map((of) => engine.workersOf("default", of).length);
+    await engine.poll(pollCall({ queues: [queue, other, third], waitMs: 0, pollId: "" }));
+    scripted.onOperation = ({ verb }) =>
+      verb === "renew" ? { verb, lost: [], cancels: [], queues: [third] } : undefined;
+    const { noticesSeen } = await engine.renew(renewal());
+    const held = engine.renew({ ...renewal(noticesSeen, 60_000), queues: [other] });
+    await clock.advance(14_900);
+    expect(served()).toEqual([1, 1, 1]);
+    await clock.advance(200);
+    expect(served()).toEqual([0, 1, 1]);
+    // As long as the renewal is held, it serves those that it names, and those of its tasks.
+    await clock.advance(30_000);
+    expect(served()).toEqual([0, 1, 1]);
+    await clock.advance(15_000);
+    await held;
+    await engine.renew(renewal());
+    await clock.advance(14_000);
+    expect(served()).toEqual([0, 1, 1]);
+    await engine.renew({ ...renewal(), queues: [queue] });
+    await clock.advance(1_200);
+    expect(served()).toEqual([1, 0, 1]);
   });
 });
 

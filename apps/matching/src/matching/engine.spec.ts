@@ -138,7 +138,14 @@ describe("the engine", () => {
     const clock = new StillClock();
     const scripted = new ScriptedStore();
     const engine = await start(scripted, clock);
-    const renewal = { worker, leases: [], heartbeats: [], receivedPollIds: [], signal: new AbortController().signal };
+    const renewal = {
+      worker,
+      queues: [],
+      leases: [],
+      heartbeats: [],
+      receivedPollIds: [],
+      signal: new AbortController().signal,
+    };
     const { noticesSeen } = await engine.renew({ ...renewal, holdMs: 0, noticesSeen: "" });
     const gate = Promise.withResolvers<void>();
     scripted.stall = gate.promise;

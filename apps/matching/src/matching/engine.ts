@@ -18,7 +18,14 @@ import { waitForTasks } from "./closing-waits.ts";
 import { Closings } from "./closings.ts";
 import { Confirmations } from "./confirmations.ts";
 import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
-import { ShuttingDown, type Matching, type QueueActivity, type ServiceHealth } from "./matching.ts";
+import {
+  ShuttingDown,
+  type Matching,
+  type PollCall,
+  type PollReply,
+  type QueueActivity,
+  type ServiceHealth,
+} from "./matching.ts";
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
 import { renewAndHold, type RenewOnce } from "./renewals.ts";
@@ -161,38 +168,10 @@ export class Engine implements Matching {
     const { namespace, workerId } = call.worker;
     this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
-    // Also of one that has to send its registrations before its poll can wait: after a start that is every worker.
-    this.#workers.holds(worker, call.queues);
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
-    const poll = await this.#polls.arrive(call, worker);
-    let statuses: readonly AnswerStatus[] = [];
-    try {
-      if (call.answers === undefined) {
-        poll.begin();
-      } else {
-        // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
-        const answered = await this.#group().submit(call.answers, (result) => {
-          if (!("refused" in result)) poll.beginInCommit();
-        });
-        if ("refused" in answered) {
-          poll.abandon();
-          return { kind: "refused", refused: answered.refused };
-        }
-        statuses = answered.statuses;
-      }
-    } catch (error) {
-      poll.abandon();
-      throw error;
-    }
-    const tasks = await poll.tasks;
-    if (tasks === undefined) return { kind: "superseded" };
-    return {
-      kind: "answered",
-      tasks,
-      statuses,
-      registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
-      drainRequested: worker.draining,
-    };
+    // The whole call is one that is open, also while the store takes its time; and it names its queues, also where it cannot
+    // wait yet since its registrations have to be asked for: after a start that is every worker.
+    return this.#whileOpen(worker, call.queues, async () => this.#poll(call, worker));
   };
 
   renew: Matching["renew"] = async (call) => {
@@ -202,25 +181,23 @@ export class Engine implements Matching {
     const worker = this.#workers.seen(call.worker, this.now());
     const leases = call.leases.map((lease) => ({ lease }));
     this.#mentioned(namespace, workerId, call.receivedPollIds, leases);
+    const key = workerKey({ namespace, workerId });
+    /** Those of its tasks: it serves them, too, for as long as the call is held. */
+    let queues: readonly TaskQueue[] | undefined;
     const renewOnce: RenewOnce = async (heartbeats) => {
       const renewed = await this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
-      this.#workers.holds(worker, renewed.queues);
+      if (queues === undefined) this.#workers.callOpened(worker, (queues = renewed.queues));
       return renewed;
     };
-    this.#workers.callOpened(worker);
     try {
-      const renewed = await renewAndHold(
-        call,
-        workerKey({ namespace, workerId }),
-        this.#news,
-        clock,
-        this.#time,
-        renewOnce,
-      );
-      const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
-      return { ...renewed, drainRequested: worker.draining, registrationsWanted };
+      return await this.#whileOpen(worker, call.queues, async () => {
+        const renewed = await renewAndHold(call, key, this.#news, clock, this.#time, renewOnce);
+        const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
+        return { ...renewed, drainRequested: this.#tellOfDrain(worker), registrationsWanted };
+      });
     } finally {
-      this.#workers.callClosed(worker, this.now());
+      if (queues !== undefined) this.#workers.callClosed(worker, queues, this.now());
+      this.#setAlarm();
     }
   };
 
@@ -292,6 +269,59 @@ export class Engine implements Matching {
     const { store, instanceId } = this.#options;
     const { epoch, startedAt } = this.#running ?? { epoch: 0, startedAt: 0 };
     return { storage: store.description, epoch, instanceId, startedAt };
+  }
+
+  async #poll(call: PollCall, worker: LiveWorker): Promise<PollReply> {
+    const poll = await this.#polls.arrive(call, worker);
+    let statuses: readonly AnswerStatus[] = [];
+    try {
+      if (call.answers === undefined) {
+        poll.begin();
+      } else {
+        // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
+        const answered = await this.#group().submit(call.answers, (result) => {
+          if (!("refused" in result)) poll.beginInCommit();
+        });
+        if ("refused" in answered) {
+          poll.abandon();
+          return { kind: "refused", refused: answered.refused };
+        }
+        statuses = answered.statuses;
+      }
+    } catch (error) {
+      poll.abandon();
+      throw error;
+    }
+    const tasks = await poll.tasks;
+    if (tasks === undefined) return { kind: "superseded" };
+    return {
+      kind: "answered",
+      tasks,
+      statuses,
+      registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
+      drainRequested: this.#tellOfDrain(worker),
+    };
+  }
+
+  /** Carries out a call of a worker that names these queues: until its end the worker lives, and serves them. */
+  async #whileOpen<Reply>(
+    worker: LiveWorker,
+    queues: readonly TaskQueue[],
+    carryOut: () => Promise<Reply>,
+  ): Promise<Reply> {
+    this.#workers.callOpened(worker, queues);
+    try {
+      return await carryOut();
+    } finally {
+      this.#workers.callClosed(worker, queues, this.now());
+      this.#setAlarm();
+    }
+  }
+
+  /** What an answer to a worker says of its drain, of which it then knows. */
+  #tellOfDrain(worker: LiveWorker): boolean {
+    worker.toldOfDrain = worker.draining;
+    return worker.draining;
   }
 
   /** The worker says that these polls' answers have arrived, and names deliveries that it has. */

@@ -72,6 +72,8 @@ export type PollReply =
 /** One renewal, possibly held open for news. */
 export interface RenewCall {
   readonly worker: WorkerCall;
+  /** Queues that it serves, beside those of the leases. */
+  readonly queues: readonly TaskQueue[];
   readonly leases: readonly LeaseRef[];
   readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
   readonly receivedPollIds: readonly string[];

@@ -117,7 +117,9 @@ export class WaitingPolls {
     const begin = (): void => {
       if (given !== "nothing yet" || waiting !== undefined) return;
       const registrations = this.#surroundings.workers.registrationsOf(worker);
-      if (registrations === undefined || !takesTasks(worker) || call.signal.aborted || this.#ended) end([]);
+      if (registrations === undefined || call.signal.aborted || this.#ended) end([]);
+      // One that goes is to go. One that is drained hears of it at once, and is then held like any that finds nothing.
+      else if (worker.shuttingDown || (worker.draining && !worker.toldOfDrain)) end([]);
       else waiting = this.#beginWaiting({ call, worker, key, registrations, end, gone });
     };
     if (key !== undefined) {
@@ -190,9 +192,7 @@ export class WaitingPolls {
 
   /** Answers a worker's polls empty: it is going. */
   endOf(worker: LiveWorker): void {
-    for (const queue of worker.queues.values()) {
-      for (const poll of this.#matcher.pollsOf(queue)) if (poll.worker === worker) poll.end([]);
-    }
+    for (const poll of this.#matcher.polls) if (poll.worker === worker) poll.end([]);
   }
 
   /** Answers all of them empty, and those that still come: the server is stopping. */
@@ -239,11 +239,12 @@ export class WaitingPolls {
         slots: call.maxTasks,
         maxBytes: maxReplyBytes - replyOverheadBytes,
       },
-      queues: call.queues.map((queue) => ({ queue, types: registrations[queue.kind] })),
+      queues: takesTasks(worker) ? call.queues.map((queue) => ({ queue, types: registrations[queue.kind] })) : [],
       until: time.now() + call.waitMs,
     };
     call.signal.addEventListener("abort", gone);
-    workers.pollOpened(worker, call.queues, call.askedRate);
+    workers.callOpened(worker, call.queues);
+    workers.asks(worker, call.queues, call.askedRate);
     this.#matcher.add(poll);
     return poll;
   }
@@ -252,7 +253,7 @@ export class WaitingPolls {
     const { time, workers } = this.#surroundings;
     this.#matcher.delete(poll);
     poll.call.signal.removeEventListener("abort", gone);
-    workers.callClosed(poll.worker, time.now());
+    workers.callClosed(poll.worker, poll.call.queues, time.now());
   }
 
   /** The tasks that this poll was given when it was made before, and that are still leased to it. */

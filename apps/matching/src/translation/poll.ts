@@ -44,6 +44,7 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
   const violations = new Violations();
   const worker = readWorkerCall(request.worker, namespace, undefined, "everything", violations);
   allowName(request.pollId, bounds.pollIdBytes, "poll_id", violations);
+  if (request.taskQueues.length === 0) violations.add("INVALID_FIELD", "task_queues", "must name at least one queue");
   const queues = readQueues(request, namespace, violations);
   const leaseMs = readDurationMs(request.lease, leaseRange, "lease", violations) ?? defaultLeaseMs;
   const confirmRange = { minMs: 1_000, maxMs: leaseMs, words: "1 s to the length of the lease" };
@@ -79,6 +80,7 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
 export function readRenewal(request: RenewLeasesRequest, around: CallSurroundings): RenewCall {
   const violations = new Violations();
   const worker = readWorkerCall(request.worker, around.namespace, request.status, "unchanged", violations);
+  const queues = readQueues(request, around.namespace, violations);
   const leases: LeaseRef[] = [];
   if (limitItems(request.tokens.length, bounds.tokensPerRenewal, "tokens", violations)) {
     for (const [i, token] of request.tokens.entries()) {
@@ -95,6 +97,7 @@ export function readRenewal(request: RenewLeasesRequest, around: CallSurrounding
   violations.throwIfAny();
   return {
     worker,
+    queues,
     leases,
     heartbeats,
     receivedPollIds,
@@ -111,8 +114,11 @@ export function readPollIds(ids: readonly string[], violations: Violations): rea
   return ids;
 }
 
-function readQueues(request: PollTasksRequest, namespace: string, violations: Violations): TaskQueue[] {
-  if (request.taskQueues.length === 0) violations.add("INVALID_FIELD", "task_queues", "must name at least one queue");
+function readQueues(
+  request: PollTasksRequest | RenewLeasesRequest,
+  namespace: string,
+  violations: Violations,
+): TaskQueue[] {
   const queues = new Map<string, TaskQueue>();
   if (limitItems(request.taskQueues.length, bounds.queuesPerPoll, "task_queues", violations)) {
     for (const [i, ref] of request.taskQueues.entries()) {

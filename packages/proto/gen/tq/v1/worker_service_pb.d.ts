@@ -206,7 +206,8 @@ export declare type PollTasksResponse = Message<"tq.v1.PollTasksResponse"> & {
   registrationsWanted: boolean;
 
   /**
-   * An operator drains this worker: take nothing new, finish what there is.
+   * An operator drains this worker: take nothing new, finish what there is. Said at once, in the answer to a poll that
+   * waits, or to the next one; later polls of it are held as if there were nothing.
    *
    * @generated from field: bool drain_requested = 4;
    */
@@ -661,6 +662,14 @@ export declare type RenewLeasesRequest = Message<"tq.v1.RenewLeasesRequest"> & {
    * @generated from field: string notices_seen = 8;
    */
   noticesSeen: string;
+
+  /**
+   * Queues that the worker serves though it may have no slot free to poll them with; those of `tokens` need not be named.
+   * 0 to 100. A worker serves a queue while a call that names it is open, and for 15 s more.
+   *
+   * @generated from field: repeated tq.v1.TaskQueueRef task_queues = 9;
+   */
+  taskQueues: TaskQueueRef[];
 };
 
 /**

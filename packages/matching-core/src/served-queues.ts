@@ -1,0 +1,157 @@
+/*
+ * Which workers serve which queues. A worker serves a queue while it holds a call open that names it (a poll of the queue,
+ * or a renewal that names it or tasks of it), and for as long after such a call as a worker lives after any. So one that
+ * polls a queue no more stops serving it, though it lives and polls others.
+ */
+import { AskedRates } from "./asked-rate.ts";
+import { Deadlines } from "./deadlines.ts";
+import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
+
+/** A worker that has not called for so long, and has no open call, is not live, and serves nothing. The SDK calls every 5 s. */
+export const liveWorkerMs = 15_000;
+
+/** What is asked of a worker here. */
+export interface ServingWorker {
+  /** It said that it is going: it gets nothing new. */
+  readonly shuttingDown: boolean;
+  /** An operator drains it: it gets nothing new, and finishes what it has. */
+  readonly draining: boolean;
+  /** Queues that it serves; kept here. */
+  readonly queues: Map<string, TaskQueue>;
+}
+
+/** Whether a worker takes new tasks. One that does not still lives, but a queue that has only such is not served. */
+export function takesTasks(worker: Pick<ServingWorker, "shuttingDown" | "draining">): boolean {
+  return !worker.shuttingDown && !worker.draining;
+}
+
+/** Who is told as queues gain and lose their workers. */
+export interface QueueObserver {
+  /** A worker that takes tasks serves this queue; none did before. */
+  readonly served: (queueKey: string) => void;
+  /** The last worker that took tasks from this queue is gone, or takes no more. */
+  readonly unserved: (queue: TaskQueue, now: number) => void;
+  /** The smallest rate that its workers ask for is another one. */
+  readonly askedRateChanged: (queueKey: string) => void;
+}
+
+/** One worker at one queue. */
+interface Serving<Worker> {
+  readonly worker: Worker;
+  readonly key: string;
+  readonly queue: TaskQueue;
+  /** Calls held open that name the queue. */
+  open: number;
+}
+
+interface OfQueue<Worker> {
+  readonly servings: Map<Worker, Serving<Worker>>;
+  /** How many of them take tasks. */
+  taking: number;
+  readonly rates: AskedRates<Worker>;
+}
+
+/** Keeps who serves what. */
+export class ServedQueues<Worker extends ServingWorker> {
+  readonly #byQueue = new Map<string, OfQueue<Worker>>();
+  /** Those without an open call. */
+  readonly #idle = new Deadlines<Serving<Worker>>();
+  readonly #observer: QueueObserver;
+
+  constructor(observer: QueueObserver) {
+    this.#observer = observer;
+  }
+
+  /** Workers that serve this queue, whether or not they take tasks. */
+  ofQueue(queue: TaskQueue): readonly Worker[] {
+    return [...(this.#byQueue.get(taskQueueKey(queue))?.servings.keys() ?? [])];
+  }
+
+  /** Whether a worker takes tasks from this queue. */
+  isServed(queueKey: string): boolean {
+    return (this.#byQueue.get(queueKey)?.taking ?? 0) > 0;
+  }
+
+  /** The smallest rate of dispatch that a worker of this queue asks for; undefined: none asks for one. */
+  askedRate(queueKey: string): number | undefined {
+    return this.#byQueue.get(queueKey)?.rates.smallest;
+  }
+
+  /** A call that names these queues is held open. */
+  opened(worker: Worker, queues: readonly TaskQueue[]): void {
+    for (const queue of queues) {
+      const serving = this.#attach(worker, queue);
+      if (serving.open === 0) this.#idle.delete(serving);
+      serving.open += 1;
+    }
+  }
+
+  /** One that was {@link opened} is held open no more. */
+  closed(worker: Worker, queues: readonly TaskQueue[], now: number): void {
+    for (const queue of queues) {
+      const serving = this.#byQueue.get(taskQueueKey(queue))?.servings.get(worker);
+      if (serving !== undefined && --serving.open === 0) this.#idle.set(serving, now + liveWorkerMs);
+    }
+  }
+
+  /** A worker wants so many dispatches per second of each of these, which it serves; undefined: it does not say. */
+  ask(worker: Worker, queues: readonly TaskQueue[], rate: number | undefined): void {
+    for (const queue of queues) {
+      const key = taskQueueKey(queue);
+      if (this.#byQueue.get(key)?.rates.set(worker, rate) === true) this.#observer.askedRateChanged(key);
+    }
+  }
+
+  /** A worker that took tasks until now takes no more; it goes on serving what it has. */
+  stopsTaking(worker: Worker, now: number): void {
+    for (const [key, queue] of worker.queues) {
+      const ofQueue = this.#byQueue.get(key);
+      if (ofQueue !== undefined && --ofQueue.taking === 0) this.#observer.unserved(queue, now);
+    }
+  }
+
+  /** A worker is gone. */
+  gone(worker: Worker, now: number): void {
+    for (const key of worker.queues.keys()) {
+      const serving = this.#byQueue.get(key)?.servings.get(worker);
+      if (serving !== undefined) this.#detach(serving, now);
+    }
+  }
+
+  /** Forgets what workers have not named for too long. */
+  forgetIdle(now: number): void {
+    for (const serving of this.#idle.takeDue(now)) this.#detach(serving, now);
+  }
+
+  /** When it wants to be woken, at the latest. */
+  nextWake(): number | undefined {
+    return this.#idle.next();
+  }
+
+  #attach(worker: Worker, queue: TaskQueue): Serving<Worker> {
+    const key = taskQueueKey(queue);
+    let ofQueue = this.#byQueue.get(key);
+    if (ofQueue === undefined) {
+      ofQueue = { servings: new Map(), taking: 0, rates: new AskedRates() };
+      this.#byQueue.set(key, ofQueue);
+    }
+    const present = ofQueue.servings.get(worker);
+    if (present !== undefined) return present;
+    const serving: Serving<Worker> = { worker, key, queue, open: 0 };
+    ofQueue.servings.set(worker, serving);
+    worker.queues.set(key, queue);
+    if (takesTasks(worker) && ++ofQueue.taking === 1) this.#observer.served(key);
+    return serving;
+  }
+
+  #detach(serving: Serving<Worker>, now: number): void {
+    const { worker, key, queue } = serving;
+    this.#idle.delete(serving);
+    worker.queues.delete(key);
+    const ofQueue = this.#byQueue.get(key);
+    if (ofQueue?.servings.delete(worker) !== true) return;
+    if (takesTasks(worker) && --ofQueue.taking === 0) this.#observer.unserved(queue, now);
+    if (ofQueue.servings.size === 0) this.#byQueue.delete(key);
+    else if (ofQueue.rates.set(worker, undefined)) this.#observer.askedRateChanged(key);
+  }
+}
