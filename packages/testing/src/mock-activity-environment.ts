@@ -49,6 +49,8 @@ export const defaultActivityInfo: TaskInfo = Object.freeze({
   lastFailure: undefined,
   closedTask: undefined,
   taskToken: new Uint8Array(),
+  workerId: "test-worker",
+  processTaskQueue: undefined,
 });
 
 /**

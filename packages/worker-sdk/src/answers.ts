@@ -10,21 +10,26 @@ import {
   TqError,
 } from "@tq/client";
 import { type ItemError, type Payload, type TaskAnswer, TaskAnswerSchema } from "@tq/proto";
-import { encodeCommand } from "./commands.ts";
-import { ApplicationFailure, type CancelledFailure, encodeFailure, isCancellation } from "./failure.ts";
+import { encodeCommand, type WorkflowCommand } from "./commands.ts";
+import { ApplicationFailure, type CancelledFailure, encodeFailure, isA, isCancellation } from "./failure.ts";
 import type { WorkflowCompletion } from "./handlers.ts";
 import type { HeldTask } from "./held-task.ts";
+import { ReleaseToFallback } from "./release-to-fallback.ts";
 import type { Logger } from "./logger.ts";
 
 /** The contract's bound on a result. */
 const maxResultBytes = 2 * 1024 * 1024;
 
-/** A handler returned. A result or command that cannot travel is a failure that says so. */
+/**
+ * A handler returned. A result or command that cannot travel is a failure that says so. `outgoing` has the last word on each
+ * command.
+ */
 export function completedAnswer(
   held: HeldTask,
   returned: unknown,
   kind: TaskKind,
   converter: PayloadConverter,
+  outgoing: (command: WorkflowCommand) => WorkflowCommand = (command) => command,
 ): TaskAnswer {
   try {
     const { result, commands = [] } = kind === "workflow" ? completionOf(returned) : { result: returned };
@@ -34,7 +39,7 @@ export function completedAnswer(
       answer: {
         case: "completed",
         value: {
-          commands: commands.map((command) => encodeCommand(command, converter)),
+          commands: commands.map((command) => encodeCommand(outgoing(command), converter)),
           ...(payload !== undefined && { result: payload }),
         },
       },
@@ -46,9 +51,10 @@ export function completedAnswer(
 
 /**
  * A handler threw. If it did so because its signal was aborted, that is no failure of its own: the task is canceled if
- * that was what was asked for, and given back if the worker is shutting down.
+ * that was what was asked for, and given back if the worker is shutting down. Nor is it one to give the task to its fallback.
  */
 export function thrownAnswer(held: HeldTask, thrown: unknown, converter: PayloadConverter): TaskAnswer {
+  if (isA(thrown, ReleaseToFallback)) return releasedAnswer(held.task.token, thrown.message, true);
   if (isCancellation(thrown, held.signal)) {
     const { reason, message } = held.signal.reason as CancelledFailure;
     if (held.isCancelRequested) return canceledAnswer(held.task.token);

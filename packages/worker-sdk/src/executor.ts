@@ -1,3 +1,4 @@
+import type { Context as TraceContext } from "@opentelemetry/api";
 import { type Client, kindName, type TaskKind } from "@tq/client";
 import type { AnswerStatus, TaskAnswer } from "@tq/proto";
 import {
@@ -9,14 +10,19 @@ import {
   releasedAnswer,
   thrownAnswer,
 } from "./answers.ts";
-import { Context, runWithContext } from "./context.ts";
-import { ApplicationFailure } from "./failure.ts";
-import type { ActivityHandler, AnyWorkflowHandler, WorkflowTask } from "./handlers.ts";
+import type { WorkflowCommand } from "./commands.ts";
+import { CompleteAsyncError } from "./complete-async-error.ts";
+import { runWithContext } from "./context.ts";
+import { ApplicationFailure, isA } from "./failure.ts";
+import { HandlerCall, type HandlerSurroundings, taskLogger } from "./handler-call.ts";
+import type { ActivityHandler, AnyWorkflowHandler } from "./handlers.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { BegunWork, LeaseSession } from "./lease-session.ts";
-import { type Logger, withFields } from "./logger.ts";
+import type { Logger } from "./logger.ts";
 import type { OutgoingAnswer } from "./outbox.ts";
-import { decodeDelivery, decodeDeliveryWith } from "./task-info.ts";
+import { decodeArgs, decodeMessage } from "./task-info.ts";
+import type { HandlerOutcome, WorkerMetrics } from "./worker-metrics.ts";
+import { tracedCommand, type WorkerTracing } from "./worker-tracing.ts";
 
 /** What the executor needs. */
 export interface ExecutorOptions {
@@ -25,16 +31,24 @@ export interface ExecutorOptions {
   readonly session: LeaseSession;
   readonly activities: ReadonlyMap<string, ActivityHandler>;
   readonly workflows: ReadonlyMap<string, AnyWorkflowHandler>;
+  readonly around: HandlerSurroundings;
+  readonly tracing: WorkerTracing;
 }
 
 /** Runs handlers, and makes answers of what they do. Nothing that a handler does gets past it. */
 export class Executor implements BegunWork {
   readonly #options: ExecutorOptions;
   readonly #running = new Set<HeldTask>();
+  #metrics: WorkerMetrics | undefined;
   readonly #onIdle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+  }
+
+  /** Measures handlers from now on. */
+  measureWith(metrics: WorkerMetrics | undefined): void {
+    this.#metrics = metrics;
   }
 
   /** Handlers that run. */
@@ -79,11 +93,12 @@ export class Executor implements BegunWork {
       case "answered":
         return;
       case "lost":
-        this.#logDropped(held);
+        this.#dropped(held);
         return;
       case "refused": {
         const { reason = "", field = "", message = "no reason was given" } = status.error ?? {};
         const why = { reason, field, message };
+        this.#forgetCached(held);
         const instead = answerAfterRefusal(held, outgoing.answer, why, kindOf(held));
         this.#log(held).error({ ...why, answer: outgoing.answer.answer.case }, "The server refused an answer");
         if (instead !== undefined) session.answer(instead, held);
@@ -95,62 +110,97 @@ export class Executor implements BegunWork {
 
   async #run(held: HeldTask): Promise<void> {
     const { payloadConverter, messageCodec } = this.#options.client.config;
-    let answer: TaskAnswer;
+    let answer: TaskAnswer | undefined;
     try {
       answer = await this.#callHandler(held);
     } catch (error) {
       answer = failedAnswer(held, error, payloadConverter);
     }
-    if (messageCodec !== undefined) answer = await encodedAnswer(held, answer, messageCodec, this.#log(held));
-    answer = checkedAnswer(held, answer, payloadConverter);
-    held.handlerEnded();
-    switch (held.state) {
-      case "running":
-        this.#answer(held, answer);
-        break;
-      case "lost":
-        this.#logDropped(held);
-        break;
-      case "answering":
-      case "answered":
-        // It was given back while it ran, at the end of a shutdown.
-        break;
+    if (answer === undefined) {
+      this.#handOver(held);
+    } else {
+      if (messageCodec !== undefined) answer = await encodedAnswer(held, answer, messageCodec, this.#log(held));
+      this.#ended(held, checkedAnswer(held, answer, payloadConverter));
     }
     this.#running.delete(held);
     this.#checkIdle();
   }
 
-  async #callHandler(held: HeldTask): Promise<TaskAnswer> {
-    const { client, session } = this.#options;
+  /** The answer that a handler makes; undefined if that is somebody else's to give, later. */
+  async #callHandler(held: HeldTask): Promise<TaskAnswer | undefined> {
+    const { client, around } = this.#options;
     const { payloadConverter: converter, messageCodec, clock } = client.config;
     const { task } = held;
     const kind = kindOf(held);
-    const run = this.#handlerOf(kind, task.type);
+    const call = new HandlerCall(held, around);
+    const run = this.#handlerOf(kind, task.type, call);
     if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
 
-    const decoded =
-      messageCodec === undefined ? decodeDelivery(task, client) : await decodeDeliveryWith(messageCodec, task, client);
-    if (decoded instanceof ApplicationFailure) return failedAnswer(held, decoded, converter);
-    const { info, args } = decoded;
-    const heartbeat = (details: unknown) => session.heartbeat(held, details);
-    const context = new Context({ info, cancellationSignal: held.signal, log: this.#log(held), clock, heartbeat });
-    let returned: unknown;
+    const undecodable = messageCodec === undefined ? undefined : await decodeMessage(messageCodec, task);
+    const args = undecodable ?? decodeArgs(task, client);
+    if (args instanceof ApplicationFailure) return failedAnswer(held, args, converter);
+    const { tracing } = this.#options;
+    const metrics = this.#metrics;
+    const beganAtMs = metrics === undefined ? 0 : clock.now();
+    metrics?.begun(kind, task);
+    let answer: TaskAnswer | undefined;
+    let within: TraceContext | undefined;
     try {
-      returned = await runWithContext(context, () => run(args, context));
+      const returned = await tracing.run(task, kind, (spanContext) => {
+        within = spanContext;
+        return runWithContext(call.context, () => run(args));
+      });
+      answer = completedAnswer(held, returned, kind, converter, (command) => outgoing(call, command, within));
     } catch (thrown) {
-      return thrownAnswer(held, thrown, converter);
+      answer =
+        kind === "activity" && isA(thrown, CompleteAsyncError) ? undefined : thrownAnswer(held, thrown, converter);
     }
-    return completedAnswer(held, returned, kind, converter);
+    metrics?.ended(kind, task.type, outcomeOf(answer), clock.now() - beganAtMs);
+    return answer;
   }
 
-  #handlerOf(kind: TaskKind, type: string): ((args: readonly unknown[], context: Context) => unknown) | undefined {
+  #handlerOf(kind: TaskKind, type: string, call: HandlerCall): ((args: readonly unknown[]) => unknown) | undefined {
     const { activities, workflows } = this.#options;
     if (kind === "activity") {
       const activity = activities.get(type);
-      return activity && ((args) => activity(...args));
+      return activity && ((args) => call.activity(activity, args));
     }
     const workflow = workflows.get(type);
-    return workflow && ((args, context) => workflow(workflowTask(args, context), context));
+    return workflow && ((args) => call.workflow(workflow, args));
+  }
+
+  /** A handler has ended with an answer. */
+  #ended(held: HeldTask, answer: TaskAnswer): void {
+    held.handlerEnded();
+    if (answer.answer.case === "failed") this.#forgetCached(held);
+    switch (held.state) {
+      case "running":
+        this.#answer(held, answer);
+        return;
+      case "lost":
+        this.#dropped(held);
+        return;
+      case "answering":
+      case "answered":
+      case "handed-over":
+        // It was given back while it ran, at the end of a shutdown.
+        return;
+    }
+  }
+
+  /** A handler has ended and leaves the outcome to somebody else. */
+  #handOver(held: HeldTask): void {
+    if (held.state === "running") {
+      held.handOver();
+      return;
+    }
+    held.handlerEnded();
+    if (held.state === "lost") this.#dropped(held);
+  }
+
+  /** What a handler kept may be half of what it meant to, or be behind what another worker does with the key. */
+  #forgetCached({ task }: HeldTask): void {
+    if (task.serialKey !== "") this.#options.around.cache.delete(task.serialKey);
   }
 
   #answer(held: HeldTask, answer: TaskAnswer): void {
@@ -158,7 +208,9 @@ export class Executor implements BegunWork {
     this.#options.session.answer(answer, held);
   }
 
-  #logDropped(held: HeldTask): void {
+  #dropped(held: HeldTask): void {
+    this.#forgetCached(held);
+    this.#metrics?.leaseLost(kindOf(held), held.task.type);
     this.#log(held).warn(
       {},
       "An answer was dropped: the lease was lost, and the task is another worker's now, or closed",
@@ -166,8 +218,7 @@ export class Executor implements BegunWork {
   }
 
   #log(held: HeldTask): Logger {
-    const { id, type, attempt, taskQueue } = held.task;
-    return withFields(this.#options.logger, { taskId: id, type, attempt, taskQueue: taskQueue?.name });
+    return taskLogger(held, this.#options.logger);
   }
 
   #checkIdle(): void {
@@ -179,8 +230,12 @@ function kindOf(held: HeldTask): TaskKind {
   return kindName(held.task.taskQueue?.kind);
 }
 
-/** The task as a workflow handler gets it. */
-function workflowTask(args: readonly unknown[], { info }: Context): WorkflowTask {
-  const { taskId, run, type, taskQueue, attempt, serialKey, headers, closedTask } = info;
-  return { id: taskId, run, type, taskQueue, attempt, serialKey, headers, args, closedTask };
+/** A command as it goes out: as the interceptors have it, with the handler's trace. */
+function outgoing(call: HandlerCall, command: WorkflowCommand, within: TraceContext | undefined): WorkflowCommand {
+  const intercepted = call.outgoing(command);
+  return within === undefined ? intercepted : tracedCommand(intercepted, within);
+}
+
+function outcomeOf(answer: TaskAnswer | undefined): HandlerOutcome {
+  return answer === undefined ? "handed-over" : (answer.answer.case ?? "failed");
 }

@@ -39,6 +39,17 @@ export class ApplicationFailure extends Error {
     return new ApplicationFailure(options);
   }
 
+  /**
+   * A failure that says of an error what it is, and what `overrides` say instead. The error's stack stays, and it is the
+   * cause; of an {@link ApplicationFailure} everything is kept that is not replaced. What was thrown need not be an error.
+   */
+  static fromError(error: unknown, overrides: ApplicationFailureOptions = {}): ApplicationFailure {
+    const failure = new ApplicationFailure({ ...partsOf(error), cause: error, ...overrides });
+    const stack = isA(error, Error) ? textOr(error.stack, "") : "";
+    if (stack !== "") failure.stack = stack;
+    return failure;
+  }
+
   /** A failure that is tried again as the retry policy has it. */
   static retryable(message?: string, type?: string, ...details: unknown[]): ApplicationFailure {
     return new ApplicationFailure({ ...given(message, type), details });
@@ -47,6 +58,25 @@ export class ApplicationFailure extends Error {
   /** A failure that is never tried again. */
   static nonRetryable(message?: string, type?: string, ...details: unknown[]): ApplicationFailure {
     return new ApplicationFailure({ ...given(message, type), details, nonRetryable: true });
+  }
+}
+
+/** The error itself if it is an {@link ApplicationFailure}; otherwise {@link ApplicationFailure.fromError} of it. */
+export function ensureApplicationFailure(error: unknown): ApplicationFailure {
+  return isA(error, ApplicationFailure) ? error : ApplicationFailure.fromError(error);
+}
+
+function partsOf(error: unknown): ApplicationFailureOptions {
+  try {
+    if (error instanceof ApplicationFailure) {
+      const { message, type, nonRetryable, details, nextRetryDelayMs } = error;
+      const delay = nextRetryDelayMs === undefined ? {} : { nextRetryDelay: nextRetryDelayMs };
+      return { message, type, nonRetryable, details, ...delay };
+    }
+    if (error instanceof Error) return { message: textOr(error.message, ""), type: textOr(error.name, "Error") };
+    return { message: describeThrown(error) };
+  } catch {
+    return { message: undescribable };
   }
 }
 
@@ -71,6 +101,15 @@ export class CancelledFailure extends Error {
   }
 }
 
+/** Whether something is an object of a class. A proxy that throws when it is looked at is none. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether a handler threw because its signal was aborted: the signal's reason, another {@link CancelledFailure}, or an
  * `AbortError` of something it was passed to; by itself or as the cause of what was thrown.
@@ -87,6 +126,8 @@ export function isCancellation(thrown: unknown, signal: AbortSignal): boolean {
   return false;
 }
 
+const undescribable = "The handler threw something that cannot be described";
+
 /** Failures are kept with the task and shown to people: what is longer is cut, and says so. The contract takes 2 MiB. */
 const maxTextBytes = 32 * 1024;
 const maxDetailsBytes = 1024 * 1024;
@@ -99,7 +140,7 @@ export function encodeFailure(thrown: unknown, converter: PayloadConverter): Fai
     return encodeCause(thrown, converter, maxCauses);
   } catch {
     // A proxy, or an error whose properties throw when they are read.
-    return create(FailureSchema, { type: "Error", message: "The handler threw something that cannot be described" });
+    return create(FailureSchema, { type: "Error", message: undescribable });
   }
 }
 

@@ -10,8 +10,10 @@ import type { Slots } from "./slots.ts";
  * - `answering`: its answer is on its way, and its lease is kept alive until the answer is accepted.
  * - `lost`: its lease is gone. If the handler still runs, what it answers is dropped.
  * - `answered`: the server has its answer. Nothing more is owed.
+ * - `handed-over`: its handler has ended, and somebody else answers. It fills no slot, and its lease is kept alive for as
+ *   long as the server says that it is there.
  */
-export type HeldState = "running" | "answering" | "lost" | "answered";
+export type HeldState = "running" | "answering" | "lost" | "answered" | "handed-over";
 
 /** One delivery of a task that the worker holds, and the slot that it fills. */
 export class HeldTask {
@@ -85,6 +87,14 @@ export class HeldTask {
   answered(): void {
     this.#assert("answering");
     this.#state = "answered";
+    this.#releaseSlot();
+  }
+
+  /** running → handed-over: the handler has ended, and leaves the answer to somebody else. */
+  handOver(): void {
+    this.#assert("running");
+    this.#state = "handed-over";
+    this.#isRunning = false;
     this.#releaseSlot();
   }
 

@@ -45,6 +45,8 @@ export class HeldTasks {
    */
   lost(key: string): void {
     const held = this.#tasks.get(key);
+    // Somebody else has answered it, or its lease is over: that is not for this worker to do anything about.
+    if (held?.state === "handed-over") this.delete(held);
     if (held?.state !== "running") return;
     this.delete(held);
     held.lost(this.#clock.now());

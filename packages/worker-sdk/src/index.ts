@@ -12,7 +12,25 @@ export {
   type ApplicationFailureOptions,
   type CancellationReason,
   CancelledFailure,
+  ensureApplicationFailure,
 } from "./failure.ts";
+export { type CacheStatus, HandlerCache, type HandlerCacheOptions, type TaskCache } from "./handler-cache.ts";
+export type {
+  ActivityExecuteInput,
+  ActivityInboundCallsInterceptor,
+  ActivityInterceptors,
+  ActivityInterceptorsFactory,
+  ActivityOutboundCallsInterceptor,
+  HeartbeatInput,
+  ScheduleInput,
+  WorkerInterceptors,
+  WorkflowInboundCallsInterceptor,
+  WorkflowInterceptors,
+  WorkflowInterceptorsFactory,
+  WorkflowOutboundCallsInterceptor,
+  WorkflowTaskExecuteInput,
+} from "./interceptors.ts";
+export { ReleaseToFallback } from "./release-to-fallback.ts";
 export type { WorkflowCompletion, WorkflowHandler, WorkflowHandlers, WorkflowTask } from "./handlers.ts";
 export { type LogFields, type Logger, stderrLogger } from "./logger.ts";
 export type { AnswerOutcome, AnswerOutcomeStatus, LeasedTask } from "./leased-task.ts";

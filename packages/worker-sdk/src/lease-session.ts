@@ -42,6 +42,8 @@ export interface LeaseSessionOptions {
   readonly answersAreAwaited: boolean;
   /** Deliveries to begin. Their leases are kept from now on, until each is answered or lost. */
   readonly begin: (held: readonly HeldTask[]) => void;
+  /** A poll was answered. */
+  readonly polled?: (kind: TaskQueueKind, elapsedMs: number, tasks: number) => void;
   /** How the server took an answer. */
   readonly answered: (outgoing: OutgoingAnswer, status: AnswerStatus) => void;
 }
@@ -129,6 +131,7 @@ export class LeaseSession {
         answersAreAwaited: options.answersAreAwaited,
         begin,
         refuse: (task, reason) => this.#refuse(task, reason),
+        polled: (elapsedMs, tasks) => options.polled?.(kind, elapsedMs, tasks),
         onDrainRequested,
         onFatal: (error: TqError) => {
           logger.error({ error: error.message }, "The server refuses this worker");

@@ -38,6 +38,8 @@ export interface PollerOptions {
   readonly begin: (held: readonly HeldTask[]) => void;
   /** A delivery to give back at once. */
   readonly refuse: (task: DispatchedTask, reason: string) => void;
+  /** A poll was answered: how long it took, and how many tasks it brought. */
+  readonly polled: (elapsedMs: number, tasks: number) => void;
   /** An operator wants this worker to take nothing new, or no longer. */
   readonly onDrainRequested: (isRequested: boolean) => void;
   /** The server refuses to be polled like this. */
@@ -148,6 +150,7 @@ export class Poller {
     if (response instanceof TqError) {
       this.#failed(cargo, response);
     } else {
+      this.#options.polled(clock.now() - askedAtMs, response.tasks.length);
       this.#settle(cargo, response);
       this.#begin(response.tasks);
     }

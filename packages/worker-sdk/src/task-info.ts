@@ -12,6 +12,12 @@ import type { DispatchedTask } from "@tq/proto";
 import type { TaskInfo } from "./context.ts";
 import { ApplicationFailure } from "./failure.ts";
 
+/** What a handler is told of its worker. */
+export interface WorkerFacts {
+  readonly workerId: string;
+  readonly processTaskQueue?: string | undefined;
+}
+
 /** What a delivery brings, decoded. */
 export interface DecodedDelivery {
   readonly info: TaskInfo;
@@ -23,23 +29,44 @@ export async function decodeDeliveryWith(
   codec: MessageCodec,
   task: DispatchedTask,
   client: Client,
+  worker: WorkerFacts,
 ): Promise<DecodedDelivery | ApplicationFailure> {
+  return (await decodeMessage(codec, task)) ?? decodeDelivery(task, client, worker);
+}
+
+/** Lets codecs decode all payloads of a delivery, in place. Answers the failure if they cannot. */
+export async function decodeMessage(
+  codec: MessageCodec,
+  task: DispatchedTask,
+): Promise<ApplicationFailure | undefined> {
   try {
     await codec.decodeDispatchedTask(task);
+    return undefined;
   } catch (error) {
     return undecodable(error);
   }
-  return decodeDelivery(task, client);
 }
 
 /** Decodes a delivery. One whose payloads cannot be decoded is a failure, which is tried again where that may help. */
-export function decodeDelivery(task: DispatchedTask, client: Client): DecodedDelivery | ApplicationFailure {
-  const { payloadConverter: converter, namespace } = client.config;
+export function decodeDelivery(
+  task: DispatchedTask,
+  client: Client,
+  worker: WorkerFacts,
+): DecodedDelivery | ApplicationFailure {
+  const args = decodeArgs(task, client);
+  if (args instanceof ApplicationFailure) return args;
   try {
-    return {
-      info: taskInfo(task, namespace, converter),
-      args: task.input.map((payload) => converter.fromPayload(payload)),
-    };
+    return { info: taskInfo(task, client, worker), args };
+  } catch (failure) {
+    return failure as ApplicationFailure;
+  }
+}
+
+/** The arguments of a task, or a failure that says that they cannot be decoded. */
+export function decodeArgs(task: DispatchedTask, client: Client): readonly unknown[] | ApplicationFailure {
+  const { payloadConverter: converter } = client.config;
+  try {
+    return task.input.map((payload) => converter.fromPayload(payload));
   } catch (cause) {
     return undecodable(cause);
   }
@@ -50,9 +77,10 @@ function undecodable(cause: unknown): ApplicationFailure {
   return new ApplicationFailure({ message, type: "UndecodableInput", nonRetryable: !mayDecodeLater(cause), cause });
 }
 
-/** What a handler is told of its attempt. @throws TqError if a payload cannot be decoded. */
-function taskInfo(task: DispatchedTask, namespace: string, converter: PayloadConverter): TaskInfo {
-  const { heartbeatDetails, lastFailure, closedTask } = task;
+/** What a handler is told of its attempt. @throws ApplicationFailure if something that it is told of cannot be decoded. */
+export function taskInfo(task: DispatchedTask, client: Client, worker: WorkerFacts): TaskInfo {
+  const { namespace, payloadConverter: converter } = client.config;
+  const { heartbeatDetails, lastFailure, closedTask } = decodable(task, converter);
   return {
     taskId: task.id,
     run: task.run,
@@ -71,11 +99,27 @@ function taskInfo(task: DispatchedTask, namespace: string, converter: PayloadCon
     startToCloseTimeoutMs: milliseconds(task.startToCloseTimeout),
     heartbeatTimeoutMs: milliseconds(task.heartbeatTimeout),
     scheduleToCloseDeadline: date(task.scheduleToCloseDeadline),
-    heartbeatDetails: heartbeatDetails === undefined ? undefined : converter.fromPayload(heartbeatDetails),
-    lastFailure: lastFailure === undefined ? undefined : decodeFailure(lastFailure, converter),
-    closedTask: closedTask === undefined ? undefined : describeClosedTask(closedTask, converter),
+    heartbeatDetails,
+    lastFailure,
+    closedTask,
     taskToken: task.token,
+    workerId: worker.workerId,
+    processTaskQueue: worker.processTaskQueue,
   };
+}
+
+/** What of a task's info is in payloads. */
+function decodable(task: DispatchedTask, converter: PayloadConverter) {
+  const { heartbeatDetails, lastFailure, closedTask } = task;
+  try {
+    return {
+      heartbeatDetails: heartbeatDetails === undefined ? undefined : converter.fromPayload(heartbeatDetails),
+      lastFailure: lastFailure === undefined ? undefined : decodeFailure(lastFailure, converter),
+      closedTask: closedTask === undefined ? undefined : describeClosedTask(closedTask, converter),
+    };
+  } catch (cause) {
+    throw undecodable(cause);
+  }
 }
 
 function date(timestamp: Timestamp | undefined): Date | undefined {

@@ -163,7 +163,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
     const { client } = this.config;
     const { messageCodec } = client.config;
     for (const held of deliveries) {
-      if (messageCodec === undefined) this.#take(held, decodeDelivery(held.task, client));
+      if (messageCodec === undefined) this.#take(held, decodeDelivery(held.task, client, this.config));
       else void this.#decode(held, messageCodec);
     }
     this.#tellOfArrival();
@@ -172,7 +172,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   /** Never rejects. */
   async #decode(held: HeldTask, codec: MessageCodec): Promise<void> {
     this.#coding++;
-    const decoded = await decodeDeliveryWith(codec, held.task, this.config.client);
+    const decoded = await decodeDeliveryWith(codec, held.task, this.config.client, this.config);
     this.#coding--;
     this.#take(held, decoded);
     if (this.#lifecycle.state === "STOPPING") this.#releaseWaiting();

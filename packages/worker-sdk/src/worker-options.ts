@@ -6,6 +6,8 @@ import {
   workflowHandlers,
   type WorkflowHandlers,
 } from "./handlers.ts";
+import type { HandlerCacheOptions } from "./handler-cache.ts";
+import type { WorkerInterceptors } from "./interceptors.ts";
 import {
   compileSessionConfig,
   type SessionConfig,
@@ -48,6 +50,17 @@ export interface WorkerOptions extends SessionOptions {
    * has gone, so give tasks that are added to it a fallback. Default false.
    */
   readonly processQueue?: boolean;
+  /** Stand between the worker and its handlers; of several the first is the outermost. Default none. */
+  readonly interceptors?: WorkerInterceptors;
+  /**
+   * Serial keys that `Context.cache` keeps something for at most; the least recently used makes room. 0 keeps nothing.
+   * Default 1,000.
+   */
+  readonly maxCachedWorkflows?: number;
+  /** What all that is kept in `Context.cache` may weigh together, as `weighCached` has it. Default no limit. */
+  readonly maxCachedBytes?: number;
+  /** About how many bytes a value in `Context.cache` takes. Required with `maxCachedBytes`. */
+  readonly weighCached?: (value: unknown) => number;
 }
 
 /** {@link WorkerOptions}, complete and checked. */
@@ -60,6 +73,8 @@ export interface WorkerConfig extends SessionConfig {
   readonly maxTaskQueueActivitiesPerSecond: number | undefined;
   /** The worker's own queue, if it has one. */
   readonly processTaskQueue: string | undefined;
+  readonly interceptors: WorkerInterceptors;
+  readonly cache: HandlerCacheOptions;
 }
 
 const workerOptions: KnownOptions<WorkerOptions> = {
@@ -72,6 +87,10 @@ const workerOptions: KnownOptions<WorkerOptions> = {
   maxActivitiesPerSecond: true,
   maxTaskQueueActivitiesPerSecond: true,
   processQueue: true,
+  interceptors: true,
+  maxCachedWorkflows: true,
+  maxCachedBytes: true,
+  weighCached: true,
   ...sessionOptions,
 };
 
@@ -102,8 +121,35 @@ export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
     maxActivitiesPerSecond: rate(options.maxActivitiesPerSecond, "maxActivitiesPerSecond"),
     maxTaskQueueActivitiesPerSecond: rate(options.maxTaskQueueActivitiesPerSecond, "maxTaskQueueActivitiesPerSecond"),
     processTaskQueue: options.processQueue === true ? processQueueName(taskQueue, session.workerId) : undefined,
+    interceptors: compileInterceptors(options.interceptors ?? {}),
+    cache: cacheOptions(options),
     ...session,
   });
+}
+
+const interceptorKinds: KnownOptions<WorkerInterceptors> = { activity: true, workflow: true };
+
+function compileInterceptors(interceptors: WorkerInterceptors): WorkerInterceptors {
+  refuseUnknownOptions(interceptors, interceptorKinds);
+  for (const kind of ["activity", "workflow"] as const) {
+    if (interceptors[kind]?.every((factory) => typeof factory === "function") === false)
+      throw invalidField(`interceptors.${kind}`, "is no list of functions that make interceptors");
+  }
+  return interceptors;
+}
+
+function cacheOptions({ maxCachedWorkflows = 1_000, maxCachedBytes, weighCached }: WorkerOptions): HandlerCacheOptions {
+  if (!Number.isInteger(maxCachedWorkflows) || maxCachedWorkflows < 0)
+    throw invalidField("maxCachedWorkflows", `${maxCachedWorkflows} is no whole number from 0`);
+  if (maxCachedBytes !== undefined && !(maxCachedBytes >= 0))
+    throw invalidField("maxCachedBytes", `${maxCachedBytes} is no number from 0`);
+  if (maxCachedBytes !== undefined && weighCached === undefined)
+    throw invalidField("weighCached", "`maxCachedBytes` needs to know what a value weighs");
+  return {
+    maxEntries: maxCachedWorkflows,
+    maxBytes: maxCachedBytes ?? Number.POSITIVE_INFINITY,
+    weigh: weighCached ?? (() => 0),
+  };
 }
 
 function rate(value: number | undefined, field: string): number | undefined {

@@ -1,11 +1,17 @@
+import { kindName } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
 import type { EventLoopStatus } from "./lease-renewals.ts";
+import { type CacheStatus, HandlerCache } from "./handler-cache.ts";
+import type { HeldTask } from "./held-task.ts";
 import { LeaseSession } from "./lease-session.ts";
 import { Lifecycle, type StateListener, type WorkerState } from "./lifecycle.ts";
 import { type Logger, withFields } from "./logger.ts";
 import { createSlots } from "./tuner.ts";
 import type { SlotStatus } from "./renewal-messages.ts";
+import { watchRejections } from "./unhandled-rejections.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
+import { WorkerTracing } from "./worker-tracing.ts";
 import { compileWorkerConfig, type WorkerConfig, type WorkerOptions } from "./worker-options.ts";
 
 /** How a worker does just now. */
@@ -21,6 +27,8 @@ export interface WorkerStatus extends SlotStatus {
   readonly answersUnderWay: number;
   /** How often handlers blocked the event loop; needs the renewal thread. */
   readonly eventLoop: EventLoopStatus;
+  /** What handlers keep in `Context.cache`, and how often they found something. */
+  readonly cache: CacheStatus;
 }
 
 /**
@@ -35,10 +43,13 @@ export class Worker {
   readonly #lifecycle = new Lifecycle();
   readonly #executor: Executor;
   readonly #session: LeaseSession;
+  readonly #cache: HandlerCache;
+  #metrics: WorkerMetrics | undefined;
 
   private constructor(config: WorkerConfig) {
     const { client, activities, workflows, taskQueue } = config;
     this.config = config;
+    this.#cache = new HandlerCache(config.cache);
     this.#logger = withFields(config.logger, { worker: config.identity, taskQueue });
     const { processTaskQueue, maxActivitiesPerSecond, maxTaskQueueActivitiesPerSecond, identity } = config;
     const names = processTaskQueue === undefined ? [taskQueue] : [taskQueue, processTaskQueue];
@@ -68,11 +79,21 @@ export class Worker {
       workflowTypes: [...workflows.keys()],
       polls: [...(activities.size > 0 ? [activityPoll()] : []), ...(workflows.size > 0 ? [workflowPoll()] : [])],
       answersAreAwaited: false,
+      polled: (kind, elapsedMs, tasks) => this.#metrics?.polled(kindName(kind), elapsedMs, tasks),
       begin: (held) => this.#executor.begin(held),
       answered: (outgoing, status) => this.#executor.answered(outgoing, status),
     });
     this.#session = session;
-    this.#executor = new Executor({ client, logger: this.#logger, session, activities, workflows });
+    const around = {
+      client,
+      logger: this.#logger,
+      worker: config,
+      cache: this.#cache,
+      interceptors: config.interceptors,
+      heartbeat: (held: HeldTask, details: unknown) => session.heartbeat(held, details),
+    };
+    const tracing = new WorkerTracing(client.config.namespace);
+    this.#executor = new Executor({ client, logger: this.#logger, session, activities, workflows, around, tracing });
   }
 
   /**
@@ -99,6 +120,7 @@ export class Worker {
       runningHandlers: this.#executor.running,
       answersUnderWay,
       eventLoop,
+      cache: this.#cache.status,
       ...this.#session.slotStatus(),
     };
   }
@@ -112,15 +134,24 @@ export class Worker {
    * Takes tasks until {@link shutdown} is called and everything that was begun is finished or given back. A server that is
    * away, from the start or later, is waited for.
    *
+   * Handlers run in spans where an OpenTelemetry SDK is registered, and the worker is measured if that is so by now. A promise that a
+   * handler did not await and that is rejected is logged with its task and changes nothing else; all other unhandled
+   * rejections end the process, as they do without a worker.
+   *
    * @throws TqError if the server refuses this worker from the start: no such namespace, or a name that it does not take.
    */
   async run(): Promise<void> {
     const lifecycle = this.#lifecycle;
     lifecycle.begin();
     this.#logger.info({ workerId: this.config.workerId }, "The worker takes tasks");
+    const stopMeasuring = this.#measure();
+    const stopWatching = watchRejections();
     this.#session.start();
     await lifecycle.stopping;
     await this.#session.stop(this.#executor);
+    stopWatching();
+    stopMeasuring();
+    this.#cache.clear();
     lifecycle.end();
     if (lifecycle.failure !== undefined) throw lifecycle.failure;
     this.#logger.info({}, "The worker has stopped");
@@ -153,5 +184,22 @@ export class Worker {
    */
   shutdown(): void {
     this.#lifecycle.stop();
+  }
+
+  /** Measures from now on, if there is somebody to tell. Answers how to end that. */
+  #measure(): () => void {
+    const { namespace } = this.config.client.config;
+    const metrics = WorkerMetrics.ifRegistered({
+      namespace,
+      taskQueue: this.config.taskQueue,
+      observed: {
+        slots: () => this.#session.slotStatus(),
+        cache: () => this.#cache.status,
+        heldTasks: () => this.#session.held.size,
+      },
+    });
+    this.#metrics = metrics;
+    this.#executor.measureWith(metrics);
+    return () => metrics?.stop();
   }
 }

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
-import { encodePayload } from "@tq/client";
+import { type Clock, encodePayload } from "@tq/client";
 import {
   AnswerResult,
   type AnswerStatusSchema,
@@ -15,7 +15,6 @@ import {
   WorkerService,
 } from "@tq/proto";
 import { ErrorInfoSchema } from "@tq/proto/google/rpc";
-import type { ManualClock } from "./manual-clock.ts";
 
 type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "ShutdownWorker";
 
@@ -46,7 +45,7 @@ export class FakeServer {
   registrationsWanted = false;
   /** Decides about an answer; by default it is accepted. */
   decide: (answer: TaskAnswer, id: string) => MessageInitShape<typeof AnswerStatusSchema> | undefined = () => undefined;
-  readonly #clock: ManualClock;
+  readonly #clock: Clock;
   readonly #faults = new Map<CallName, ConnectError[]>();
   readonly #gates = new Map<CallName, Promise<void>>();
   readonly #ready: DispatchedTask[] = [];
@@ -55,9 +54,10 @@ export class FakeServer {
   readonly #gone = new Set<string>();
   #notices = 0;
   #leases = 0;
+  #onAnswer: (() => void)[] = [];
   #wake = Promise.withResolvers<void>();
 
-  constructor(clock: ManualClock) {
+  constructor(clock: Clock) {
     this.#clock = clock;
     this.transport = createRouterTransport(({ service }) => {
       service(WorkerService, {
@@ -140,6 +140,11 @@ export class FakeServer {
     this.#stir();
   }
 
+  /** Resolves once these tasks were answered. */
+  async answeredAll(...ids: string[]): Promise<void> {
+    while (!ids.every((id) => this.answers.has(id))) await new Promise<void>((resolve) => this.#onAnswer.push(resolve));
+  }
+
   /** How the answers of a kind look, as `a b c`. */
   answered(kind: TaskAnswer["answer"]["case"]): string {
     return [...this.answers].flatMap(([id, { answer }]) => (answer.case === kind ? id : [])).join(" ");
@@ -198,6 +203,7 @@ export class FakeServer {
     if (decided !== undefined) return decided;
     this.answers.set(id, answer);
     this.leased.delete(id);
+    for (const listener of this.#onAnswer.splice(0)) listener();
     return { result: AnswerResult.ACCEPTED };
   }
 
