@@ -1,23 +1,10 @@
-import { hash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { backoffMs, type Client, type Duration, durationMessage, toTqError, type TqError } from "@tq/client";
-import {
-  AnswerResult,
-  type AnswerStatus,
-  type DispatchedTask,
-  type PollTasksRequestSchema,
-  type PollTasksResponse,
-  type TaskAnswerSchema,
-  TaskQueueKind,
-} from "@tq/proto";
-import { BadEventError, Histories } from "./histories.ts";
+import type { Client, Duration } from "@tq/client";
+import { type LeasedTask, type LogFields, type Logger, type TaskBatch, TaskPoller } from "@tq/worker-sdk";
+import { BadEventError, Histories, type RunCacheFigures } from "./histories.ts";
 import type { End, HistoryRecord } from "./history.ts";
 import { Log } from "./log.ts";
-import { commandMessages, readArrival } from "./wire.ts";
+import { checkCommands, commandsOf, readArrival } from "./wire.ts";
 import type { WorkflowTable } from "./workflow.ts";
-
-type Answer = MessageInitShape<typeof TaskAnswerSchema>;
 
 /** Options of an {@link Engine}. */
 export interface EngineOptions {
@@ -29,16 +16,16 @@ export interface EngineOptions {
   readonly file: string;
   /** Workflows by their types. */
   readonly workflows: WorkflowTable;
-  /** How long tq waits for the answer to a task. Default 10 s: a decision takes milliseconds. */
+  /** How long tq waits for a sign of life. Default 10 s: what a killed engine had comes back soon. */
   readonly lease?: Duration;
-  /** Polls that wait at once. Default 2: one may write to the log while the other is at the server. */
-  readonly pollers?: number;
-  /** Most tasks that a poll brings. Default 200; they share an fsync and an answer. */
-  readonly maxTasksPerPoll?: number;
+  /** Most tasks that it has at once. Default 1,000: those that arrive during an fsync share the next one. */
+  readonly maxTasks?: number;
+  /** Most workflows that are kept between two of their events; others are replayed. Default 10,000, at a few KB each. */
+  readonly maxCachedRuns?: number;
   /** Told of each workflow as it ends, once that is on disk. */
   readonly onEnd?: (workflow: string, end: End) => void;
   /** Told of each task as it comes in. */
-  readonly onTask?: (task: DispatchedTask) => void;
+  readonly onTask?: (task: LeasedTask) => void;
   /** Told what went wrong and is being tried again. Default: a line on stderr. */
   readonly onTrouble?: (text: string) => void;
 }
@@ -51,33 +38,43 @@ export interface EngineOptions {
 export class Engine {
   readonly #options: Required<EngineOptions>;
   readonly #histories: Histories;
-  readonly #workerId: string;
-  readonly #aborted = new AbortController();
+  #poller: TaskPoller | undefined;
   #log: Log | undefined;
-  #polls: Promise<void> = Promise.resolve();
-  #isStopping = false;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     const onTrouble = (text: string) => process.stderr.write(`${text}\n`);
-    const defaults = { lease: "10s", pollers: 2, maxTasksPerPoll: 200, onEnd() {}, onTask() {}, onTrouble } as const;
-    this.#options = { ...defaults, ...options };
-    this.#histories = new Histories(options.workflows);
-    this.#workerId = options.client.config.newId();
+    const bounds = { lease: "10s", maxTasks: 1_000, maxCachedRuns: 10_000 } as const;
+    this.#options = { ...bounds, onEnd() {}, onTask() {}, onTrouble, ...options };
+    this.#histories = new Histories(options.workflows, this.#options.maxCachedRuns);
   }
 
   /** Reads the log and begins to poll. @throws Error if the log cannot be used. */
   async start(): Promise<void> {
-    const { log, records } = await Log.open(this.#options.file);
+    const { client, taskQueue, file, workflows, lease, maxTasks } = this.#options;
+    const { log, records } = await Log.open(file);
     this.#log = log;
     for (const record of records) this.#histories.restore(record as HistoryRecord);
-    const polls = Array.from({ length: this.#options.pollers }, () => this.#poll(log));
-    this.#polls = Promise.all(polls).then(() => {});
-    this.#polls.catch(() => this.#aborted.abort());
+    const poller = await TaskPoller.create({
+      client,
+      taskQueue,
+      kind: "workflow",
+      types: Object.keys(workflows),
+      maxConcurrentTasks: maxTasks,
+      lease,
+      identity: `engine ${process.pid}`,
+      shutdownGraceTime: "5s",
+      shutdownForceTime: "5s",
+      logger: this.#logger(),
+    });
+    this.#poller = poller;
+    this.#running = this.#run(poller, log);
+    this.#running.catch(() => {});
   }
 
   /** Resolves when the engine has stopped polling. Rejects if it cannot go on: the log failed, or the server refuses it. */
   async ended(): Promise<void> {
-    await this.#polls;
+    await this.#running;
   }
 
   /** Workflows that it knows and that have not ended. */
@@ -85,119 +82,64 @@ export class Engine {
     return this.#histories.openCount;
   }
 
-  /** Stops polling, answers what it has, and closes the log. Gives up on the server after 5 s. */
+  /** How often a workflow stood ready for its next event, and how often it had to be replayed. */
+  get runCache(): RunCacheFigures {
+    return this.#histories.runCache;
+  }
+
+  /** Stops polling, answers what it has, and closes the log. Gives up on the server after some seconds. */
   async stop(): Promise<void> {
-    const { client } = this.#options;
-    this.#isStopping = true;
-    const call = { namespace: client.config.namespace, workerId: this.#workerId };
-    // Its polls answer empty at once.
-    await client.services.workers.shutdownWorker(call, { timeoutMs: 2_000 }).catch(() => {});
-    const timer = setTimeout(() => this.#aborted.abort(), 5_000);
-    await this.#polls.catch(() => {});
-    clearTimeout(timer);
+    this.#poller?.shutdown();
+    await this.#running.catch(() => {});
     await this.#log?.close();
   }
 
-  /** One poll after the other; each takes the answers to the last one's tasks along. */
-  async #poll(log: Log): Promise<void> {
-    const { client, taskQueue, lease, maxTasksPerPoll, workflows } = this.#options;
-    const { namespace, newId } = client.config;
-    // Few enough to be sent in full with each poll; so the server never has to ask for them.
-    const workflowTypes = Object.keys(workflows).toSorted();
-    const worker = {
-      workerId: this.#workerId,
-      identity: `engine ${process.pid}`,
-      registrationsHash: hash("sha256", workflowTypes.join("\n")),
-      registrations: { workflowTypes },
-    };
-    let answers: Answer[] = [];
-    while (!this.#isStopping || answers.length > 0) {
-      const response = await this.#untilAnswered({
-        namespace,
-        pollId: newId(),
-        requestId: newId(),
-        worker,
-        taskQueues: [{ name: taskQueue, kind: TaskQueueKind.WORKFLOW }],
-        maxTasks: maxTasksPerPoll,
-        lease: durationMessage(lease, "lease"),
-        wait: durationMessage("20s", "wait"),
-        answers,
+  /** What arrives while a batch is written makes the next one. The answers travel with the next poll. */
+  async #run(poller: TaskPoller, log: Log): Promise<void> {
+    const { onTask, onEnd, taskQueue } = this.#options;
+    for await (const batch of poller) {
+      const records: HistoryRecord[] = [];
+      const decided = batch.tasks.map((task) => {
+        onTask(task);
+        try {
+          const { record, isNew } = this.#histories.handle(readArrival(task), Date.now(), checkCommands);
+          if (record !== undefined && isNew) records.push(record);
+          return { task, commands: record === undefined ? [] : commandsOf(record, taskQueue) };
+        } catch (error) {
+          return { task, error };
+        }
       });
-      if (response === undefined) return;
-      const refused = response.answerStatuses.flatMap((status, index) => this.#refusal(answers[index], status));
-      answers = [...refused, ...(await this.#handle(response.tasks, log))];
-      if (response.drainRequested) this.#isStopping = true;
+      await log.append(records);
+      for (const { workflow, decision } of records) if (decision.end !== undefined) onEnd(workflow, decision.end);
+      for (const { task, commands, error } of decided) {
+        if (commands === undefined) this.#fail(task, `task ${task.info.taskId} (${task.info.type})`, error);
+        else task.complete({ commands });
+      }
+      void this.#watch(batch);
     }
   }
 
-  /** Lets the workflows decide, and answers once that is on disk. */
-  async #handle(tasks: readonly DispatchedTask[], log: Log): Promise<Answer[]> {
-    const { onTask, onEnd } = this.#options;
-    const records: HistoryRecord[] = [];
-    const answers = tasks.map((task): Answer => {
-      onTask(task);
-      try {
-        const { record, isNew } = this.#histories.handle(readArrival(task), Date.now(), (made) => this.#commands(made));
-        if (record !== undefined && isNew) records.push(record);
-        const commands = record === undefined ? [] : this.#commands(record);
-        return { token: task.token, answer: { case: "completed", value: { commands } } };
-      } catch (error) {
-        return this.#failed(task.token, `task ${task.id} (${task.type})`, error);
-      }
-    });
-    // Also if there is nothing to write: a record that is recognised may be on its way to the disk only now.
-    await log.append(records);
-    for (const { workflow, decision } of records) if (decision.end !== undefined) onEnd(workflow, decision.end);
-    return answers;
-  }
-
-  #commands(record: HistoryRecord): ReturnType<typeof commandMessages> {
-    return commandMessages(record, this.#options.taskQueue);
+  /** An answer that is refused is replaced by a failure. A lease that was lost is no matter: the task comes again. */
+  async #watch(batch: TaskBatch): Promise<void> {
+    for (const { task, status, error } of await batch.flush()) {
+      if (status !== "REFUSED") continue;
+      const why = new Error(`tq refused its commands: ${error?.field ?? ""} ${error?.message ?? ""}`);
+      why.name = error?.reason ?? "Refused";
+      this.#fail(task, "an answer", why);
+    }
   }
 
   /** The task cannot be handled now, or ever. tq shows operators why, and brings it again unless that is of no use. */
-  #failed(token: Uint8Array | undefined, subject: string, error: unknown): Answer {
-    const { name: type, message } = error instanceof Error ? error : new Error(String(error));
-    this.#options.onTrouble(`${subject} failed: ${message}`);
-    const failure = { type, message, nonRetryable: error instanceof BadEventError };
-    return { ...(token !== undefined && { token }), answer: { case: "failed", value: { failure } } };
+  #fail(task: LeasedTask, subject: string, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.#options.onTrouble(`${subject} failed: ${error.message}`);
+    task.fail(error instanceof BadEventError ? error.forGood() : error);
   }
 
-  /** What became of an answer. A lease that was lost is no matter: the task comes again, and is recognised. */
-  #refusal(answer: Answer | undefined, { result, error }: AnswerStatus): Answer[] {
-    if (result !== AnswerResult.REFUSED || answer === undefined) return [];
-    const why = new Error(`tq refused its commands: ${error?.field ?? ""} ${error?.message ?? ""}`);
-    why.name = error?.reason ?? "Refused";
-    // A failure that is refused, too, is left to its lease.
-    return answer.answer?.case === "failed" ? [] : [this.#failed(answer.token, "an answer", why)];
+  /** What the poller has to say is trouble, if anything. */
+  #logger(): Logger {
+    const tell = ({ error }: LogFields, message: string) =>
+      this.#options.onTrouble(typeof error === "string" ? `${message}: ${error}` : message);
+    return { debug() {}, info() {}, warn: tell, error: tell };
   }
-
-  /**
-   * Makes the same call until it is answered: the poll id brings the same tasks and the request id the same statuses, over
-   * a broken connection and over a restart of the server alike. Undefined once the engine gives up.
-   */
-  async #untilAnswered(
-    request: MessageInitShape<typeof PollTasksRequestSchema>,
-  ): Promise<PollTasksResponse | undefined> {
-    const { client, onTrouble } = this.#options;
-    const { signal } = this.#aborted;
-    const timeoutMs = 30_000;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await client.services.workers.pollTasks(request, { signal, timeoutMs });
-      } catch (unknown) {
-        const error = toTqError(unknown);
-        if (signal.aborted || (this.#isStopping && request.answers?.length === 0)) return undefined;
-        if (isFinal(error)) throw error;
-        if (failures === 1) onTrouble(`the engine polls again: ${error.message}`);
-        const waitMs = backoffMs(failures, { initialIntervalMs: 50, maximumIntervalMs: 1_000 }, Math.random);
-        await sleep(Math.max(waitMs, error.retryAfterMs ?? 0), undefined, { signal }).catch(() => {});
-      }
-    }
-  }
-}
-
-/** Whether the server will never take this call. Everything else passes, and the log loses nothing meanwhile. */
-function isFinal({ code }: TqError): boolean {
-  return ["invalid_argument", "not_found", "unimplemented", "permission_denied", "unauthenticated"].includes(code);
 }

@@ -20,17 +20,22 @@ export function encodeFrame(records: readonly unknown[]): string {
 }
 
 /**
- * The records of a log, and how many of its bytes they take. What lies behind was being written as the machine died;
+ * The records of a log, how many frames they came in, and how many of its bytes they take. What lies behind was being written as the machine died;
  * nobody has been told of it, and it can be cut off.
  *
  * @throws DamagedLogError
  */
-export function decodeFrames(log: Buffer): { readonly records: unknown[]; readonly bytes: number } {
+export function decodeFrames(log: Buffer): {
+  readonly records: unknown[];
+  readonly frames: number;
+  readonly bytes: number;
+} {
   const head = log.subarray(0, firstLine.length).toString("latin1");
   if (!firstLine.startsWith(head)) throw new DamagedLogError(`it does not begin with "${firstLine.trim()}"`);
-  if (head !== firstLine) return { records: [], bytes: 0 };
+  if (head !== firstLine) return { records: [], frames: 0, bytes: 0 };
 
   const records: unknown[] = [];
+  let frames = 0;
   let bytes = firstLine.length;
   for (let end = log.indexOf("\n", bytes); end !== -1; end = log.indexOf("\n", bytes)) {
     const frame = decodeFrame(log.toString("utf8", bytes, end));
@@ -39,9 +44,10 @@ export function decodeFrames(log: Buffer): { readonly records: unknown[]; readon
       throw new DamagedLogError(`the frame at byte ${bytes} is broken, and there are others behind it`);
     }
     for (const record of frame) records.push(record);
+    frames++;
     bytes = end + 1;
   }
-  return { records, bytes };
+  return { records, frames, bytes };
 }
 
 function decodeFrame(line: string): readonly unknown[] | undefined {

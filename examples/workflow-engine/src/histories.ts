@@ -1,3 +1,4 @@
+import { ApplicationFailure } from "@tq/worker-sdk";
 import { asJson, type Event, type HistoryRecord } from "./history.ts";
 import { replay, type Run } from "./replay.ts";
 import type { WorkflowFunction, WorkflowTable } from "./workflow.ts";
@@ -17,8 +18,6 @@ interface Entry {
   history: HistoryRecord[];
   /** Tasks whose events are in the history. */
   readonly tasks: Set<string>;
-  /** Made from the history when the first event after a restart comes in. */
-  run?: Run | undefined;
   hasEnded: boolean;
 }
 
@@ -30,15 +29,40 @@ export class UnknownWorkflowError extends Error {
 /** A task that no engine will ever be able to handle. */
 export class BadEventError extends Error {
   override readonly name = "BadEventError";
+
+  /** The same as a failure that tq does not try again. */
+  forGood(): ApplicationFailure {
+    return ApplicationFailure.nonRetryable(this.message, this.name);
+  }
+}
+
+/** What the cache of runs came to. */
+export interface RunCacheFigures {
+  /** Events of a workflow that stood ready for them. */
+  readonly hits: number;
+  /** Events of a workflow that was replayed first: after a restart, or since others had taken its place. */
+  readonly misses: number;
 }
 
 /** The histories of all workflows, and what to answer to a task. Pure: the caller writes the log. */
 export class Histories {
   readonly #workflows: WorkflowTable;
   readonly #entries = new Map<string, Entry>();
+  /** Workflows that stand ready, the least recently used first. */
+  readonly #runs = new Map<string, Run>();
+  readonly #maxRuns: number;
+  #hits = 0;
+  #misses = 0;
 
-  constructor(workflows: WorkflowTable) {
+  /** @param maxRuns Most workflows that stand ready for their next event. */
+  constructor(workflows: WorkflowTable, maxRuns = Infinity) {
     this.#workflows = workflows;
+    this.#maxRuns = maxRuns;
+  }
+
+  /** What keeping runs came to. */
+  get runCache(): RunCacheFigures {
+    return { hits: this.#hits, misses: this.#misses };
   }
 
   /** Takes in a record of the log. */
@@ -63,24 +87,19 @@ export class Histories {
     if (last?.task === arrival.task) return { record: last, isNew: false };
     if (entry.hasEnded || entry.tasks.has(arrival.task)) return { record: undefined, isNew: false };
 
-    try {
-      const known = entry.history[0]?.type ?? arrival.type;
-      if (known !== arrival.type) {
-        throw new BadEventError(`workflow ${arrival.workflow} is of type "${known}", not "${arrival.type}"`);
-      }
-      entry.run ??= replay(arrival.workflow, this.#workflow(arrival.type), entry.history);
-      const event = asJson(arrival.event);
-      const decision = entry.run.apply(event, nowMs);
-      const { workflow, type, task } = arrival;
-      const record: HistoryRecord = { workflow, type, task, atMs: nowMs, event, decision };
-      check(record);
-      this.#add(entry, record);
-      return { record, isNew: true };
-    } catch (error) {
-      // The run may have gone on past its history: it is made anew.
-      entry.run = undefined;
-      throw error;
+    const known = entry.history[0]?.type ?? arrival.type;
+    if (known !== arrival.type) {
+      throw new BadEventError(`workflow ${arrival.workflow} is of type "${known}", not "${arrival.type}"`);
     }
+    const run = this.#takeRun(arrival, entry.history);
+    const event = asJson(arrival.event);
+    const decision = run.apply(event, nowMs);
+    const { workflow, type, task } = arrival;
+    const record: HistoryRecord = { workflow, type, task, atMs: nowMs, event, decision };
+    check(record);
+    this.#add(entry, record);
+    this.#keepRun(workflow, run, decision.end !== undefined);
+    return { record, isNew: true };
   }
 
   /** Workflows that have not ended. */
@@ -106,7 +125,28 @@ export class Histories {
     entry.hasEnded = true;
     entry.history = [record];
     entry.tasks.clear();
-    entry.run = undefined;
+  }
+
+  /**
+   * The workflow as it stands before this event. It is taken out: should the workflow fail on the event, it may have gone
+   * on past its history, and is made anew for the next one.
+   */
+  #takeRun({ workflow, type }: Arrival, history: readonly HistoryRecord[]): Run {
+    const kept = this.#runs.get(workflow);
+    this.#runs.delete(workflow);
+    if (kept !== undefined) this.#hits++;
+    else if (history.length > 0) this.#misses++;
+    return kept ?? replay(workflow, this.#workflow(type), history);
+  }
+
+  #keepRun(workflow: string, run: Run, hasEnded: boolean): void {
+    if (hasEnded) return;
+    this.#runs.set(workflow, run);
+    if (this.#runs.size <= this.#maxRuns) return;
+    for (const oldest of this.#runs.keys()) {
+      this.#runs.delete(oldest);
+      return;
+    }
   }
 
   #workflow(type: string): WorkflowFunction {

@@ -3,21 +3,10 @@ import { dirname, resolve } from "node:path";
 import { DamagedLogError, decodeFrames, encodeFrame, firstLine } from "./frames.ts";
 import { holdFile, type HeldFile } from "./lock.ts";
 
-interface Waiting {
-  readonly records: readonly unknown[];
-  readonly written: () => void;
-  readonly failed: (error: unknown) => void;
-}
-
-/**
- * An append-only file of records. `append` resolves when they are on disk. Whatever is appended while an fsync is under
- * way goes into the next one together, so that many callers cost one fsync and none waits for a timer.
- */
+/** An append-only file of records. `append` resolves when they are on disk; one call at a time, one fsync each. */
 export class Log {
   readonly #file: FileHandle;
   readonly #held: HeldFile;
-  #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
   #failure: Error | undefined;
 
   private constructor(file: FileHandle, held: HeldFile) {
@@ -49,50 +38,32 @@ export class Log {
   }
 
   /**
-   * Resolves once these records, and all that were appended before, are on disk. After a failure nothing is written any
-   * more: what an fsync that failed has left on disk is not known.
+   * Resolves once these records are on disk. After a failure nothing is written any more: what an fsync that failed has
+   * left on disk is not known.
    */
-  append(records: readonly unknown[]): Promise<void> {
-    return new Promise((written, failed) => {
-      this.#waiting.push({ records, written, failed });
-      this.#writing ??= this.#writeGroups();
-    });
-  }
-
-  /** Waits for what is being appended, and closes the file. */
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#file.close();
-    await this.#held.release();
-  }
-
-  async #writeGroups(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      try {
-        await this.#write(group.flatMap(({ records }) => records));
-        for (const { written } of group) written();
-      } catch (error) {
-        this.#failure ??= error instanceof Error ? error : new Error(String(error));
-        for (const { failed } of group) failed(error);
-      }
-    }
-    this.#writing = undefined;
-  }
-
-  async #write(records: readonly unknown[]): Promise<void> {
+  async append(records: readonly unknown[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (records.length === 0) return;
-    await this.#file.appendFile(encodeFrame(records));
-    await this.#file.datasync();
+    try {
+      await this.#file.appendFile(encodeFrame(records));
+      await this.#file.datasync();
+    } catch (error) {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    }
+  }
+
+  /** Closes the file, once nothing is appended any more. */
+  async close(): Promise<void> {
+    await this.#file.close();
+    await this.#held.release();
   }
 }
 
 /** The records of a log that nobody writes to, for reading alone. Of a file that does not exist: none. */
 export async function readLog(
   path: string,
-): Promise<{ readonly records: unknown[]; readonly bytes: number; readonly size: number }> {
+): Promise<{ readonly records: unknown[]; readonly frames: number; readonly bytes: number; readonly size: number }> {
   const bytes = await readFile(path).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return Buffer.alloc(0);
     throw error;

@@ -1,23 +1,14 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type ClosedTask,
   createIdSource,
-  decodePayload,
   defaultPayloadConverter,
-  durationMessage,
-  encodeInput,
   encodeNewTask,
   type NewTask,
   systemClock,
 } from "@tq/client";
-import { type ClosedTask, type CommandSchema, type DispatchedTask, TaskQueueKind, TaskState } from "@tq/proto";
+import { commands, type TaskInfo, type WorkflowCommand } from "@tq/worker-sdk";
 import { type Arrival, BadEventError } from "./histories.ts";
 import type { Command, Event, HistoryRecord, Signaled, Started } from "./history.ts";
-
-/** A command as the contract has it. */
-export type CommandMessage = MessageInitShape<typeof CommandSchema>;
-
-const converter = defaultPayloadConverter;
-const newId = createIdSource(systemClock);
 
 /**
  * The task that brings an event to a workflow. Its type is the workflow's, so that tq hands it only to an engine that has
@@ -37,50 +28,52 @@ export function startTaskId(workflow: string): string {
   return `${workflow}/start`;
 }
 
-/** What the commands of a record are to the server. All that comes back bears the workflow's id as its serial key. */
-export function commandMessages(record: HistoryRecord, taskQueue: string): CommandMessage[] {
-  return record.decision.commands.map((command) => commandMessage(command, record, taskQueue));
+/** What a record's commands are to the server. All that comes back bears the workflow's id as its serial key. */
+export function commandsOf(record: HistoryRecord, taskQueue: string): WorkflowCommand[] {
+  return record.decision.commands.map((command) => commandOf(command, record, taskQueue));
 }
 
-function commandMessage(command: Command, record: HistoryRecord, taskQueue: string): CommandMessage {
-  const { workflow, type } = record;
+function commandOf(command: Command, { workflow, type }: HistoryRecord, taskQueue: string): WorkflowCommand {
   const id = `${workflow}/${command.n}`;
   switch (command.kind) {
     case "activity": {
-      const { options, args } = command;
       const onClose = { taskQueue, type, serialKey: workflow, context: { n: command.n } };
-      const task = encodeNewTask({ ...options, id, type: command.type, args, onClose }, converter, newId);
-      return { command: { case: "scheduleActivityTask", value: { task } } };
+      return commands.scheduleActivity({ ...command.options, id, type: command.type, args: command.args, onClose });
     }
     case "timer": {
-      const value = {
-        id,
-        taskQueue: { name: taskQueue, kind: TaskQueueKind.WORKFLOW },
-        type,
-        serialKey: workflow,
-        delay: durationMessage(command.delayMs, "delay"),
-        input: encodeInput([{ kind: "fired", n: command.n } satisfies Event], converter),
-      };
-      return { command: { case: "startTimer", value } };
+      const fired: Event = { kind: "fired", n: command.n };
+      return commands.startTimer({ id, taskQueue, type, serialKey: workflow, delay: command.delayMs, args: [fired] });
     }
     case "cancel":
-      return { command: { case: "cancelTask", value: { id, reason: command.reason } } };
-    case "send": {
-      const task = encodeNewTask(eventTask(taskQueue, command, command.event, id), converter, newId);
-      return { command: { case: "addTask", value: { task } } };
-    }
+      return commands.cancelTask(id, { reason: command.reason });
+    case "send":
+      return commands.addTask(eventTask(taskQueue, command, command.event, id));
   }
 }
 
-/** The event that a workflow task brings. @throws BadEventError if it is none. */
-export function readArrival(task: DispatchedTask): Arrival {
-  if (task.serialKey === "") throw new BadEventError("it has no serial key, which would be the workflow's id");
-  const event = task.closedTask === undefined ? eventOf(task) : outcomeOf(task.closedTask);
-  return { workflow: task.serialKey, type: task.type, task: task.id, event };
+/** So that what a workflow cannot ask for is known before it is written down. @throws TqError naming what is wrong. */
+export function checkCommands(record: HistoryRecord): void {
+  for (const command of commandsOf(record, "any")) {
+    if ("task" in command) encodeNewTask(command.task, defaultPayloadConverter, newId);
+  }
 }
 
-function eventOf(task: DispatchedTask): Event {
-  const value = decodePayload(task.input[0]);
+const newId = createIdSource(systemClock);
+
+/** What an engine looks at of a task. */
+export interface EventTask {
+  readonly info: Pick<TaskInfo, "taskId" | "type" | "serialKey" | "closedTask">;
+  readonly args: readonly unknown[];
+}
+
+/** The event that a workflow task brings. @throws BadEventError if it is none. */
+export function readArrival({ info: { taskId, type, serialKey, closedTask }, args }: EventTask): Arrival {
+  if (serialKey === "") throw new BadEventError("it has no serial key, which would be the workflow's id");
+  const event = closedTask === undefined ? eventOf(args[0]) : outcomeOf(closedTask);
+  return { workflow: serialKey, type, task: taskId, event };
+}
+
+function eventOf(value: unknown): Event {
   if (isObject(value)) {
     const { kind, args, signal, n } = value;
     if (kind === "started" && Array.isArray(args)) return { kind, args };
@@ -90,18 +83,14 @@ function eventOf(task: DispatchedTask): Event {
   throw new BadEventError("its first argument is no event of a workflow");
 }
 
-function outcomeOf({ context, outcome, id }: ClosedTask): Event {
-  const value = decodePayload(context);
-  const n = isObject(value) ? value["n"] : undefined;
-  if (typeof n !== "number" || outcome === undefined) {
-    throw new BadEventError(`it tells the outcome of task ${id}, which no workflow asked for`);
-  }
-  if (outcome.state === TaskState.COMPLETED) return { kind: "completed", n, result: decodePayload(outcome.result) };
-  if (outcome.state === TaskState.CANCELED) {
+function outcomeOf({ context, state, result, failure, id }: ClosedTask): Event {
+  const n = isObject(context) ? context["n"] : undefined;
+  if (typeof n !== "number") throw new BadEventError(`it tells the outcome of task ${id}, which no workflow asked for`);
+  if (state === "COMPLETED") return { kind: "completed", n, result };
+  if (state === "CANCELED") {
     return { kind: "failed", n, failure: { type: "Canceled", message: "the activity was canceled" } };
   }
-  const { type = "Unknown", message = "" } = outcome.failure ?? {};
-  return { kind: "failed", n, failure: { type, message } };
+  return { kind: "failed", n, failure: { type: failure?.type ?? "Unknown", message: failure?.message ?? "" } };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

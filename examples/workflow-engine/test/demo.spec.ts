@@ -64,6 +64,8 @@ describe("the demo", () => {
     expect(out).toMatch(/report {12}40 files: \d+ words, 40 headings, 780 links/);
     expect(out).toMatch(/tasks run {9}280 /);
     expect(out).toMatch(/attempts {10}\d+, of which \d+ redeliveries/);
+    const [, events, ready] = /workflow events {3}(\d+) after the first, of which (\d+) found/.exec(out) ?? [];
+    expect(Number(ready) / Number(events)).toBeGreaterThan(0.95);
     expect(out).toMatch(/dispatch latency {2}p50 (\d+|under 1) ms, p99 (\d+|under 1) ms/);
     expect(out).toMatch(
       /The report is the same as one computed directly\. Every workflow ended once; nothing was lost\.\n$/,

@@ -22,7 +22,7 @@ await runRole({
       file,
       workflows,
       lease: "1s",
-      maxTasksPerPoll: 8,
+      maxTasks: 16,
       onTask: () => {
         tasks++;
         dieIf(phase === "before");

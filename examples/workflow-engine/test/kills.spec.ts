@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "@tq/client";
-import { Context, Worker } from "@tq/worker-sdk";
+import { Worker } from "@tq/worker-sdk";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Cast } from "../src/demo/cast.ts";
 import { Child } from "../src/demo/child.ts";
@@ -12,7 +12,7 @@ import { freePort } from "../src/demo/free-port.ts";
 import type { HistoryRecord } from "../src/history.ts";
 import { readLog } from "../src/log.ts";
 import { WorkflowClient } from "../src/workflow-client.ts";
-import { endsOf, sampleOrder, shop, type workflows } from "./shop.ts";
+import { endsOf, sampleOrder, shopActivities, type workflows } from "./shop.ts";
 
 const seed = Number(process.env["SEED"] ?? 20_260_101);
 const kills = Number(process.env["KILLS"] ?? 6);
@@ -39,24 +39,6 @@ function randomOf(start: number): () => number {
   };
 }
 
-/** The shop as activities. Counts what was done, not what was tried. */
-function activities(done: string[]) {
-  const run =
-    (type: string) =>
-    async (...args: unknown[]) => {
-      const { attempt, taskId } = Context.current().info;
-      const outcome = shop(type, args, attempt);
-      if (outcome === undefined) return Context.current().sleep("1h");
-      if ("result" in outcome) {
-        done.push(taskId);
-        return outcome.result;
-      }
-      throw Object.assign(new Error("not today"), { name: outcome.failure });
-    };
-  const names = ["charge", "pack", "askCourier", "insure"];
-  return Object.fromEntries(names.map((name) => [name, run(name)]));
-}
-
 it(`ends every workflow once, with the right result, though engine and server are killed (SEED=${seed})`, async () => {
   const random = randomOf(seed);
   const messages = { onMessage: () => {}, onLost: () => {} };
@@ -68,7 +50,13 @@ it(`ends every workflow once, with the right result, though engine and server ar
 
   const done: string[] = [];
   const logger = { debug() {}, info() {}, warn() {}, error: console.error };
-  const worker = await Worker.create({ client, taskQueue: "shop", activities: activities(done), lease: "2s", logger });
+  const worker = await Worker.create({
+    client,
+    taskQueue: "shop",
+    activities: shopActivities(done),
+    lease: "2s",
+    logger,
+  });
   const working = worker.run();
   clean.push(() => (worker.shutdown(), working));
 

@@ -1,3 +1,4 @@
+import { Context } from "@tq/worker-sdk";
 import type { HistoryRecord } from "../src/history.ts";
 import { type Order, order, type Receipt } from "../src/order.ts";
 import { all, type Steps, type Workflow } from "../src/workflow.ts";
@@ -12,7 +13,7 @@ export const workflows = {
 };
 
 /** What an activity of the shop does with an attempt; undefined: it goes on until it is canceled. */
-export function shop(
+function shop(
   type: string,
   args: readonly unknown[],
   attempt: number,
@@ -27,6 +28,23 @@ export function shop(
     default:
       return { failure: "RangeError" };
   }
+}
+
+/** The shop as activities. Notes the tasks that were done, not those that were tried. */
+export function shopActivities(done: string[]): Record<string, (...args: unknown[]) => Promise<unknown>> {
+  const run =
+    (type: string) =>
+    async (...args: unknown[]) => {
+      const { attempt, taskId } = Context.current().info;
+      const outcome = shop(type, args, attempt);
+      if (outcome === undefined) return Context.current().sleep("1h");
+      if ("result" in outcome) {
+        done.push(taskId);
+        return outcome.result;
+      }
+      throw Object.assign(new Error("not today"), { name: outcome.failure });
+    };
+  return Object.fromEntries(["charge", "pack", "askCourier", "insure"].map((name) => [name, run(name)]));
 }
 
 /** An order, and what has to come of it: the even ones are approved, the odd ones time out. */

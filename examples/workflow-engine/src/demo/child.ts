@@ -8,6 +8,8 @@ import { join } from "node:path";
 export type ChildMessage =
   /** A workflow has ended. */
   | { readonly kind: "ended"; readonly workflow: string }
+  /** How many events found their workflow ready, and how many had it replayed first. */
+  | { readonly kind: "runs"; readonly hits: number; readonly misses: number }
   /** How long tasks waited from added to dispatched. */
   | { readonly kind: "latencies"; readonly ms: readonly number[] };
 

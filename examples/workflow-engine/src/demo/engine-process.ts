@@ -6,9 +6,11 @@ import { engineQueue, leaseMs, workflows } from "./workflows.ts";
 const [, , address = "", file = ""] = process.argv;
 const client = Client.create({ address });
 let engine: Engine | undefined;
+let tellRuns = () => {};
 
 await runRole({
   async start(tell) {
+    tellRuns = () => engine !== undefined && tell({ kind: "runs", ...engine.runCache });
     engine = new Engine({
       client,
       taskQueue: engineQueue,
@@ -25,6 +27,7 @@ await runRole({
   },
   async stop() {
     await engine?.stop();
+    tellRuns();
     await client.close();
   },
 });

@@ -1,4 +1,5 @@
 import type { Client } from "@tq/client";
+import type { RunCacheFigures } from "../histories.ts";
 import type { ReportPart } from "./workflows.ts";
 
 /** What the server says of all tasks after the demo. */
@@ -32,13 +33,17 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
+/** What a run of the demo came to. */
+export interface RunFigures extends TaskFigures {
+  /** Events of workflows that the engine had ready, and of those that it replayed first. */
+  readonly runs: RunCacheFigures;
+  readonly seconds: number;
+  readonly latenciesMs: readonly number[];
+}
+
 /** What the demo prints at its end. */
-export function summary(
-  report: readonly ReportPart[],
-  { tasks, attempts, redeliveries }: TaskFigures,
-  seconds: number,
-  latenciesMs: readonly number[],
-): string[] {
+export function summary(report: readonly ReportPart[], figures: RunFigures): string[] {
+  const { tasks, attempts, redeliveries, runs, seconds, latenciesMs } = figures;
   const sum = (count: (part: ReportPart) => number) => report.reduce((total, part) => total + count(part), 0);
   const words = sum((part) => part.words);
   const headings = sum((part) => part.headings.length);
@@ -50,6 +55,7 @@ export function summary(
     `tasks run         ${tasks} (activities and workflow tasks)`,
     `attempts          ${attempts}, of which ${redeliveries} redeliveries`,
     `tasks per second  ${(tasks / seconds).toFixed(0)} over ${seconds.toFixed(1)} s, with both kills and what they hold up`,
+    `workflow events   ${runs.hits + runs.misses} after the first, of which ${runs.hits} found their workflow ready`,
     `dispatch latency  p50 ${p50} ms, p99 ${p99} ms (activities, from added to started)`,
   ];
 }

@@ -1,5 +1,6 @@
 import { Client } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
+import type { RunCacheFigures } from "../histories.ts";
 import type { HistoryRecord } from "../history.ts";
 import { readLog } from "../log.ts";
 import { WorkflowClient } from "../workflow-client.ts";
@@ -37,14 +38,23 @@ export async function runDemo({ inputs, workFolder, progress, signal }: RunOptio
   const { folder, paths } = inputs;
   const ended = new Set<string>();
   const latencies: number[] = [];
+  let runs: RunCacheFigures = { hits: 0, misses: 0 };
   const watch = new Watch(signal);
   const cast = new Cast({
     folder,
     workFolder,
     port: await freePort(),
     onMessage: (message) => {
-      if (message.kind === "latencies") latencies.push(...message.ms);
-      else ended.add(message.workflow);
+      switch (message.kind) {
+        case "latencies":
+          latencies.push(...message.ms);
+          break;
+        case "runs":
+          runs = message;
+          break;
+        case "ended":
+          ended.add(message.workflow);
+      }
       watch.note();
     },
     onLost: (child) => void failureOf(child).then((error) => watch.fail(error)),
@@ -95,7 +105,8 @@ export async function runDemo({ inputs, workFolder, progress, signal }: RunOptio
       wrong.push(`the server has ${figures.tasks} tasks instead of ${paths.length * tasksPerFile}`);
     }
 
-    for (const line of ["", ...summary(direct, figures, seconds, latencies)]) progress.say(line);
+    for (const line of ["", ...summary(direct, { ...figures, runs, seconds, latenciesMs: latencies })])
+      progress.say(line);
     if (wrong.length > 0) throw disagreement(wrong);
     progress.say("The report is the same as one computed directly. Every workflow ended once; nothing was lost.");
   } catch (error) {
