@@ -7,19 +7,28 @@ const tqFile = fileURLToPath(new URL("../../../apps/cli/bin/tq.js", import.meta.
 const adapter = new URL("tq-adapter.js", import.meta.url).href;
 const durability = "fsync of the write-ahead log before each acknowledgement (SQLite, synchronous=FULL)";
 
+/** A server of tq. */
+export interface TqServer extends StartedServer {
+  readonly address: string;
+  /** Ends it by `kill -9`. */
+  kill(): Promise<void>;
+}
+
 /** Starts `tq server start` as a user would, on a free port. `nodeArgs` are Node's own, such as `--cpu-prof`. */
-export async function startTq(folder: string, nodeArgs: readonly string[] = []): Promise<StartedServer> {
+export async function startTq(folder: string, nodeArgs: readonly string[] = []): Promise<TqServer> {
   const args = [...nodeArgs, tqFile, "server", "start", "--listen", "127.0.0.1:0", "--data", folder, "-o", "json"];
   const server = await ServerProcess.start({ command: process.execPath, args });
   await server.ready((output) => output.includes('"address"'));
-  const address = /"address":\s*"([^"]+):(\d+)"/.exec(server.output);
-  if (address === null) throw new Error(`no address in ${server.output}`);
+  const [, host, port] = /"address":\s*"([^"]+):(\d+)"/.exec(server.output) ?? [];
+  if (host === undefined) throw new Error(`no address in ${server.output}`);
   return {
-    host: String(address[1]),
-    port: Number(address[2]),
+    address: `${host}:${port}`,
+    host,
+    port: Number(port),
     pid: server.pid,
     dataFolder: folder,
     stop: () => server.stop(),
+    kill: () => server.kill(),
   };
 }
 

@@ -78,6 +78,11 @@ export class ServerProcess {
       await Promise.race([this.#ended, sleep(5_000, undefined, { signal: giveUp.signal }).catch(() => {})]);
       giveUp.abort();
     }
+    await this.kill();
+  }
+
+  /** Kills it and all that it started. */
+  async kill(): Promise<void> {
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {

@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Client, type NewTask } from "@tq/client";
+import { TaskQueueKind, type TaskQueueConfigSchema } from "@tq/proto";
+import { Worker } from "@tq/worker-sdk";
+import { startTq, type TqServer } from "../contenders/tq.ts";
+import { folderBytes } from "../machine/folder-size.ts";
+import { usageOf } from "../machine/process-usage.ts";
+import { stampedPayload } from "../table/adapter.ts";
+import { callAtOnce } from "../table/callers.ts";
+import { Tally } from "../table/tally.ts";
+import { type GrowthOptions, scaled } from "./scenario.ts";
+
+/** The type of every task here unless it says otherwise. */
+export const benchType = "bench";
+
+/** How tasks are added. */
+export interface AddOptions {
+  /** Calls at once. Default 10. */
+  readonly producers?: number;
+  /** Tasks in a call. Default 100. */
+  readonly batch?: number;
+}
+
+/** How a backlog is drained. */
+export interface DrainOptions {
+  /** Workers of 100 slots. Default 1. */
+  readonly workers?: number;
+  readonly slots?: number;
+  /** Handler. Default: does nothing. */
+  readonly handle?: (payload: string) => void | Promise<void>;
+  /** After so long it is given up. Default 60 s. */
+  readonly limitMs?: number;
+}
+
+/** What a drain came to. */
+export interface Drained {
+  readonly handled: number;
+  readonly perSecond: number;
+  readonly tookMs: number;
+}
+
+/** A tq server with a folder of its own, and a client of it. */
+export class BenchServer {
+  readonly #folder: string;
+  #server: TqServer;
+  #client: Client;
+
+  private constructor(folder: string, server: TqServer, client: Client) {
+    this.#folder = folder;
+    this.#server = server;
+    this.#client = client;
+  }
+
+  /** A new server, warmed up: the first thousands of tasks pay for code that is compiled as it is first used. */
+  static async start(scale: number): Promise<BenchServer> {
+    const folder = mkdtempSync(join(process.env["TQ_BENCH_DIR"] ?? tmpdir(), "tq-growth-"));
+    const server = await startTq(folder);
+    const bench = new BenchServer(folder, server, await Client.connect({ address: server.address }));
+    await bench.warmUp(scale);
+    return bench;
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  get address(): string {
+    return this.#server.address;
+  }
+
+  /** Of the server, in MiB. */
+  residentMiB(): number {
+    return (usageOf(this.#server.pid)?.residentBytes ?? Number.NaN) / 2 ** 20;
+  }
+
+  /** Of the server's files, in MiB. */
+  dataMiB(): number {
+    return folderBytes(this.#folder) / 2 ** 20;
+  }
+
+  /** Kills the server, and starts another on its files. Answers how long it took from the start to its first answer, in ms. */
+  async killAndRestart(): Promise<number> {
+    await this.#client.close();
+    await this.#server.kill();
+    const sinceMs = performance.now();
+    this.#server = await startTq(this.#folder);
+    this.#client = await Client.connect({ address: this.#server.address });
+    return performance.now() - sinceMs;
+  }
+
+  /** Makes a queue remove what has completed at once, and whatever else it is told. */
+  async configure(queue: string, config: MessageInitShape<typeof TaskQueueConfigSchema> = {}): Promise<void> {
+    await this.#client.services.operator.updateTaskQueueConfig({
+      namespace: "default",
+      taskQueue: { name: queue, kind: TaskQueueKind.ACTIVITY },
+      config: { completedRetention: durationFromMs(0), ...config },
+    });
+  }
+
+  /** Adds tasks of 256 bytes. Answers how many a second. */
+  async add(
+    queue: string,
+    count: number,
+    taskAt: (index: number) => Partial<NewTask> = () => ({}),
+    { producers = 10, batch = 100 }: AddOptions = {},
+  ): Promise<number> {
+    let next = 0;
+    const sinceMs = performance.now();
+    await callAtOnce(producers, Infinity, () => {
+      const size = Math.min(batch, count - next);
+      if (size <= 0) return false;
+      const first = next;
+      next += size;
+      const newTask = (_: unknown, index: number): NewTask => ({
+        taskQueue: queue,
+        type: benchType,
+        args: [stampedPayload()],
+        ...taskAt(first + index),
+      });
+      return this.#client.tasks.addMany(Array.from({ length: size }, newTask));
+    });
+    return (1_000 * count) / (performance.now() - sinceMs);
+  }
+
+  /** Handles so many of a queue's tasks; a worker that has more than that gives the others back. */
+  async drain(queue: string, count: number, options: DrainOptions = {}): Promise<Drained> {
+    const { workers = 1, slots = 100, handle = () => {}, limitMs = 60_000 } = options;
+    const tally = new Tally();
+    const activities = {
+      async [benchType](payload: string): Promise<void> {
+        await handle(payload);
+        tally.handler(payload);
+      },
+    };
+    const created = await Promise.all(
+      Array.from({ length: workers }, () =>
+        Worker.create({
+          address: this.address,
+          taskQueue: queue,
+          activities,
+          maxConcurrentActivityTaskExecutions: slots,
+          shutdownGraceTime: "1s",
+        }),
+      ),
+    );
+    const sinceMs = performance.now();
+    const drained = tally.until(count, limitMs);
+    const running = created.map((worker) => worker.run());
+    await drained;
+    const tookMs = performance.now() - sinceMs;
+    const { handled } = tally;
+    for (const worker of created) worker.shutdown();
+    await Promise.all(running);
+    return { handled, perSecond: (1_000 * handled) / tookMs, tookMs };
+  }
+
+  /** Adds and handles some tasks of a queue of its own. */
+  async warmUp(scale: number): Promise<void> {
+    const tasks = scaled(10_000, scale);
+    await this.configure("warm-up");
+    await this.add("warm-up", tasks);
+    await this.drain("warm-up", tasks);
+  }
+
+  /** Ends the server and removes its files. */
+  async stop(): Promise<void> {
+    await this.#client.close();
+    await this.#server.stop();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Lends a new server, and ends it whatever happens. */
+export async function withServer<T>(
+  { scale }: Pick<GrowthOptions, "scale">,
+  use: (server: BenchServer) => Promise<T>,
+): Promise<T> {
+  const server = await BenchServer.start(scale);
+  try {
+    return await use(server);
+  } finally {
+    await server.stop();
+  }
+}

@@ -1,0 +1,80 @@
+import type { LineSeries } from "./plot.ts";
+
+/** What was measured at one point of a scenario. */
+export interface Point {
+  /** Where on the x axis, such as `1,000` or `missing type`. */
+  readonly x: string;
+  /** By the key of a series. */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** How much of a scenario is played. */
+export interface GrowthOptions {
+  /** Share of the full size, over 0 to 1. */
+  readonly scale: number;
+  /** How long the scenario of churn goes on, in minutes. */
+  readonly churnMinutes: number;
+  /** How many points of an axis of numbers are measured, from the first. Infinity: all. */
+  readonly mostPoints: number;
+  /** Told as each point is measured. */
+  readonly progress: (line: string) => void;
+}
+
+/** One way in which cost might grow. */
+export interface GrowthScenario {
+  readonly name: string;
+  readonly title: string;
+  readonly xTitle: string;
+  readonly series: readonly LineSeries[];
+  /** Plays it on new servers; answers its points in order. */
+  measure(options: GrowthOptions): Promise<Point[]>;
+  /** What is short of what is asked of it, in words. */
+  shortfalls(points: readonly Point[]): string[];
+}
+
+/** Measures each x with its own call; tells of each. */
+export async function measureEach<X extends number | string>(
+  xs: readonly X[],
+  { progress, mostPoints }: GrowthOptions,
+  measure: (x: X) => Promise<Readonly<Record<string, number>>>,
+): Promise<Point[]> {
+  const points: Point[] = [];
+  for (const x of xs.slice(0, mostPoints)) points.push(pointOf(x, await measure(x), progress));
+  return points;
+}
+
+/** A point, which is told of. */
+export function pointOf(
+  x: number | string,
+  values: Readonly<Record<string, number>>,
+  progress: GrowthOptions["progress"],
+): Point {
+  const point = { x: typeof x === "number" ? x.toLocaleString("en") : x, values };
+  const figures = Object.entries(values).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
+  progress(`  ${point.x}: ${figures.join(", ")}`);
+  return point;
+}
+
+/** A number of tasks at a scale, at least 100. */
+export function scaled(count: number, scale: number): number {
+  return Math.max(100, Math.round(count * scale));
+}
+
+/** The numbers of a list at a scale, without those that come to the same. */
+export function scaledAll(counts: readonly number[], scale: number): number[] {
+  return [...new Set(counts.map((count) => Math.max(1, Math.round(count * scale))))];
+}
+
+/** A value of each point that has it. */
+export function valuesOf(points: readonly Point[], key: string): number[] {
+  return points.flatMap(({ values }) => values[key] ?? []);
+}
+
+/** Says so if the smallest of a series is less than this share of the largest. */
+export function unlessWithin(points: readonly Point[], key: string, share: number): string[] {
+  const values = valuesOf(points, key);
+  const least = Math.min(...values) / Math.max(...values);
+  return least >= share
+    ? []
+    : [`${key}: the slowest point has ${Math.round(100 * least)} % of the fastest, ${Math.round(100 * share)} % asked`];
+}

@@ -1,0 +1,48 @@
+import { type GrowthScenario, type Point, pointOf, scaled, scaledAll, unlessWithin, valuesOf } from "../scenario.ts";
+import { withServer } from "../bench-server.ts";
+
+const asked = { rates: 0.8, memoryMiB: 50, restartMs: 2_000 };
+
+/** A backlog that grows, on one server: at each size so many are added and drained, and the server is killed and restarted. */
+export const backlog: GrowthScenario = {
+  name: "backlog",
+  title: "A growing backlog",
+  xTitle: "tasks waiting",
+  series: [
+    { key: "add", title: "adding more", unit: "tasks/s" },
+    { key: "drain", title: "draining", unit: "tasks/s" },
+    { key: "memoryMiB", title: "server memory", unit: "MiB" },
+    { key: "restartMs", title: "from start to first answer, after a kill", unit: "ms" },
+  ],
+  async measure(options) {
+    const { scale, progress, mostPoints } = options;
+    return withServer(options, async (server) => {
+      const window = scaled(20_000, scale);
+      const points: Point[] = [];
+      await server.configure("backlog");
+      let waiting = 0;
+      for (const size of scaledAll([10_000, 100_000, 1_000_000, 10_000_000], scale).slice(0, mostPoints)) {
+        await server.add("backlog", size - waiting, undefined, { batch: 1_000 });
+        const add = await server.add("backlog", window);
+        const { perSecond: drain } = await server.drain("backlog", window);
+        waiting = size;
+        const memoryMiB = server.residentMiB();
+        const restartMs = await server.killAndRestart();
+        await server.warmUp(scale);
+        points.push(pointOf(size, { add, drain, memoryMiB, restartMs, dataMiB: server.dataMiB() }, progress));
+      }
+      return points;
+    });
+  },
+  shortfalls(points) {
+    const memory = valuesOf(points, "memoryMiB");
+    const grown = Math.max(...memory) - Math.min(...memory);
+    const slowest = Math.max(...valuesOf(points, "restartMs"));
+    return [
+      ...unlessWithin(points, "add", asked.rates),
+      ...unlessWithin(points, "drain", asked.rates),
+      ...(grown > asked.memoryMiB ? [`memory differs by ${grown.toFixed(0)} MiB, ${asked.memoryMiB} asked`] : []),
+      ...(slowest > asked.restartMs ? [`a restart takes ${slowest.toFixed(0)} ms, ${asked.restartMs} asked`] : []),
+    ];
+  },
+};
