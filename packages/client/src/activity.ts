@@ -38,8 +38,7 @@ export class ActivityClient<A extends object> {
     name: N,
     ...args: ActivityArgs<A, N>
   ): Promise<AddedTaskHandle<ActivityResult<A, N>>> {
-    const task: NewTask = { ...this.#options, kind: "activity", type: name, args };
-    return this.#tasks.add<ActivityResult<A, N>>(task);
+    return this.#tasks.add<ActivityResult<A, N>>(this.#task(name, args));
   }
 
   /**
@@ -47,9 +46,12 @@ export class ActivityClient<A extends object> {
    *
    * @throws TaskClosedError if it failed, timed out or was canceled.
    */
-  async execute<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): Promise<ActivityResult<A, N>> {
-    const handle = await this.start(name, ...args);
-    return handle.result();
+  execute<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): Promise<ActivityResult<A, N>> {
+    return this.#tasks.execute<ActivityResult<A, N>>(this.#task(name, args));
+  }
+
+  #task(name: string, args: readonly unknown[]): NewTask {
+    return { ...this.#options, kind: "activity", type: name, args };
   }
 
   /** The same activities with some options replaced, such as the id of the next task. */

@@ -1,6 +1,6 @@
 import type { AddTasksRequest } from "@tq/proto";
 import { expect, test } from "vitest";
-import { Code, fakeServer, refusal } from "../test/fake-server.ts";
+import { Code, fakeServer, refusal, silent } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
 import { Client } from "./client.ts";
 import type { CoalescingOptions } from "./client-config.ts";
@@ -21,7 +21,8 @@ function server(options: { coalescing?: CoalescingOptions; decide?: (request: Ad
   });
   const clock = new ManualClock();
   const { coalescing = {} } = options;
-  const client = Client.create({ transport, clock, random: () => 1, coalescing, retry: { giveUpAfter: "20s" } });
+  const retry = { giveUpAfter: "20s" } as const;
+  const client = Client.create({ transport, clock, random: () => 1, coalescing, retry, logger: silent });
   return {
     client,
     clock,

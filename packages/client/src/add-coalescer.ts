@@ -13,10 +13,10 @@
 // answers it with the first one, as if it had come alone.
 
 import type { AddedTask, NewTask } from "@tq/proto";
-import type { Clock, Timer } from "./clock.ts";
+import type { AddRoom, Place } from "./add-room.ts";
+import type { Clock } from "./clock.ts";
 import { type FieldViolation, type TqError, toTqError } from "./errors.ts";
-import { newTaskBytes } from "./new-task.ts";
-import { isRetryable } from "./retry.ts";
+import { isRetryable, type RetryOptions } from "./retry.ts";
 
 /** What the coalescer needs. */
 export interface AddCoalescerOptions {
@@ -26,61 +26,118 @@ export interface AddCoalescerOptions {
   readonly maxCallsInFlight: number;
   /** How long a group may be tried for, in milliseconds. */
   readonly giveUpAfterMs: number;
-  /** Makes one call, tried again as need be until `giveUpAtMs`, but only after errors that `retryable` says. */
-  readonly send: (
-    tasks: NewTask[],
-    giveUpAtMs: number,
-    retryable: (error: TqError) => boolean,
-  ) => Promise<readonly AddedTask[]>;
+  /** Where groups take room; they give it back as they are answered. */
+  readonly room: AddRoom;
+  /** Hears of tasks that were not added, for all that was tried. Those that a caller gave up are none of them. */
+  readonly onFailed: (tasks: number, error: TqError) => void;
+  /** Makes one call, tried again as need be. */
+  readonly send: (tasks: NewTask[], options: RetryOptions) => Promise<readonly AddedTask[]>;
 }
 
-interface Group {
+/** Tasks that are added all or none. */
+export interface AddGroup {
   readonly tasks: readonly NewTask[];
+  /** About how many they take on the wire. */
   readonly bytes: number;
   /** Ids that the caller chose; those that the client made cannot collide. */
   readonly chosenIds: readonly string[];
+  /** The room that it has. */
+  readonly place: Place;
+  /** Ends the caller's waiting. What was sent may be added all the same. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A group that waits, is on its way, stands aside or is answered. */
+class Group {
+  readonly tasks: readonly NewTask[];
+  readonly chosenIds: readonly string[];
+  readonly bytes: number;
   readonly giveUpAtMs: number;
-  readonly resolve: (added: readonly AddedTask[]) => void;
-  readonly reject: (error: TqError) => void;
+  /** Called once it is answered. */
+  onAnswered: (() => void) | undefined;
+  readonly #place: Place;
+  readonly #room: AddRoom;
+  readonly #answer = Promise.withResolvers<readonly AddedTask[]>();
+  #isAnswered = false;
+
+  constructor({ tasks, bytes, chosenIds, place, signal }: AddGroup, room: AddRoom, giveUpAtMs: number) {
+    this.tasks = tasks;
+    this.chosenIds = chosenIds;
+    this.giveUpAtMs = giveUpAtMs;
+    this.#place = place;
+    this.#room = room;
+    this.bytes = bytes;
+    if (signal === undefined) return;
+    const onAbort = () => this.reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.onAnswered = () => signal.removeEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  }
+
+  get answer(): Promise<readonly AddedTask[]> {
+    return this.#answer.promise;
+  }
+
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  resolve(added: readonly AddedTask[]): void {
+    if (this.#end()) this.#answer.resolve(added);
+  }
+
+  reject(error: Error): void {
+    if (this.#end()) this.#answer.reject(error);
+  }
+
+  #end(): boolean {
+    if (this.#isAnswered) return false;
+    this.#isAnswered = true;
+    this.onAnswered?.();
+    this.#room.leave(this.#place);
+    return true;
+  }
 }
 
 /** See the top of the file. */
 export class AddCoalescer {
   readonly #options: AddCoalescerOptions;
+  readonly #ending = new AbortController();
   #waiting: Group[] = [];
-  readonly #asideTimers = new Map<Group, Timer>();
+  readonly #underWay = new Set<Group>();
+  readonly #aside = new Set<Group>();
   #callsInFlight = 0;
   #isScheduled = false;
-  #closed: TqError | undefined;
-  #onIdle: (() => void)[] = [];
+  #isClosing = false;
 
   constructor(options: AddCoalescerOptions) {
     this.#options = options;
   }
 
-  /** Adds `tasks`, all or none; answers in their order. */
-  add(tasks: readonly NewTask[], chosenIds: readonly string[]): Promise<readonly AddedTask[]> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    return new Promise((resolve, reject) => {
-      let bytes = 0;
-      for (const task of tasks) bytes += newTaskBytes(task);
-      const giveUpAtMs = this.#options.clock.now() + this.#options.giveUpAfterMs;
-      this.#waiting.push({ tasks, bytes, chosenIds, giveUpAtMs, resolve, reject });
+  /** Adds the tasks of a group, all or none; answers in their order. */
+  add(parts: AddGroup): Promise<readonly AddedTask[]> {
+    const { clock, giveUpAfterMs, room } = this.#options;
+    const group = new Group(parts, room, clock.now() + giveUpAfterMs);
+    if (this.#ending.signal.aborted) group.reject(this.#ending.signal.reason as Error);
+    else if (!group.isAnswered) {
+      this.#waiting.push(group);
       this.#schedule();
-    });
+    }
+    return group.answer;
   }
 
-  /** Takes no more, and resolves once everything that was handed in has been answered. */
-  async close(error: TqError): Promise<void> {
-    this.#closed = error;
-    // Those that stand aside for a full queue would hold up the end.
-    for (const [group, timer] of this.#asideTimers) {
-      this.#options.clock.clearTimeout(timer);
-      group.reject(error);
-    }
-    this.#asideTimers.clear();
-    if (this.#callsInFlight === 0 && this.#waiting.length === 0) return;
-    await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  /** No group stands aside any longer: those that do, and those that would, are refused with `error`. */
+  close(error: TqError): void {
+    this.#isClosing = true;
+    for (const group of this.#aside) group.reject(error);
+  }
+
+  /** Breaks off what is on its way, and refuses everything: what was sent with `sent`, what was not with `unsent`. */
+  abort(sent: TqError, unsent: TqError): void {
+    const underWay = [...this.#underWay];
+    this.#ending.abort(unsent);
+    for (const group of underWay) group.reject(sent);
+    for (const group of this.#waiting.splice(0)) group.reject(unsent);
   }
 
   /** Lets what arrives in this turn of the event loop gather, then sends. */
@@ -97,10 +154,11 @@ export class AddCoalescer {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#options.maxCallsInFlight) {
       const groups = this.#takeWaiting();
       this.#callsInFlight++;
+      for (const group of groups) this.#underWay.add(group);
       void this.#deliver(groups).then(() => {
         this.#callsInFlight--;
+        for (const group of groups) this.#underWay.delete(group);
         if (this.#waiting.length > 0) this.#schedule();
-        else if (this.#callsInFlight === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
       });
     }
   }
@@ -124,12 +182,17 @@ export class AddCoalescer {
   }
 
   /** Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects. */
-  async #deliver(groups: readonly Group[]): Promise<void> {
+  async #deliver(all: readonly Group[]): Promise<void> {
+    // Some callers may have given up meanwhile.
+    const groups = all.filter(({ isAnswered }) => !isAnswered);
+    if (groups.length === 0) return;
     const giveUpAtMs = groups.reduce((latest, group) => Math.max(latest, group.giveUpAtMs), 0);
+    const { signal } = this.#ending;
+    const retryable = (error: TqError) => isRetryable(error) && !isRefusal(error);
     let added: readonly AddedTask[];
     try {
       const tasks = groups.flatMap((group) => group.tasks);
-      added = await this.#options.send(tasks, giveUpAtMs, (error) => isRetryable(error) && !isRefusal(error));
+      added = await this.#options.send(tasks, { giveUpAtMs, retryable, signal });
     } catch (unknown) {
       await this.#refused(groups, toTqError(unknown));
       return;
@@ -145,7 +208,7 @@ export class AddCoalescer {
     const [first] = groups;
     if (first === undefined) return;
     if (!isRefusal(error)) {
-      for (const group of groups) group.reject(error);
+      for (const group of groups) this.#fail(group, error);
       return;
     }
     if (groups.length === 1) {
@@ -169,25 +232,33 @@ export class AddCoalescer {
     await this.#deliver(groups.slice(middle));
   }
 
+  #fail(group: Group, error: TqError): void {
+    if (!group.isAnswered) this.#options.onFailed(group.tasks.length, error);
+    group.reject(error);
+  }
+
   /** A group alone was refused: for good, or until there is room. */
   #refuse(group: Group, error: TqError): void {
     const { clock } = this.#options;
     const waitMs = error.retryAfterMs;
-    if (
-      this.#closed !== undefined ||
-      !isRetryable(error) ||
-      waitMs === undefined ||
-      clock.now() + waitMs > group.giveUpAtMs
-    ) {
-      group.reject(error);
+    if (this.#isClosing || !isRetryable(error) || waitMs === undefined || clock.now() + waitMs > group.giveUpAtMs) {
+      this.#fail(group, error);
       return;
     }
-    const timer = clock.setTimeout(() => {
-      this.#asideTimers.delete(group);
+    this.#aside.add(group);
+    const before = group.onAnswered;
+    const comeBack = () => {
+      this.#aside.delete(group);
+      group.onAnswered = before;
       this.#waiting.unshift(group);
       this.#schedule();
-    }, waitMs);
-    this.#asideTimers.set(group, timer);
+    };
+    const timer = clock.setTimeout(comeBack, waitMs);
+    group.onAnswered = () => {
+      this.#aside.delete(group);
+      clock.clearTimeout(timer);
+      before?.();
+    };
   }
 }
 

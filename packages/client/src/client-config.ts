@@ -1,9 +1,13 @@
 import type { Transport } from "@connectrpc/connect";
+import { type Meter, metrics, trace, type Tracer } from "@opentelemetry/api";
+import type { AddRoomOptions } from "./add-room.ts";
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import { invalidField } from "./errors.ts";
 import { createIdSource, type IdSource } from "./ids.ts";
+import type { ClientInterceptor } from "./interceptors.ts";
+import { type Logger, stderrLogger } from "./logger.ts";
 import { MessageCodec } from "./message-codec.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
 import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
@@ -33,6 +37,20 @@ export interface CoalescingOptions {
   readonly maxCallsInFlight?: number;
 }
 
+/**
+ * How much may wait in the client where the server is slower than the tasks come. Up to the first two bounds tasks are
+ * encoded and stand in line; beyond, calls wait as they are until there is room, and {@link Client} refuses more than
+ * `maxWaitingCalls` of those (`resource_exhausted`). Who awaits his adds never sees that.
+ */
+export interface BackPressureOptions {
+  /** Tasks that are encoded and not answered. Default 20,000: twenty full calls. One `addMany` may go beyond. */
+  readonly maxWaitingTasks?: number;
+  /** Their bytes. Default 64 MiB. */
+  readonly maxWaitingBytes?: number;
+  /** Calls that wait for room. Default 100,000: each is a promise and the arguments that it was given. */
+  readonly maxWaitingCalls?: number;
+}
+
 /** Options of a {@link Client}; all optional. */
 export interface ClientOptions {
   /** Where the server is: `host:port`, or an `http://` or `https://` URL. Default `127.0.0.1:7333`. */
@@ -47,6 +65,26 @@ export interface ClientOptions {
   readonly callTimeout?: Duration;
   readonly retry?: ClientRetryOptions;
   readonly coalescing?: CoalescingOptions;
+  readonly backPressure?: BackPressureOptions;
+  /**
+   * How long `close` waits for tasks that are being added, so that it ends though the server is gone. Default 5 s; those
+   * that are left are refused (`canceled`), and may have been added.
+   */
+  readonly closeTimeout?: Duration;
+  /** See the calls about tasks and change them; the first is outermost. Default none. */
+  readonly interceptors?: readonly ClientInterceptor[];
+  /**
+   * Makes the spans of adds and results, whose trace goes with the tasks. Default: that of OpenTelemetry's API, which does
+   * nothing unless the program registers an SDK.
+   */
+  readonly tracer?: Tracer;
+  /** Makes the client's metrics. Default: that of OpenTelemetry's API. */
+  readonly meter?: Meter;
+  /**
+   * Hears when the server cannot be reached and when it can again, a line each. Any logger with pino's four methods.
+   * Default: warnings to stderr.
+   */
+  readonly logger?: Logger;
   /** Turns arguments and results into payloads and back. Default: JSON, bytes, and nothing for `undefined`. */
   readonly payloadConverter?: PayloadConverter;
   /**
@@ -78,6 +116,12 @@ export interface ClientConfig {
   readonly callTimeoutMs: number;
   readonly retry: RetryConfig;
   readonly coalescing: Required<CoalescingOptions>;
+  readonly backPressure: AddRoomOptions;
+  readonly closeTimeoutMs: number;
+  readonly interceptors: readonly ClientInterceptor[];
+  readonly tracer: Tracer;
+  readonly meter: Meter;
+  readonly logger: Logger;
   readonly payloadConverter: PayloadConverter;
   /** Codecs over whole messages; unset where there are none. */
   readonly messageCodec: MessageCodec | undefined;
@@ -85,6 +129,9 @@ export interface ClientConfig {
   readonly newId: IdSource;
   readonly random: () => number;
 }
+
+/** What the client's spans and metrics say they come from. */
+const instrumentation = "@tq/client";
 
 const clientOptions: KnownOptions<ClientOptions> = {
   address: true,
@@ -94,6 +141,12 @@ const clientOptions: KnownOptions<ClientOptions> = {
   callTimeout: true,
   retry: true,
   coalescing: true,
+  backPressure: true,
+  closeTimeout: true,
+  interceptors: true,
+  tracer: true,
+  meter: true,
+  logger: true,
   payloadConverter: true,
   payloadCodecs: true,
   encodeCommonAttributes: true,
@@ -109,7 +162,7 @@ const clientOptions: KnownOptions<ClientOptions> = {
  */
 export function compileClientConfig(options: ClientOptions): ClientConfig {
   refuseUnknownOptions(options, clientOptions);
-  const { retry = {}, coalescing = {}, clock = systemClock } = options;
+  const { retry = {}, coalescing = {}, backPressure = {}, clock = systemClock } = options;
   return Object.freeze<ClientConfig>({
     address: options.transport === undefined ? baseUrlOf(options.address ?? defaultAddress) : undefined,
     namespace: options.namespace ?? "default",
@@ -126,6 +179,16 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
       maxBytesPerCall: atLeast(1, coalescing.maxBytesPerCall ?? 4 * 1024 * 1024, "coalescing.maxBytesPerCall"),
       maxCallsInFlight: atLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
     }),
+    backPressure: Object.freeze({
+      maxTasks: atLeast(1, backPressure.maxWaitingTasks ?? 20_000, "backPressure.maxWaitingTasks"),
+      maxBytes: atLeast(1, backPressure.maxWaitingBytes ?? 64 * 1024 * 1024, "backPressure.maxWaitingBytes"),
+      maxWaitingCalls: atLeast(0, backPressure.maxWaitingCalls ?? 100_000, "backPressure.maxWaitingCalls"),
+    }),
+    closeTimeoutMs: durationToMs(options.closeTimeout ?? "5s", "closeTimeout"),
+    interceptors: [...(options.interceptors ?? [])],
+    tracer: options.tracer ?? trace.getTracer(instrumentation),
+    meter: options.meter ?? metrics.getMeter(instrumentation),
+    logger: options.logger ?? stderrLogger,
     payloadConverter: options.payloadConverter ?? defaultPayloadConverter,
     messageCodec: messageCodec(options),
     clock,

@@ -1,6 +1,9 @@
 import { ActivityClient, type ActivityOptions } from "./activity.ts";
 import { type ClientConfig, type ClientOptions, compileClientConfig } from "./client-config.ts";
+import { ClientMetrics } from "./client-metrics.ts";
+import { ConnectionLog } from "./connection-log.ts";
 import { createServices, type Services } from "./services.ts";
+import { TaskCalls } from "./task-calls.ts";
 import { TaskClient } from "./task-client.ts";
 import { defaultAddress, type OpenTransport, openTransport, withErrorsAndDeadlines } from "./transport.ts";
 
@@ -16,16 +19,38 @@ export class Client {
   /** Every call of the contract, as it is. See {@link Services}. */
   readonly services: Services;
   readonly #open: OpenTransport;
+  readonly #metrics: ClientMetrics;
+  readonly #calls: TaskCalls;
 
   private constructor(config: ClientConfig) {
+    const { address, clock, logger, namespace } = config;
     this.#open =
       config.transport === undefined
-        ? openTransport(config.address ?? defaultAddress, config.httpVersion)
+        ? openTransport(address ?? defaultAddress, config.httpVersion)
         : { transport: config.transport, close: () => {} };
-    const transport = withErrorsAndDeadlines(this.#open.transport, config.address, config.callTimeoutMs);
+    this.#metrics = new ClientMetrics(config.meter, namespace, () => this.#calls.waitingAdds);
+    const connectionLog = new ConnectionLog({ clock, logger, address });
+    const transport = withErrorsAndDeadlines(this.#open.transport, {
+      address,
+      callTimeoutMs: config.callTimeoutMs,
+      clock,
+      onCall: ({ method, durationMs, error }) => {
+        this.#metrics.called(method, durationMs, error);
+        if (error === undefined) connectionLog.answered(method);
+      },
+    });
     this.config = config;
     this.services = createServices(transport);
-    this.tasks = new TaskClient(config, this.services);
+    this.#calls = new TaskCalls({
+      config,
+      services: this.services,
+      metrics: this.#metrics,
+      onRetry: (call, error) => {
+        this.#metrics.retried(error);
+        connectionLog.retried(call, error);
+      },
+    });
+    this.tasks = new TaskClient(config, this.#calls);
   }
 
   /** A client that connects when it is first used. @throws TqError `invalid_argument` naming an option that is wrong. */
@@ -56,11 +81,12 @@ export class Client {
   }
 
   /**
-   * Waits for what is being added, ends all waiting for results (`canceled`), and closes the connections. A transport that
-   * was passed in stays open.
+   * Takes no more adds, waits for those that are under way, for at most `closeTimeout`, ends all waiting for results
+   * (`canceled`), and closes the connections. A transport that was passed in stays open.
    */
   async close(): Promise<void> {
-    await this.tasks.close();
+    await this.#calls.close(this.config.closeTimeoutMs);
+    this.#metrics.stop();
     this.#open.close();
   }
 }

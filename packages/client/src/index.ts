@@ -5,8 +5,15 @@ export {
   type ActivityOptions,
   type ActivityResult,
 } from "./activity.ts";
+export type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 export { Client } from "./client.ts";
-export type { ClientConfig, ClientOptions, ClientRetryOptions, CoalescingOptions } from "./client-config.ts";
+export type {
+  BackPressureOptions,
+  ClientConfig,
+  ClientOptions,
+  ClientRetryOptions,
+  CoalescingOptions,
+} from "./client-config.ts";
 export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
 export { TaskCanceledError, TaskClosedError, TaskFailedError, TaskTimedOutError } from "./closed-errors.ts";
 export { type CompressionAlgorithm, CompressionCodec, type CompressionCodecOptions } from "./compression-codec.ts";
@@ -23,6 +30,19 @@ export {
   type TqErrorParts,
 } from "./errors.ts";
 export { decodeFailure, type TaskFailure } from "./failure.ts";
+export {
+  type AddInput,
+  type CancelInput,
+  type ClientInterceptor,
+  composeInterceptors,
+  type GetInput,
+  type InterceptorInput,
+  type InterceptorOutput,
+  type ListInput,
+  type Next,
+  type ResultInput,
+} from "./interceptors.ts";
+export { type LogFields, type Logger, logLine, stderrLogger, withFields } from "./logger.ts";
 export { createIdSource, type IdSource } from "./ids.ts";
 export {
   durationMessage,
@@ -51,7 +71,8 @@ export {
 export { ProtobufPayloadConverter } from "./protobuf-converter.ts";
 export { backoffMs, isRetryable, type RetryConfig } from "./retry.ts";
 export type { Services } from "./services.ts";
-export { type FoundTasks, type ListOptions, TaskClient } from "./task-client.ts";
+export type { FoundTasks } from "./task-calls.ts";
+export { TaskClient } from "./task-client.ts";
 export {
   type ClosedStateName,
   type ClosedTask,
@@ -65,13 +86,7 @@ export {
   type WaitingReason,
 } from "./task-description.ts";
 export type { TaskFilter } from "./task-filter.ts";
-export type {
-  AddedTaskHandle,
-  AddWarningName,
-  CancelOptions,
-  CancelStatusName,
-  ResultOptions,
-  TaskHandle,
-} from "./task-handle.ts";
+export type { AddedTaskHandle, AddWarningName, CancelStatusName, TaskHandle } from "./task-handle.ts";
+export { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
 export { defaultAddress, type HttpVersion } from "./transport.ts";
 export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";

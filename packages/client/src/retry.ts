@@ -59,10 +59,14 @@ export interface RetryContext {
   /** 0 to 1. */
   readonly random: () => number;
   readonly retry: RetryConfig;
+  /** Hears of each error that is followed by another try of the call. */
+  readonly onRetry?: (call: string, error: TqError) => void;
 }
 
 /** Options of one call that is retried. */
 export interface RetryOptions {
+  /** Name of the call, for {@link RetryContext.onRetry}. */
+  readonly call?: string | undefined;
   /** Ends the waiting too. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -97,6 +101,7 @@ export async function retrying<T>(
         const seconds = ((clock.now() - beganAtMs) / 1000).toFixed(1);
         throw error.with({ message: `${error.message} (Tried ${tries} times in ${seconds} s.)` });
       }
+      context.onRetry?.(options.call ?? "", error);
       await waitOrAbort(clock, waitMs, options.signal);
     }
   }

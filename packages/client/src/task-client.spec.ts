@@ -14,7 +14,7 @@ import {
   WaitReason,
 } from "@tq/proto";
 import { expect, test } from "vitest";
-import { Code, fakeServer, refusal } from "../test/fake-server.ts";
+import { Code, fakeServer, refusal, silent } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
 import { Client } from "./client.ts";
 import { TaskCanceledError, TaskClosedError, TaskFailedError, TaskTimedOutError } from "./closed-errors.ts";
@@ -153,7 +153,7 @@ test("waiting goes on over a restart of the server", async () => {
       return { tasks: [closed("a", { state: TaskState.COMPLETED, result: encodePayload("done") })] };
     },
   });
-  const result = Client.create({ transport, clock }).tasks.getHandle("a").result();
+  const result = Client.create({ transport, clock, logger: silent }).tasks.getHandle("a").result();
   await clock.advance(5_000);
   await expect(result).resolves.toBe("done");
 });

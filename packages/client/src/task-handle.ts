@@ -1,22 +1,9 @@
 import { type AddedTask, AddWarning } from "@tq/proto";
+import type { CallOptions, CancelOptions, ResultOptions } from "./call-options.ts";
 import type { TaskDescription } from "./task-description.ts";
 
 /** What asking for a cancel did. `REQUESTED`: the task is started, and its worker is being told. */
 export type CancelStatusName = "CANCELED" | "REQUESTED" | "ALREADY_CLOSED" | "NOT_FOUND";
-
-/** Options of a cancel. */
-export interface CancelOptions {
-  /** Told to the handler, and kept with the task. At most 1,000 bytes. Default none. */
-  readonly reason?: string;
-  /** Closes a started task at once and revokes its worker's lease, instead of waiting for the handler. Default false. */
-  readonly force?: boolean;
-}
-
-/** Options of waiting for a result. */
-export interface ResultOptions {
-  /** Ends the waiting, not the task: `AbortSignal.timeout(5000)` waits for 5 s. The rejection is the signal's reason. */
-  readonly signal?: AbortSignal;
-}
 
 /** Something about an add that is worth a look, and did not hinder it. */
 export type AddWarningName = Exclude<keyof typeof AddWarning, "UNSPECIFIED">;
@@ -34,7 +21,7 @@ export interface TaskHandle<T = unknown> {
   /** Asks for it to be canceled. */
   cancel(options?: CancelOptions): Promise<CancelStatusName>;
   /** The task as it is now. */
-  describe(): Promise<TaskDescription>;
+  describe(options?: CallOptions): Promise<TaskDescription>;
 }
 
 /** The handle of a task that was just added. */
@@ -48,25 +35,49 @@ export interface AddedTaskHandle<T = unknown> extends TaskHandle<T> {
 }
 
 /** What handles ask. */
-export interface TaskCalls {
+export interface HandleCalls {
   result(id: string, options?: ResultOptions): Promise<unknown>;
   cancel(id: string, options?: CancelOptions): Promise<CancelStatusName>;
-  get(id: string): Promise<TaskDescription>;
+  get(id: string, options?: CallOptions): Promise<TaskDescription>;
 }
 
 /** A handle of the task with this id, whether there is one or not. */
-export function taskHandle<T>(calls: TaskCalls, id: string): TaskHandle<T> {
-  return {
-    id,
+export class Handle<T> implements TaskHandle<T> {
+  readonly id: string;
+  readonly #calls: HandleCalls;
+
+  constructor(calls: HandleCalls, id: string) {
+    this.#calls = calls;
+    this.id = id;
+  }
+
+  result(options?: ResultOptions): Promise<T> {
     // What a handler returns is between caller and handler; the types of `activity` vouch for it.
-    result: (options) => calls.result(id, options) as Promise<T>,
-    cancel: (options) => calls.cancel(id, options),
-    describe: () => calls.get(id),
-  };
+    return this.#calls.result(this.id, options) as Promise<T>;
+  }
+
+  cancel(options?: CancelOptions): Promise<CancelStatusName> {
+    return this.#calls.cancel(this.id, options);
+  }
+
+  describe(options?: CallOptions): Promise<TaskDescription> {
+    return this.#calls.get(this.id, options);
+  }
 }
 
+const noWarnings: readonly AddWarningName[] = Object.freeze([]);
+
 /** The handle of a task that was just added. */
-export function addedTaskHandle<T>(calls: TaskCalls, added: AddedTask): AddedTaskHandle<T> {
-  const warnings = added.warnings.map((warning) => AddWarning[warning] as AddWarningName);
-  return { ...taskHandle<T>(calls, added.id), run: added.run, existed: added.existed, warnings };
+export class AddedHandle<T> extends Handle<T> implements AddedTaskHandle<T> {
+  readonly run: number;
+  readonly existed: boolean;
+  readonly warnings: readonly AddWarningName[];
+
+  constructor(calls: HandleCalls, { id, run, existed, warnings }: AddedTask) {
+    super(calls, id);
+    this.run = run;
+    this.existed = existed;
+    this.warnings =
+      warnings.length === 0 ? noWarnings : warnings.map((warning) => AddWarning[warning] as AddWarningName);
+  }
 }

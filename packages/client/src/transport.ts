@@ -2,7 +2,8 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { invalidField, toTqError } from "./errors.ts";
+import type { Clock } from "./clock.ts";
+import { invalidField, toTqError, type TqError } from "./errors.ts";
 
 /** Where `tq server start` listens unless told otherwise. */
 export const defaultAddress = "127.0.0.1:7333";
@@ -62,21 +63,46 @@ export function openTransport(baseUrl: string, httpVersion: HttpVersion): OpenTr
   }
 }
 
+/** One try of a unary call, as it went. */
+export interface CallRecord {
+  /** Name of the call, such as `AddTasks`. */
+  readonly method: string;
+  readonly durationMs: number;
+  /** Unset where it was answered. */
+  readonly error: TqError | undefined;
+}
+
+/** What {@link withErrorsAndDeadlines} needs. */
+export interface CallSurroundings {
+  /** For the text of errors; unset where a transport was passed in. */
+  readonly address: string | undefined;
+  /** Deadline of a unary call that names none. */
+  readonly callTimeoutMs: number;
+  readonly clock: Clock;
+  /** Hears of each unary call as it ends. */
+  readonly onCall: (record: CallRecord) => void;
+}
+
 /**
  * The same transport, but whatever a call throws is a {@link TqError}, and a unary call that names
  * no deadline gets `callTimeoutMs`.
  */
-export function withErrorsAndDeadlines(
-  transport: Transport,
-  address: string | undefined,
-  callTimeoutMs: number,
-): Transport {
+export function withErrorsAndDeadlines(transport: Transport, surroundings: CallSurroundings): Transport {
+  const { address, callTimeoutMs, clock, onCall } = surroundings;
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
+      const beganAtMs = clock.now();
+      const ended = (error: TqError | undefined) =>
+        onCall({ method: method.name, durationMs: clock.now() - beganAtMs, error });
       try {
-        return await transport.unary(method, signal, wholeMs(timeoutMs ?? callTimeoutMs), header, input, contextValues);
-      } catch (error) {
-        throw toTqError(error, { address, call: method.name });
+        const timeout = wholeMs(timeoutMs ?? callTimeoutMs);
+        const response = await transport.unary(method, signal, timeout, header, input, contextValues);
+        ended(undefined);
+        return response;
+      } catch (unknown) {
+        const error = toTqError(unknown, { address, call: method.name });
+        ended(error);
+        throw error;
       }
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {

@@ -32,3 +32,6 @@ export function refusal(
 }
 
 export { Code };
+
+/** A logger that says nothing. */
+export const silent = { debug() {}, info() {}, warn() {}, error() {} };

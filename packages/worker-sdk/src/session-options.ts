@@ -163,8 +163,11 @@ const clientOptionNames = [
 ] as const satisfies readonly (keyof SessionOptions & keyof ClientOptions)[];
 
 function clientOptions(options: SessionOptions): ClientOptions {
+  // Its lines are the worker's own.
   return Object.fromEntries(
-    clientOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+    [...clientOptionNames, "logger" as const].flatMap((name) =>
+      options[name] === undefined ? [] : [[name, options[name]]],
+    ),
   );
 }
 
