@@ -55,6 +55,11 @@ export interface OnClose {
   /** 1 (first) to 5. Default 3. */
   readonly priority?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Workflow queue that the outcome moves to when nobody has polled `taskQueue` for 10 s, or its worker releases it to the
+   * fallback: for an outcome that is to go to one process's own queue while that process lives. Default none.
+   */
+  readonly fallbackTaskQueue?: string;
 }
 
 /** What may be said about a task besides what it runs. All of it is optional; the defaults are the server's. */
@@ -175,6 +180,9 @@ export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId:
         ...(onClose.context !== undefined && { context: encodeField(onClose.context, "onClose.context", converter) }),
         priority: onClose.priority ?? 0,
         headers: onClose.headers ?? {},
+        ...(onClose.fallbackTaskQueue !== undefined && {
+          fallbackTaskQueue: { name: onClose.fallbackTaskQueue, kind: TaskQueueKind.WORKFLOW },
+        }),
       },
     }),
     ...(task.idPolicy !== undefined && { idPolicy: idPolicies[task.idPolicy] }),

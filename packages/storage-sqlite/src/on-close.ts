@@ -18,6 +18,7 @@ export function onCloseTask(id: string, namespace: string, onClose: OnCloseRecor
     startDelayMs: 0,
     timeouts: {},
     ...(onClose.headers && { headers: onClose.headers }),
+    ...(onClose.fallbackQueueName !== undefined && { fallback: { queueName: onClose.fallbackQueueName } }),
     idPolicy: "reject",
   };
 }

@@ -59,6 +59,8 @@ export interface OnCloseRecord {
   readonly context?: Encoded;
   readonly priority?: Priority;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Name of the fallback queue of the task that is added. */
+  readonly fallbackQueueName?: string;
 }
 
 /** What happens to an add whose id belongs to a closed task that is kept. */

@@ -41,6 +41,11 @@ export interface WorkflowTimer {
   readonly headers?: Readonly<Record<string, string>>;
   /** 1 (first) to 5. Default 3. */
   readonly priority?: number;
+  /**
+   * Workflow queue that the timer moves to once it has fired and nobody has polled `taskQueue` for 10 s, or its worker
+   * releases it to the fallback. Default none.
+   */
+  readonly fallbackTaskQueue?: string;
 }
 
 /** Schedules activities by name, their arguments checked by the compiler. `A` is as in `client.activity`. */
@@ -101,7 +106,16 @@ export function encodeCommand(command: WorkflowCommand, converter: PayloadConver
       return create(CommandSchema, { command: { case: "scheduleActivityTask", value: { task } } });
     }
     case "startTimer": {
-      const { taskQueue, type, delay, args = [], serialKey = "", headers = {}, priority = 0 } = command.timer;
+      const {
+        taskQueue,
+        type,
+        delay,
+        args = [],
+        serialKey = "",
+        headers = {},
+        priority = 0,
+        fallbackTaskQueue,
+      } = command.timer;
       const value = {
         id: command.id,
         taskQueue: { name: taskQueue, kind: TaskQueueKind.WORKFLOW },
@@ -111,6 +125,9 @@ export function encodeCommand(command: WorkflowCommand, converter: PayloadConver
         input: encodeInput(args, converter),
         headers,
         priority,
+        ...(fallbackTaskQueue !== undefined && {
+          fallbackTaskQueue: { name: fallbackTaskQueue, kind: TaskQueueKind.WORKFLOW },
+        }),
       };
       return create(CommandSchema, { command: { case: "startTimer", value } });
     }

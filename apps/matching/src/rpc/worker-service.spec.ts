@@ -229,7 +229,8 @@ describe("RespondTasks", () => {
   it("turns commands into records", async () => {
     const { client, matching } = inMemory(WorkerService);
     const task = { id: "a", taskQueue: { name: "q" }, type: "t" };
-    const timer = { taskQueue: { name: "w" }, type: "fire", delay: seconds(3), serialKey: "s" };
+    const fallbackTaskQueue = { name: "engine" };
+    const timer = { taskQueue: { name: "w" }, type: "fire", delay: seconds(3), serialKey: "s", fallbackTaskQueue };
     await client.respondTasks({
       answers: [
         {
@@ -253,7 +254,13 @@ describe("RespondTasks", () => {
         { command: "add", task: { id: "a", queue: { kind: "activity" } } },
         {
           command: "add",
-          task: { queue: { name: "w", kind: "workflow" }, type: "fire", startDelayMs: 3_000, serialKey: "s" },
+          task: {
+            queue: { name: "w", kind: "workflow" },
+            type: "fire",
+            startDelayMs: 3_000,
+            serialKey: "s",
+            fallback: { queueName: "engine" },
+          },
         },
         { command: "cancel", id: "x", reason: "why" },
       ],
@@ -276,6 +283,10 @@ describe("RespondTasks", () => {
       "completed.commands[0].schedule_activity_task.task.task_queue.kind",
     ],
     [{ case: "startTimer", value: { taskQueue: { name: "q" } } }, "completed.commands[0].start_timer.type"],
+    [
+      { case: "startTimer", value: { taskQueue: { name: "q" }, type: "t", fallbackTaskQueue: { name: "q" } } },
+      "completed.commands[0].start_timer.fallback_task_queue",
+    ],
     [{ case: "cancelTask", value: {} }, "completed.commands[0].cancel_task.id"],
   ] as const)("names the field of a bad command: %o", async (command, field) => {
     const { client } = inMemory(WorkerService);

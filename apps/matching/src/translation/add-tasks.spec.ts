@@ -89,6 +89,7 @@ describe("readAddTasks", () => {
         context: text(1),
         priority: 2,
         headers: { h: "1" },
+        fallbackTaskQueue: { name: "engine" },
       },
       idPolicy: IdPolicy.ALLOW_IF_DEAD,
       retention: seconds(0),
@@ -108,7 +109,14 @@ describe("readAddTasks", () => {
         nonRetryableFailureTypes: ["No"],
       },
       headers: { trace: "1" },
-      onClose: { queueName: "w", type: "closed", serialKey: "s", priority: 2, headers: { h: "1" } },
+      onClose: {
+        queueName: "w",
+        type: "closed",
+        serialKey: "s",
+        priority: 2,
+        headers: { h: "1" },
+        fallbackQueueName: "engine",
+      },
       idPolicy: "allow-if-dead",
       retentionMs: 0,
     });
@@ -186,6 +194,23 @@ describe("readAddTasks", () => {
       { ...valid, onClose: { taskQueue: { name: "w" }, type: "t", context: text(256 * 1024 + 1) } },
       "on_close.context",
       "PAYLOAD_TOO_LARGE",
+    ],
+    [
+      "an on-close with its own queue as the fallback",
+      { ...valid, onClose: { taskQueue: { name: "w" }, type: "t", fallbackTaskQueue: { name: "w" } } },
+      "on_close.fallback_task_queue",
+    ],
+    [
+      "an on-close with a fallback of the other kind",
+      {
+        ...valid,
+        onClose: {
+          taskQueue: { name: "w" },
+          type: "t",
+          fallbackTaskQueue: { name: "f", kind: TaskQueueKind.ACTIVITY },
+        },
+      },
+      "on_close.fallback_task_queue.kind",
     ],
     [
       "an on-close without a type",

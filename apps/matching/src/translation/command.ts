@@ -3,7 +3,7 @@ import type { CommandRecord, NewTask } from "@tq/storage";
 import { bounds } from "../validation/bounds.ts";
 import { readDurationMs, readPriority, upToTenYears } from "../validation/numbers.ts";
 import { allowName, allowText, requireName } from "../validation/strings.ts";
-import { readNewTask, readTaskHeaders, type NewTaskReader } from "./new-task.ts";
+import { readFallbackQueue, readNewTask, readTaskHeaders, type NewTaskReader } from "./new-task.ts";
 import { readPayloads } from "./payload.ts";
 import { readTaskQueue, type KindRule } from "./task-queue.ts";
 import type { Writable } from "./writable.ts";
@@ -90,5 +90,9 @@ function readTimer(timer: StartTimer, { namespace, violations, makeId }: NewTask
   }
   const headers = readTaskHeaders(timer.headers, "headers", violations);
   if (headers !== undefined) task.headers = headers;
+  if (timer.fallbackTaskQueue !== undefined) {
+    const queueName = readFallbackQueue(timer.fallbackTaskQueue, task.queue, "fallback_task_queue", violations);
+    task.fallback = { queueName };
+  }
   return task;
 }

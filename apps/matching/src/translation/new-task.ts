@@ -1,5 +1,11 @@
 import type { TaskQueue } from "@tq/matching-core";
-import { IdPolicy as IdPolicyMessage, type Fallback, type NewTask as NewTaskMessage, type OnClose } from "@tq/proto";
+import {
+  IdPolicy as IdPolicyMessage,
+  type Fallback,
+  type NewTask as NewTaskMessage,
+  type OnClose,
+  type TaskQueueRef,
+} from "@tq/proto";
 import type { FallbackRecord, IdPolicy, NewTask, OnCloseRecord } from "@tq/storage";
 import { bounds } from "../validation/bounds.ts";
 import { readDurationMs, readPriority, readWeight, upToTenYears } from "../validation/numbers.ts";
@@ -83,11 +89,8 @@ function readIdPolicy(policy: IdPolicyMessage, violations: Violations): IdPolicy
 }
 
 function readFallback(message: Fallback, own: TaskQueue, violations: Violations): FallbackRecord {
-  const queue = readTaskQueue(message.taskQueue, own.namespace, own.kind, "fallback.task_queue", violations);
-  if (queue.name !== "" && queue.name === own.name) {
-    violations.add("INVALID_FIELD", "fallback.task_queue", "must be another queue");
-  }
-  const record: Writable<FallbackRecord> = { queueName: queue.name };
+  const queueName = readFallbackQueue(message.taskQueue, own, "fallback.task_queue", violations);
+  const record: Writable<FallbackRecord> = { queueName };
   if (message.type !== "") {
     allowName(message.type, bounds.nameBytes, "fallback.type", violations);
     record.type = message.type;
@@ -111,5 +114,21 @@ function readOnClose(message: OnClose, namespace: string, violations: Violations
   if (message.priority !== 0) record.priority = readPriority(message.priority, "on_close.priority", violations);
   const headers = readHeaders(message.headers, headerLimit, "on_close.headers", violations);
   if (headers !== undefined) record.headers = headers;
+  if (message.fallbackTaskQueue !== undefined) {
+    const field = "on_close.fallback_task_queue";
+    record.fallbackQueueName = readFallbackQueue(message.fallbackTaskQueue, queue, field, violations);
+  }
   return record;
+}
+
+/** Name of the queue that a task moves to from its own. */
+export function readFallbackQueue(
+  ref: TaskQueueRef | undefined,
+  own: TaskQueue,
+  field: string,
+  violations: Violations,
+): string {
+  const { name } = readTaskQueue(ref, own.namespace, own.kind, field, violations);
+  if (name !== "" && name === own.name) violations.add("INVALID_FIELD", field, "must be another queue");
+  return name;
 }

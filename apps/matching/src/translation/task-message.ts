@@ -158,6 +158,8 @@ function toOnClose(record: OnCloseRecord, detail: TaskDetail): OnClose {
     priority: record.priority ?? 3,
     headers: { ...record.headers },
   };
+  if (record.fallbackQueueName !== undefined)
+    message.fallbackTaskQueue = toTaskQueueRef({ name: record.fallbackQueueName, kind: "workflow" });
   if (detail.handedOn && record.context !== undefined) message.context = decodePayload(record.context);
   return message;
 }

@@ -42,6 +42,18 @@ export function onCloseTasks(harness: Harness): void {
       expect((await d.task("a/closed/1")).closedTask).toMatchObject({ id: "a", outcome: { state: "completed" } });
     });
 
+    test("moves to the fallback that is named for it, once nobody serves its queue", async (d) => {
+      const fallbackQueueName = "engine";
+      await d.add({ id: "a", onClose: { ...onClose, serialKey: "flow", fallbackQueueName } });
+      expect((await d.task("a")).onClose).toMatchObject({ fallbackQueueName });
+      await d.complete(await d.claimOne());
+      const moved = { verb: "fall-back", moved: 1, more: false };
+      expect(await d.run({ verb: "fall-back", queue: workflows, limit: 100 })).toEqual(moved);
+      const there = await d.claimOne({ queue: { ...workflows, name: fallbackQueueName } });
+      expect(there).toMatchObject({ id: "a/closed/1", type: "closed", serialKey: "flow", closedTask: { id: "a" } });
+      expect(await d.task("a/closed/1")).not.toHaveProperty("fallback");
+    });
+
     test("is added for whatever reason the task closes", async (d) => {
       const ids = ["failed", "lost", "waiting", "delayed", "forced", "asked"];
       await d.add(

@@ -159,6 +159,14 @@ export declare type StartTimer = Message<"tq.v1.StartTimer"> & {
    * @generated from field: uint32 priority = 8;
    */
   priority: number;
+
+  /**
+   * Another WORKFLOW queue, where the timer moves as it would to its Fallback once it has fired; kind may be left
+   * unspecified. Unset: it stays where it is.
+   *
+   * @generated from field: tq.v1.TaskQueueRef fallback_task_queue = 9;
+   */
+  fallbackTaskQueue?: TaskQueueRef | undefined;
 };
 
 /**

@@ -146,6 +146,14 @@ export declare type OnClose = Message<"tq.v1.OnClose"> & {
    * @generated from field: map<string, string> headers = 6;
    */
   headers: { [key: string]: string };
+
+  /**
+   * Another WORKFLOW queue, where the added task moves as it would to its Fallback; kind may be left unspecified. For an
+   * outcome that is to go to one process while it lives. Unset: it stays where it is.
+   *
+   * @generated from field: tq.v1.TaskQueueRef fallback_task_queue = 7;
+   */
+  fallbackTaskQueue?: TaskQueueRef | undefined;
 };
 
 /**
