@@ -1,7 +1,6 @@
-import type { Client, Clock } from "@tq/client";
+import { type Client, type Clock, composeInterceptors, type Next } from "@tq/client";
 import type { WorkflowCommand } from "./commands.ts";
 import { Context, type ContextParts, type TaskInfo } from "./context.ts";
-import { composeInterceptors, type Next } from "./interception.ts";
 import type { HandlerCache, TaskCache } from "./handler-cache.ts";
 import type { ActivityHandler, AnyWorkflowHandler, WorkflowTask } from "./handlers.ts";
 import type { HeldTask } from "./held-task.ts";

@@ -1,4 +1,4 @@
-import type { Next } from "./interception.ts";
+import type { Next } from "@tq/client";
 import type { WorkflowCommand } from "./commands.ts";
 import type { Context } from "./context.ts";
 import type { WorkflowCompletion, WorkflowTask } from "./handlers.ts";

@@ -10,12 +10,11 @@ import {
   trace,
   type Tracer,
 } from "@opentelemetry/api";
-import type { TaskKind } from "@tq/client";
+import { extractTraceContext, injectTraceHeaders, type TaskKind } from "@tq/client";
 import type { DispatchedTask } from "@tq/proto";
 import type { WorkflowCommand } from "./commands.ts";
 import { CompleteAsyncError } from "./complete-async-error.ts";
 import { ReleaseToFallback } from "./release-to-fallback.ts";
-import { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
 
 /**
  * Runs handlers in spans of kind CONSUMER, as children of the trace that the task's headers carry, so that what a handler
