@@ -9,7 +9,7 @@ import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
 import { Engine } from "./matching/engine.ts";
 import { NetServer } from "./net/net-server.ts";
-import { createHealth, createRoutes, defaultMaxReplyBytes } from "./rpc/routes.ts";
+import { createHealth, createHotCalls, createRoutes, defaultMaxReplyBytes, type RoutesOptions } from "./rpc/routes.ts";
 import { version } from "./version.ts";
 
 /** Everything that can be set on a server. All of it has a default. */
@@ -97,14 +97,18 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
     },
   });
   const health = createHealth();
-  const routes = createRoutes(engine, {
+  const routesOptions: RoutesOptions = {
     version,
     health,
     maxReplyBytes: config.maxReplyBytes,
     random: config.random,
     report: ({ id, call, cause }) => config.logger.error({ incident: id, call, error: cause }, "a call failed"),
-  });
-  const net = listen ? new NetServer({ host: config.host, port: config.port, routes }) : undefined;
+  };
+  const routes = createRoutes(engine, routesOptions);
+  const { host, port } = config;
+  const net = listen
+    ? new NetServer({ host, port, routes, hotCalls: createHotCalls(engine, routesOptions) })
+    : undefined;
 
   async function stop(reason?: Error): Promise<void> {
     stopping ??= (async () => {

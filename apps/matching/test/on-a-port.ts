@@ -1,6 +1,6 @@
 import { NetServer } from "../src/net/net-server.ts";
 import type { Incident } from "../src/errors/boundary.ts";
-import { createHealth, createRoutes } from "../src/rpc/routes.ts";
+import { createHealth, createHotCalls, createRoutes } from "../src/rpc/routes.ts";
 import type { HealthService } from "../src/rpc/health.ts";
 import { FakeMatching } from "./fake-matching.ts";
 
@@ -19,8 +19,10 @@ export async function startOnAPort(): Promise<OnAPort> {
   const incidents: Incident[] = [];
   const health = createHealth();
   const report = (incident: Incident): void => void incidents.push(incident);
-  const routes = createRoutes(matching, { version: "1.2.3", health, report, random: () => 0 });
-  const server = new NetServer({ host: "127.0.0.1", port: 0, routes });
+  const options = { version: "1.2.3", health, report, random: () => 0 };
+  const routes = createRoutes(matching, options);
+  const hotCalls = createHotCalls(matching, options);
+  const server = new NetServer({ host: "127.0.0.1", port: 0, routes, hotCalls });
   const { url } = await server.start();
   return { server, matching, health, incidents, url };
 }

@@ -117,8 +117,16 @@ export interface CallSite {
 }
 
 /** Node's codes for a connection that could not be made. */
-const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL"]);
-/** Node's codes for a connection that broke, which Connect files under several of its own. */
+const unreachable = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+/** Codes of Node, and of its HTTP client undici, for a connection that broke, which Connect files under several of its own. */
 const broken = new Set([
   "ECONNRESET",
   "ECONNABORTED",
@@ -131,6 +139,9 @@ const broken = new Set([
   "ERR_HTTP2_GOAWAY_SESSION",
   "ERR_HTTP2_SESSION_ERROR",
   "ERR_HTTP2_STREAM_CANCEL",
+  "UND_ERR_SOCKET",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_CLOSED",
 ]);
 
 /**

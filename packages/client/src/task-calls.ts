@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AddedTask,
+  type AddTasksRequest,
   CancelStatus,
   type GetTasksRequestSchema,
   type GetTasksResponse,
@@ -198,7 +199,7 @@ export class TaskCalls {
   async #addTasks(tasks: NewTaskMessage[], options: RetryOptions): Promise<AddedTask[]> {
     const { namespace, newId } = this.#config;
     // One request id for all tries: it is what keeps a repeated call from adding twice.
-    const request = { namespace, requestId: newId(), tasks };
+    const request: AddTasksRequest = { $typeName: "tq.v1.AddTasksRequest", namespace, requestId: newId(), tasks };
     const { signal } = options;
     const attempt = () => this.#services.tasks.addTasks(request, signal === undefined ? {} : { signal });
     const response = await retrying(attempt, this.#retry, { ...options, call: "AddTasks" });

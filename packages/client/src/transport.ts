@@ -4,6 +4,7 @@ import { type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Clock } from "./clock.ts";
 import { invalidField, toTqError, type TqError } from "./errors.ts";
+import { openUnaryCalls } from "./unary-http.ts";
 
 /** Where `tq server start` listens unless told otherwise. */
 export const defaultAddress = "127.0.0.1:7333";
@@ -52,8 +53,15 @@ export function openTransport(baseUrl: string, httpVersion: HttpVersion): OpenTr
       // take a connection each, so there is no limit on them here.
       const options = { keepAlive: true, noDelay: true };
       const agent = baseUrl.startsWith("https:") ? new https.Agent(options) : new http.Agent(options);
-      const transport = createConnectTransport({ ...common, httpVersion: "1.1", nodeOptions: { agent } });
-      return { transport, close: () => agent.destroy() };
+      const streaming = createConnectTransport({ ...common, httpVersion: "1.1", nodeOptions: { agent } });
+      const calls = openUnaryCalls(baseUrl);
+      return {
+        transport: { unary: calls.unary, stream: streaming.stream.bind(streaming) },
+        close: () => {
+          calls.close();
+          agent.destroy();
+        },
+      };
     }
     case "2": {
       const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs: 15_000 });

@@ -162,13 +162,13 @@ describe("stop", () => {
 
   it("can be called twice, and before start", async () => {
     await Promise.all([port.server.stop(0), port.server.stop(0)]);
-    await new NetServer({ host: "127.0.0.1", port: 0, routes: () => undefined }).stop(0);
+    await new NetServer({ host: "127.0.0.1", port: 0, routes: () => undefined, hotCalls: new Map() }).stop(0);
   });
 });
 
 describe("start", () => {
   const start = (host: string, number: number) =>
-    new NetServer({ host, port: number, routes: () => undefined }).start();
+    new NetServer({ host, port: number, routes: () => undefined, hotCalls: new Map() }).start();
 
   it("names the port that is in use, and what to do", async () => {
     const { port: taken } = port.server.address;

@@ -7,6 +7,7 @@ import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Se
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { sniffHttpVersion } from "./http-version.ts";
+import type { HotCalls } from "../rpc/hot-calls.ts";
 import { explainListenFailure } from "./listen-error.ts";
 import { createRequestListener } from "./request-listener.ts";
 
@@ -16,6 +17,8 @@ export interface NetServerOptions {
   /** 0 takes any port that is free. */
   readonly port: number;
   readonly routes: (router: ConnectRouter) => void;
+  /** Calls of these routes that are answered without Connect where they can be. */
+  readonly hotCalls: HotCalls;
 }
 
 /** Where a server listens. */
@@ -57,7 +60,7 @@ export class NetServer {
 
   constructor(options: NetServerOptions) {
     this.#options = options;
-    const answer = createRequestListener(options.routes);
+    const answer = createRequestListener(options.routes, options.hotCalls);
     this.#http1 = createHttpServer(
       { keepAliveTimeout: keepAliveMs, headersTimeout: headersTimeoutMs },
       (request, response) => {

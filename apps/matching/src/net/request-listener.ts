@@ -3,18 +3,14 @@
  * be understood at all does no harm to the server, the fate of each answer is known (HttpDelivery), a refusal reaches a
  * client that is still sending, refusals on the level of HTTP say what to do, and nothing is printed.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { createConnectRouter, createContextValues, type ConnectRouter } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { wasRead } from "../errors/boundary.ts";
 import { deliveryKey } from "../rpc/delivery.ts";
+import type { HotCalls } from "../rpc/hot-calls.ts";
+import { answerHotCall, isPlainCall } from "./hot-call.ts";
 import { HttpDelivery } from "./http-delivery.ts";
-
-/** A request over either version of HTTP. */
-export type AnyRequest = IncomingMessage | Http2ServerRequest;
-/** Its response. */
-export type AnyResponse = ServerResponse | Http2ServerResponse;
+import { isGone, type AnyRequest, type AnyResponse } from "./node-http.ts";
 
 const greeting =
   "This is tq, a task queue service. It speaks Connect, gRPC and gRPC-Web on this port: try `tq queue ls`, or `buf curl` with server reflection.\n";
@@ -26,9 +22,10 @@ const explanations: Readonly<Record<number, string>> = {
   505: "This call streams both ways, which needs HTTP/2; for `buf curl`, --http2-prior-knowledge.",
 };
 
-/** Answers the requests to these routes. */
+/** Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough. */
 export function createRequestListener(
   routes: (router: ConnectRouter) => void,
+  hotCalls: HotCalls,
 ): (request: AnyRequest, response: AnyResponse) => void {
   const router = createConnectRouter();
   routes(router);
@@ -51,7 +48,14 @@ export function createRequestListener(
     response.once("close", () => delivery.connectionClosed());
     // A write to a connection that has gone; there is nobody left to tell.
     response.on("error", () => undefined);
-    answer(handler, delivery, request, response).catch(() => abandon(response));
+    const hotCall = isPlainCall(request) ? hotCalls.get(path) : undefined;
+    const answered =
+      hotCall === undefined
+        ? answer(handler, delivery, request, response)
+        : answerHotCall(hotCall, { request, response, delivery }, async (body) =>
+            answer(handler, delivery, request, response, body),
+          );
+    answered.catch(() => abandon(response));
   };
 }
 
@@ -62,6 +66,7 @@ async function answer(
   delivery: HttpDelivery,
   request: AnyRequest,
   response: AnyResponse,
+  bodyRead?: Uint8Array,
 ): Promise<void> {
   const values = createContextValues().set(deliveryKey, delivery);
   let universalRequest;
@@ -72,7 +77,10 @@ async function answer(
     return;
   }
   // Reading stops early where a request is refused. Were the request destroyed then, as is usual, the refusal would be lost.
-  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  const body =
+    bodyRead === undefined
+      ? (request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>)
+      : onlyChunk(bodyRead);
   const universalResponse = await handler({ ...universalRequest, body });
   if (!wasRead(values)) await discardRest(request);
   // Between here and the first byte there are no events, so what is open now is open then.
@@ -90,6 +98,10 @@ async function answer(
   await universalResponseToNodeResponse(universalResponse, response);
 }
 
+async function* onlyChunk(chunk: Uint8Array): AsyncIterable<Uint8Array> {
+  yield chunk;
+}
+
 /** How much of a request that was refused unread is still taken in. */
 const discardedAtMost = 256 * 1024 * 1024;
 
@@ -105,10 +117,6 @@ async function discardRest(request: AnyRequest): Promise<void> {
   request.once("end", resolve);
   request.once("close", resolve);
   await promise;
-}
-
-function isGone(request: AnyRequest, response: AnyResponse): boolean {
-  return "stream" in response ? response.stream.destroyed || response.stream.closed : request.socket.destroyed;
 }
 
 /** Ends a response that went wrong on its way out: its status is sent, or it is cut off where it is. */

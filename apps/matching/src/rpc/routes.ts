@@ -8,9 +8,11 @@ import { clarifyUnreadable, errorBoundary, type ReportIncident } from "../errors
 import type { Matching } from "../matching/matching.ts";
 import { bounds } from "../validation/bounds.ts";
 import { HealthService } from "./health.ts";
+import { hotCalls, type HotCalls } from "./hot-calls.ts";
 import { Namespaces } from "./namespaces.ts";
 import { operatorService } from "./operator-service.ts";
 import { Reflection } from "./reflection.ts";
+import type { ServicesContext } from "./services-context.ts";
 import { taskService } from "./task-service.ts";
 import { workerService } from "./worker-service.ts";
 
@@ -44,13 +46,7 @@ export function createHealth(): HealthService {
 
 /** Everything that the server answers, for a Connect router of any transport. */
 export function createRoutes(matching: Matching, options: RoutesOptions): (router: ConnectRouter) => void {
-  const services = {
-    matching,
-    namespaces: new Namespaces(matching.reader),
-    maxReplyBytes: options.maxReplyBytes ?? defaultMaxReplyBytes,
-    random: options.random ?? Math.random,
-    version: options.version,
-  };
+  const services = { ...createServices(matching, options), version: options.version };
   const health = options.health ?? createHealth();
   const reflection = new Reflection([...contract, Health]);
   const protocol = protocolOptions(options.report);
@@ -61,6 +57,20 @@ export function createRoutes(matching: Matching, options: RoutesOptions): (route
     router.service(Health, health, protocol);
     router.service(ServerReflection, reflection.v1, protocol);
     router.service(ServerReflectionAlpha, reflection.v1alpha, protocol);
+  };
+}
+
+/** The calls of {@link createRoutes} that can be answered without Connect, for a server of HTTP. */
+export function createHotCalls(matching: Matching, options: RoutesOptions): HotCalls {
+  return hotCalls(createServices(matching, options), options.report);
+}
+
+function createServices(matching: Matching, options: RoutesOptions): ServicesContext {
+  return {
+    matching,
+    namespaces: new Namespaces(matching.reader),
+    maxReplyBytes: options.maxReplyBytes ?? defaultMaxReplyBytes,
+    random: options.random ?? Math.random,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import type { Matching } from "../matching/matching.ts";
+import type { Delivery, Matching } from "../matching/matching.ts";
 import { makeTaskId } from "../translation/task-id.ts";
 import type { CallSurroundings } from "../translation/poll.ts";
 import { bounds } from "../validation/bounds.ts";
@@ -16,13 +16,31 @@ export interface ServicesContext {
   readonly random: () => number;
 }
 
-/** What a long-lived call brings beside its request. Asked for nothing, it is held as long as any. */
-export function surroundings(services: ServicesContext, namespace: string, context: HandlerContext): CallSurroundings {
+/** Where a call came from, whichever way it was read. */
+export interface CallOrigin {
+  /** Aborts when the caller is gone or gives up. */
+  readonly signal: AbortSignal;
+  readonly delivery: Delivery;
+  /** Time left until the caller gives up; undefined: it waits for ever. */
+  readonly timeoutMs: () => number | undefined;
+}
+
+/** The origin of a call that Connect has read. */
+export function originOf(context: HandlerContext): CallOrigin {
   return {
-    namespace,
     signal: context.signal,
     delivery: context.values.get(deliveryKey),
+    timeoutMs: () => context.timeoutMs(),
+  };
+}
+
+/** What a long-lived call brings beside its request. Asked for nothing, it is held as long as any. */
+export function surroundings(services: ServicesContext, namespace: string, origin: CallOrigin): CallSurroundings {
+  return {
+    namespace,
+    signal: origin.signal,
+    delivery: origin.delivery,
     makeId: () => makeTaskId(services.matching.now()),
-    holdFor: (askedMs = bounds.longestWaitMs) => holdMs(askedMs, context.timeoutMs(), services.random()),
+    holdFor: (askedMs = bounds.longestWaitMs) => holdMs(askedMs, origin.timeoutMs(), services.random()),
   };
 }

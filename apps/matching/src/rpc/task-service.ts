@@ -2,13 +2,14 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import {
   CancelStatus as CancelStatusMessage,
   WaitFor,
+  type AddedTask,
   type AddTasksResponse,
   type GetTasksRequest,
   type GetTasksResponse,
   type Task,
   type TaskService,
 } from "@tq/proto";
-import type { CancelOperation, CancelStatus, TaskRecord } from "@tq/storage";
+import type { AddOperation, CancelOperation, CancelStatus, TaskRecord } from "@tq/storage";
 import { refusedByStore } from "../errors/store-refusal.ts";
 import { readAddTasks } from "../translation/add-tasks.ts";
 import { decodePageToken, encodePageToken } from "../translation/page-token.ts";
@@ -41,20 +42,12 @@ const cancelStatus: Readonly<Record<CancelStatus, CancelStatusMessage>> = {
 /** The calls of producers and workflow engines. */
 export function taskService(services: ServicesContext): ServiceImpl<typeof TaskService> {
   const { matching, namespaces } = services;
-  const makeId = (): string => makeTaskId(matching.now());
   return {
     async addTasks(request): Promise<AddTasksResponse> {
-      const operation = readAddTasks(request, await namespaces.of(request), makeId);
-      const result = await matching.add(operation);
-      if ("refused" in result) throw refusedByStore(result.refused, `tasks[${result.refused.index}]`);
-      const warned = addWarnings(operation.tasks, matching);
-      const tasks: AddTasksResponse["tasks"] = result.added.map(({ id, run, existed }, i) => ({
-        $typeName: "tq.v1.AddedTask",
-        id,
-        run,
-        existed,
-        warnings: existed ? [] : (warned[i] ?? []),
-      }));
+      const added = await addTasks(services, await namespaces.of(request), (...around) =>
+        readAddTasks(request, ...around),
+      );
+      const tasks = added.map((task): AddedTask => ({ $typeName: "tq.v1.AddedTask", ...task }));
       return { $typeName: "tq.v1.AddTasksResponse", tasks };
     },
 
@@ -107,6 +100,24 @@ export function taskService(services: ServicesContext): ServiceImpl<typeof TaskS
       return { statuses: result.statuses.map((status) => cancelStatus[status]) };
     },
   };
+}
+
+/** AddTasks, whichever way its request is read and its reply is written. */
+export async function addTasks(
+  { matching }: ServicesContext,
+  namespace: string,
+  read: (namespace: string, makeId: () => string) => AddOperation,
+): Promise<Omit<AddedTask, "$typeName">[]> {
+  const operation = read(namespace, () => makeTaskId(matching.now()));
+  const result = await matching.add(operation);
+  if ("refused" in result) throw refusedByStore(result.refused, `tasks[${result.refused.index}]`);
+  const warned = addWarnings(operation.tasks, matching);
+  return result.added.map(({ id, run, existed }, i) => ({
+    id,
+    run,
+    existed,
+    warnings: existed ? [] : (warned[i] ?? []),
+  }));
 }
 
 function readGetTasks(request: GetTasksRequest): { readonly askedMs: number; readonly waitFor: "all" | "any" } {

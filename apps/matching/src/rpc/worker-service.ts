@@ -1,8 +1,17 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { CancelRequest, PollTasksResponse, RenewLeasesResponse, WorkerService } from "@tq/proto";
+import type {
+  AnswerStatus,
+  CancelRequest,
+  PollTasksRequest,
+  PollTasksResponse,
+  RenewLeasesResponse,
+  RespondTasksRequest,
+  WorkerService,
+} from "@tq/proto";
+import type { DispatchedTask } from "@tq/storage";
 import { CallRefused } from "../errors/call-refused.ts";
 import { refusedByStore } from "../errors/store-refusal.ts";
-import { readAnswers, toAnswerStatuses } from "../translation/answers.ts";
+import { answersOf, readAnswers, toAnswerStatuses, type AnswerBatch } from "../translation/answers.ts";
 import { toDispatchedMessage } from "../translation/dispatched-message.ts";
 import { readPoll, readPollIds, readRenewal } from "../translation/poll.ts";
 import { makeTaskId } from "../translation/task-id.ts";
@@ -11,49 +20,24 @@ import { toTimestamp } from "../translation/time.ts";
 import { bounds } from "../validation/bounds.ts";
 import { allowName, requireName } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
-import { surroundings, type ServicesContext } from "./services-context.ts";
+import { originOf, surroundings, type CallOrigin, type ServicesContext } from "./services-context.ts";
 
 /** The calls of workers. */
 export function workerService(services: ServicesContext): ServiceImpl<typeof WorkerService> {
   const { matching, namespaces } = services;
-  const makeId = (): string => makeTaskId(matching.now());
   return {
     async pollTasks(request, context): Promise<PollTasksResponse> {
-      const namespace = await namespaces.of(request);
-      const { call, refused } = readPoll(request, surroundings(services, namespace, context));
-      const reply = await matching.poll(call);
-      switch (reply.kind) {
-        case "superseded":
-          throw new CallRefused("POLL_SUPERSEDED", { subject: request.pollId });
-        case "refused":
-          throw refusedByStore(reply.refused, `answers[${reply.refused.index}]`);
-        case "answered":
-          return {
-            $typeName: "tq.v1.PollTasksResponse",
-            tasks: reply.tasks.map(toDispatchedMessage),
-            answerStatuses: toAnswerStatuses(request.answers, refused, reply.statuses),
-            registrationsWanted: reply.registrationsWanted,
-            drainRequested: reply.drainRequested,
-          };
-      }
+      const { tasks, ...reply } = await pollTasks(services, request, answersOf(request), originOf(context));
+      return { $typeName: "tq.v1.PollTasksResponse", tasks: tasks.map(toDispatchedMessage), ...reply };
     },
 
     async respondTasks(request) {
-      const namespace = await namespaces.of(request);
-      const violations = new Violations();
-      const { workerId } = request;
-      allowName(workerId, bounds.workerIdBytes, "worker_id", violations);
-      const receivedPollIds = readPollIds(request.receivedPollIds, violations);
-      const { operation, refused } = readAnswers(request, namespace, { violations, makeId });
-      violations.throwIfAny();
-      const result = await matching.answer(operation, { workerId, receivedPollIds });
-      if ("refused" in result) throw refusedByStore(result.refused, `answers[${result.refused.index}]`);
-      return { statuses: toAnswerStatuses(request.answers, refused, result.statuses) };
+      return { statuses: await respondTasks(services, request, answersOf(request)) };
     },
 
     async renewLeases(request, context): Promise<RenewLeasesResponse> {
       const namespace = await namespaces.of(request);
-      const reply = await matching.renew(readRenewal(request, surroundings(services, namespace, context)));
+      const reply = await matching.renew(readRenewal(request, surroundings(services, namespace, originOf(context))));
       return {
         $typeName: "tq.v1.RenewLeasesResponse",
         lostTokens: reply.lost.map((lease) => encodeTaskToken(lease)),
@@ -78,4 +62,56 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
       return {};
     },
   };
+}
+
+/** PollTasks, whichever way its request was read and its reply is written. `answers`: those that the request carries. */
+export async function pollTasks(
+  services: ServicesContext,
+  request: PollTasksRequest,
+  answers: AnswerBatch,
+  origin: CallOrigin,
+): Promise<PolledTasks> {
+  const { matching, namespaces } = services;
+  const namespace = await namespaces.of(request);
+  const { call, refused } = readPoll(request, answers, surroundings(services, namespace, origin));
+  const reply = await matching.poll(call);
+  switch (reply.kind) {
+    case "superseded":
+      throw new CallRefused("POLL_SUPERSEDED", { subject: request.pollId });
+    case "refused":
+      throw refusedByStore(reply.refused, `answers[${reply.refused.index}]`);
+    case "answered": {
+      const { tasks, statuses, registrationsWanted, drainRequested } = reply;
+      const answerStatuses = toAnswerStatuses(answers, refused, statuses);
+      return { tasks, answerStatuses, registrationsWanted, drainRequested };
+    }
+  }
+}
+
+/** What PollTasks answers. */
+export interface PolledTasks extends Pick<
+  PollTasksResponse,
+  "answerStatuses" | "registrationsWanted" | "drainRequested"
+> {
+  readonly tasks: readonly DispatchedTask[];
+}
+
+/** RespondTasks, in the same way. */
+export async function respondTasks(
+  services: ServicesContext,
+  request: RespondTasksRequest,
+  answers: AnswerBatch,
+): Promise<AnswerStatus[]> {
+  const { matching, namespaces } = services;
+  const namespace = await namespaces.of(request);
+  const violations = new Violations();
+  const { workerId } = request;
+  allowName(workerId, bounds.workerIdBytes, "worker_id", violations);
+  const receivedPollIds = readPollIds(request.receivedPollIds, violations);
+  const makeId = (): string => makeTaskId(matching.now());
+  const { operation, refused } = readAnswers(answers, namespace, { violations, makeId });
+  violations.throwIfAny();
+  const result = await matching.answer(operation, { workerId, receivedPollIds });
+  if ("refused" in result) throw refusedByStore(result.refused, `answers[${result.refused.index}]`);
+  return toAnswerStatuses(answers, refused, result.statuses);
 }

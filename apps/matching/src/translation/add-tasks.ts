@@ -4,14 +4,32 @@ import { CallRefused } from "../errors/call-refused.ts";
 import { bounds } from "../validation/bounds.ts";
 import { limitItems } from "../validation/numbers.ts";
 import { Violations } from "../validation/violations.ts";
-import { readNewTask } from "./new-task.ts";
+import { readNewTask, type NewTaskReader } from "./new-task.ts";
 import { readRequestKey } from "./request-key.ts";
 import type { Writable } from "./writable.ts";
 
+/** A batch to add, whichever way its tasks come. */
+export interface AddBatch {
+  readonly requestId: string;
+  readonly count: number;
+  readonly readTask: (index: number, reader: NewTaskReader) => NewTask;
+}
+
 /** A batch to add, every task of it checked. Throws {@link CallRefused} with all that is wrong. */
 export function readAddTasks(request: AddTasksRequest, namespace: string, makeId: () => string): AddOperation {
+  const { requestId, tasks } = request;
+  const readTask: AddBatch["readTask"] = (i, reader) => {
+    const message = tasks[i];
+    if (message === undefined) throw new RangeError(`the batch has no task ${i}`);
+    return readNewTask(message, "named", reader);
+  };
+  return readAddBatch({ requestId, count: tasks.length, readTask }, namespace, makeId);
+}
+
+/** The same, of a batch whose tasks are read one by one. */
+export function readAddBatch(batch: AddBatch, namespace: string, makeId: () => string): AddOperation {
   const violations = new Violations();
-  const key = readRequestKey(request.requestId, namespace, violations);
+  const key = readRequestKey(batch.requestId, namespace, violations);
   const tasks: NewTask[] = [];
   const madeIds = new Set<string>();
   const make = (): string => {
@@ -19,13 +37,11 @@ export function readAddTasks(request: AddTasksRequest, namespace: string, makeId
     madeIds.add(id);
     return id;
   };
-  if (limitItems(request.tasks.length, bounds.tasksPerAdd, "tasks", violations)) {
+  if (limitItems(batch.count, bounds.tasksPerAdd, "tasks", violations)) {
     const reader = { namespace, violations, makeId: make };
-    for (let i = 0; i < request.tasks.length; i++) {
-      const message = request.tasks[i];
-      if (message === undefined) continue;
+    for (let i = 0; i < batch.count; i++) {
       violations.within("tasks", i);
-      tasks.push(readNewTask(message, "named", reader));
+      tasks.push(batch.readTask(i, reader));
     }
   }
   violations.throwIfAny();

@@ -4,6 +4,7 @@ import {
   AnswerResult,
   FailureSchema,
   type AnswerStatus as AnswerStatusMessage,
+  type Command,
   type ItemError,
   type TaskAnswer,
   type TaskCanceled,
@@ -33,25 +34,48 @@ export interface ReadAnswers {
   readonly refused: readonly (ItemError | undefined)[];
 }
 
-/** What a call carries of answers. */
-export interface AnswersRequest {
+/** What a call carries of answers, whichever way they come. */
+export interface AnswerBatch {
+  readonly requestId: string;
+  readonly count: number;
+  /** Undefined, with a violation, where it is none. */
+  readonly readAnswer: (index: number, reader: AnswerReader) => Answer | undefined;
+  /** The commands of an answer, for errors about one of them. */
+  readonly commandsOf: (index: number) => readonly Command[];
+}
+
+/** The answers of a message. */
+export function answersOf(request: {
   readonly answers: readonly TaskAnswer[];
   readonly requestId: string;
+}): AnswerBatch {
+  const { answers, requestId } = request;
+  const answerAt = (i: number): TaskAnswer => {
+    const answer = answers[i];
+    if (answer === undefined) throw new RangeError(`the call has no answer ${i}`);
+    return answer;
+  };
+  return {
+    requestId,
+    count: answers.length,
+    readAnswer: (i, reader) => readAnswer(answerAt(i), reader),
+    commandsOf: (i) => commandsIn(answerAt(i)),
+  };
 }
 
 /** Reads the answers of a call. One bad item never fails the others; too many of them fail the call. */
 export function readAnswers(
-  request: AnswersRequest,
+  batch: AnswerBatch,
   namespace: string,
   call: { readonly violations: Violations; readonly makeId: () => string },
 ): ReadAnswers {
-  const key = readRequestKey(request.requestId, namespace, call.violations);
+  const key = readRequestKey(batch.requestId, namespace, call.violations);
   const answers: Answer[] = [];
   const refused: (ItemError | undefined)[] = [];
-  if (limitItems(request.answers.length, bounds.answersPerCall, "answers", call.violations)) {
+  if (limitItems(batch.count, bounds.answersPerCall, "answers", call.violations)) {
     const reader = { namespace, violations: new Violations(), makeId: call.makeId };
-    for (const message of request.answers) {
-      const answer = readAnswer(message, reader);
+    for (let i = 0; i < batch.count; i++) {
+      const answer = batch.readAnswer(i, reader);
       const first = reader.violations.takeFirst();
       if (answer !== undefined && first === undefined) {
         answers.push(answer);
@@ -68,7 +92,7 @@ export function readAnswers(
 
 /** The statuses of a call's items, in the request's order, from those of the answers that were carried out. */
 export function toAnswerStatuses(
-  answers: readonly TaskAnswer[],
+  batch: Pick<AnswerBatch, "commandsOf">,
   refused: readonly (ItemError | undefined)[],
   statuses: readonly AnswerStatus[],
 ): AnswerStatusMessage[] {
@@ -77,17 +101,19 @@ export function toAnswerStatuses(
     if (error !== undefined) return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.REFUSED, error };
     const status = statuses[next++];
     if (status === undefined) throw new Error("the engine gave fewer statuses than there were answers");
-    return toAnswerStatus(status, answers[i]);
+    return toAnswerStatus(status, () => batch.commandsOf(i));
   });
 }
 
-interface AnswerReader {
+/** What the answers of a call have in common. */
+export interface AnswerReader {
   readonly namespace: string;
   readonly violations: Violations;
   readonly makeId: () => string;
 }
 
-function readAnswer(message: TaskAnswer, reader: AnswerReader): Answer | undefined {
+/** One answer, checked. Undefined, with a violation, where it is none. */
+export function readAnswer(message: TaskAnswer, reader: AnswerReader): Answer | undefined {
   const { violations } = reader;
   violations.atTop();
   const lease = readToken(message.token, "token", violations);
@@ -139,7 +165,7 @@ function readCanceled(message: TaskCanceled, violations: Violations): FailureRec
   return { type: canceledType, message: text, nonRetryable: false, encoded: toBinary(FailureSchema, failure) };
 }
 
-function toAnswerStatus(status: AnswerStatus, answer: TaskAnswer | undefined): AnswerStatusMessage {
+function toAnswerStatus(status: AnswerStatus, commands: () => readonly Command[]): AnswerStatusMessage {
   switch (status.status) {
     case "accepted":
       return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.ACCEPTED };
@@ -150,7 +176,10 @@ function toAnswerStatus(status: AnswerStatus, answer: TaskAnswer | undefined): A
     case "refused": {
       const itself = pathOfCommand(undefined, status.commandIndex);
       // That there are commands at all is no fault of a field of theirs.
-      const path = status.refused.reason === "not-a-workflow-task" ? itself : pathIn(answer, status.commandIndex);
+      const path =
+        status.refused.reason === "not-a-workflow-task"
+          ? itself
+          : pathOfCommand(commands()[status.commandIndex]?.command, status.commandIndex);
       const cause = refusedByStore(status.refused, path);
       const error: ItemError = {
         $typeName: "tq.v1.ItemError",
@@ -164,9 +193,9 @@ function toAnswerStatus(status: AnswerStatus, answer: TaskAnswer | undefined): A
   }
 }
 
-function pathIn(answer: TaskAnswer | undefined, index: number): string {
-  const commands = answer?.answer.case === "completed" ? answer.answer.value.commands : [];
-  return pathOfCommand(commands[index]?.command, index);
+/** The commands that an answer brings. */
+export function commandsIn({ answer }: TaskAnswer): readonly Command[] {
+  return answer.case === "completed" ? answer.value.commands : [];
 }
 
 const commandIndex = /^completed\.commands\[(\d+)\]/;

@@ -7,7 +7,7 @@ import { bounds } from "../validation/bounds.ts";
 import { limitItems, limitRate, readCount, readDurationMs } from "../validation/numbers.ts";
 import { allowName } from "../validation/strings.ts";
 import { Violations } from "../validation/violations.ts";
-import { readAnswers, readToken } from "./answers.ts";
+import { readAnswers, readToken, type AnswerBatch } from "./answers.ts";
 import { readPayload } from "./payload.ts";
 import { readTaskQueue } from "./task-queue.ts";
 import { readWorkerCall } from "./worker-call.ts";
@@ -38,8 +38,8 @@ export interface ReadPoll {
 /** A poll that carries answers waits no longer than this, since their statuses come with its answer. */
 const longestWaitWithAnswersMs = 1_000;
 
-/** A poll, checked and with its defaults. */
-export function readPoll(request: PollTasksRequest, around: CallSurroundings): ReadPoll {
+/** A poll, checked and with its defaults. `answers`: those that it carries. */
+export function readPoll(request: PollTasksRequest, answers: AnswerBatch, around: CallSurroundings): ReadPoll {
   const { namespace } = around;
   const violations = new Violations();
   const worker = readWorkerCall(request.worker, namespace, undefined, "everything", violations);
@@ -52,12 +52,12 @@ export function readPoll(request: PollTasksRequest, around: CallSurroundings): R
   const askedMs = readDurationMs(request.wait, waitRange, "wait", violations);
   const { taskQueueRatePerSecond: askedRate } = request;
   if (askedRate !== undefined) limitRate(askedRate, "task_queue_rate_per_second", violations);
-  const { operation, refused } = readAnswers(request, namespace, { violations, makeId: around.makeId });
+  const { operation, refused } = readAnswers(answers, namespace, { violations, makeId: around.makeId });
   const maximum = readCount(request.maxTasks, maxTasks, "max_tasks", violations);
   const receivedPollIds = readPollIds(request.receivedPollIds, violations);
   violations.throwIfAny();
 
-  const carriesAnswers = request.answers.length > 0;
+  const carriesAnswers = answers.count > 0;
   const waitMs = around.holdFor(askedMs);
   const call: Writable<PollCall> = {
     worker,

@@ -5,7 +5,7 @@ import { requireName } from "../validation/strings.ts";
 import type { Violations } from "../validation/violations.ts";
 
 /** Names that begin so are the server's own. */
-const reservedPrefix = "tq.";
+export const reservedPrefix = "tq.";
 
 /** Which kinds a reference may name: any, but it must say which; or only one, which it may leave out. */
 export type KindRule = "named" | TaskQueueKind;

@@ -1,0 +1,210 @@
+/*
+ * A task to add, straight from the bytes of its NewTask message to the record that is stored: no message in between, and
+ * an input that is one payload stays as it came. Whatever is out of the ordinary (a field that few tasks have, text beyond
+ * ASCII in a name, anything that is wrong) goes through the message instead, which says what is wrong with it.
+ */
+import { defaultPriority, defaultWeight, weightBounds, type Priority, type TaskQueue } from "@tq/matching-core";
+import { NewTaskSchema } from "@tq/proto";
+import { messageOf, unusual, WireReader } from "@tq/proto/wire";
+import type { Encoded, NewTask, NewTimeouts } from "@tq/storage";
+import { readNewTask, type NewTaskReader } from "../translation/new-task.ts";
+import { noPayloads } from "../translation/payload-codec.ts";
+import { reservedPrefix } from "../translation/task-queue.ts";
+import type { Writable } from "../translation/writable.ts";
+import { bounds } from "../validation/bounds.ts";
+import { readSomePayload } from "./payload.ts";
+
+/** Tags of the fields that are read here. */
+const tags = {
+  id: 0x0a,
+  taskQueue: 0x12,
+  type: 0x1a,
+  input: 0x22,
+  priority: 0x28,
+  fairnessKey: 0x32,
+  fairnessWeight: 0x39,
+  serialKey: 0x42,
+  retention: 0x82,
+} as const;
+const queueTags = { name: 0x0a, kind: 0x10 } as const;
+const durationTags = { seconds: 0x08, nanos: 0x10 } as const;
+
+/** A task that says nothing of its timeouts. */
+const unsaid: NewTimeouts = {};
+
+/** Reads the tasks of one batch. Most of them name the same queue and type as the one before. */
+export class NewTaskBytes {
+  readonly #reader: WireReader;
+  #queue: TaskQueue | undefined;
+  #queueFrom = 0;
+  #queueTo = 0;
+  #type = "";
+  #typeFrom = 0;
+  #typeTo = 0;
+
+  constructor(batch: Uint8Array) {
+    this.#reader = new WireReader(batch);
+  }
+
+  /** The task whose message lies from `from` to `to`. Bytes that are no message are `unusual`. */
+  read(from: number, to: number, around: NewTaskReader): NewTask {
+    try {
+      return this.#readPlain(from, to, around.namespace);
+    } catch (error) {
+      if (error !== unusual) throw error;
+      const message = messageOf(NewTaskSchema, this.#reader.bytes.subarray(from, to));
+      return readNewTask(message, "named", around);
+    }
+  }
+
+  #readPlain(from: number, to: number, namespace: string): NewTask {
+    const reader = this.#reader;
+    reader.at = from;
+    reader.end = to;
+    let id = "";
+    let queue: TaskQueue | undefined;
+    let type = "";
+    let input: Encoded = noPayloads;
+    let priority: Priority = defaultPriority;
+    let fairnessKey = "";
+    let fairnessWeight = defaultWeight;
+    let serialKey = "";
+    let retentionMs: number | undefined;
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      switch (tag) {
+        case tags.id:
+          id = plainName(reader, bounds.taskIdBytes);
+          break;
+        case tags.taskQueue:
+          if (queue !== undefined) throw unusual;
+          queue = this.#readQueue(namespace);
+          break;
+        case tags.type:
+          type = this.#readType();
+          break;
+        case tags.input:
+          input = withPayload(input, reader);
+          break;
+        case tags.priority:
+          priority = readPriority(reader.number());
+          break;
+        case tags.fairnessKey:
+          fairnessKey = plainName(reader, bounds.nameBytes);
+          break;
+        case tags.fairnessWeight:
+          fairnessWeight = readWeight(reader.double());
+          break;
+        case tags.serialKey:
+          serialKey = plainName(reader, bounds.nameBytes);
+          break;
+        case tags.retention:
+          if (retentionMs !== undefined) throw unusual;
+          retentionMs = readDuration(reader);
+          break;
+        default:
+          throw unusual;
+      }
+    }
+    if (id === "" || queue === undefined || type === "") throw unusual;
+    const task: Writable<NewTask> = {
+      id,
+      queue,
+      type,
+      input,
+      priority,
+      fairnessKey,
+      fairnessWeight,
+      startDelayMs: 0,
+      timeouts: unsaid,
+      idPolicy: "reject",
+    };
+    if (serialKey !== "") task.serialKey = serialKey;
+    if (retentionMs !== undefined) task.retentionMs = retentionMs;
+    return task;
+  }
+
+  #readQueue(namespace: string): TaskQueue {
+    const reader = this.#reader;
+    reader.piece();
+    const { from, to } = reader;
+    if (this.#queue !== undefined && reader.isPiece(this.#queueFrom, this.#queueTo)) return this.#queue;
+    const { end } = reader;
+    reader.at = from;
+    reader.end = to;
+    let name = "";
+    let kind = 0;
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      if (tag === queueTags.name) name = plainName(reader, bounds.nameBytes);
+      else if (tag === queueTags.kind) kind = reader.number();
+      else throw unusual;
+    }
+    if (name === "" || name.startsWith(reservedPrefix) || (kind !== 1 && kind !== 2)) throw unusual;
+    reader.at = to;
+    reader.end = end;
+    this.#queueFrom = from;
+    this.#queueTo = to;
+    return (this.#queue = { namespace, name, kind: kind === 1 ? "activity" : "workflow" });
+  }
+
+  #readType(): string {
+    const reader = this.#reader;
+    const { at } = reader;
+    reader.piece();
+    if (this.#type !== "" && reader.isPiece(this.#typeFrom, this.#typeTo)) return this.#type;
+    reader.at = at;
+    this.#type = plainName(reader, bounds.nameBytes);
+    this.#typeFrom = reader.from;
+    this.#typeTo = reader.to;
+    return this.#type;
+  }
+}
+
+function plainName(reader: WireReader, maxBytes: number): string {
+  const name = reader.plainText();
+  if (name.length > maxBytes) throw unusual;
+  return name;
+}
+
+/** An input with one payload more. */
+function withPayload(input: Encoded, reader: WireReader): Encoded {
+  // More than one: to be put together by the message's way.
+  if (input.length > 0) throw unusual;
+  return readSomePayload(reader, true);
+}
+
+function readPriority(value: number): Priority {
+  switch (value) {
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+      return value;
+    default:
+      throw unusual;
+  }
+}
+
+function readWeight(value: number): number {
+  if (!(value >= weightBounds.min && value <= weightBounds.max)) throw unusual;
+  return value;
+}
+
+/** A duration in ms, rounded up. */
+function readDuration(reader: WireReader): number {
+  reader.piece();
+  const { end } = reader;
+  reader.at = reader.from;
+  reader.end = reader.to;
+  let seconds = 0;
+  let nanos = 0;
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === durationTags.seconds) seconds = reader.number();
+    else if (tag === durationTags.nanos) nanos = reader.number();
+    else throw unusual;
+  }
+  reader.end = end;
+  const ms = seconds * 1_000 + Math.ceil(nanos / 1_000_000);
+  if (nanos > 999_999_999 || ms > bounds.longestMs) throw unusual;
+  return ms;
+}

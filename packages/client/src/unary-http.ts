@@ -1,0 +1,155 @@
+/*
+ * Unary Connect calls over HTTP/1.1. Connect's own transport for Node makes a request object, two header objects, several
+ * async iterators and a signal with a timer for each call, over Node's HTTP client, which is the slower of Node's two. This
+ * one hands the bytes of a message to undici and takes those of the answer, with the same protocol and the same errors.
+ */
+import { create, isMessage } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { type Dispatcher, Pool } from "undici";
+import { decodeMessage, encodeMessage } from "./wire/hot-messages.ts";
+
+/** Unary calls to one server, and how to close the connections that they keep. */
+export interface UnaryCalls {
+  readonly unary: Transport["unary"];
+  close(): void;
+}
+
+/** An idle connection is kept for so long, unless the server says another time: a call that finds it closed has to be made again. */
+const keepAliveMs = 60_000;
+
+/** Unary calls to `baseUrl`. Connections are opened as calls need them: each call that is held open takes one. */
+export function openUnaryCalls(baseUrl: string): UnaryCalls {
+  const { origin, pathname } = new URL(baseUrl);
+  const prefix = pathname.replace(/\/$/, "");
+  const pool = new Pool(origin, {
+    connections: null,
+    pipelining: 1,
+    // A call has its own deadline.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+  });
+  return {
+    async unary(method, signal, timeoutMs, header, input, _contextValues) {
+      const message = isMessage(input, method.input) ? input : create(method.input, input);
+      const request: Dispatcher.DispatchOptions = {
+        path: `${prefix}/${method.parent.typeName}/${method.name}`,
+        method: "POST",
+        headers: headersOf(header, timeoutMs),
+        body: encodeMessage(method.input, message),
+      };
+      const answer = await dispatch(pool, request, signal, timeoutMs);
+      const response: UnaryResponse<typeof method.input, typeof method.output> = {
+        stream: false,
+        service: method.parent,
+        method,
+        // Hardly anybody looks at these.
+        get header() {
+          return toHeaders(answer);
+        },
+        get trailer() {
+          return new Headers();
+        },
+        message: decodeMessage(method.output, bodyOf(answer)),
+      };
+      return response;
+    },
+    close: () => void pool.destroy(),
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+}
+
+function headersOf(header: Parameters<Transport["unary"]>[3], timeoutMs: number | undefined): Record<string, string> {
+  const headers: Record<string, string> = { "content-type": "application/proto", "connect-protocol-version": "1" };
+  if (timeoutMs !== undefined && timeoutMs > 0) headers["connect-timeout-ms"] = `${timeoutMs}`;
+  // Connect's own name for the type means the DOM's, which is not loaded here.
+  const more = header as ConstructorParameters<typeof Headers>[0];
+  if (more !== undefined) new Headers(more).forEach((value, name) => (headers[name] = value));
+  return headers;
+}
+
+async function dispatch(
+  pool: Pool,
+  request: Dispatcher.DispatchOptions,
+  signal: AbortSignal | undefined,
+  timeoutMs: number | undefined,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let ended: Error | undefined;
+    let status = 0;
+    let headers: Answer["headers"] = {};
+    const chunks: Uint8Array[] = [];
+    const end = (reason: Error): void => {
+      ended ??= reason;
+      finish();
+      reject(ended);
+      controller?.abort(ended);
+    };
+    const onAbort = (): void => end(ConnectError.from(signal?.reason, Code.Canceled));
+    const timer =
+      timeoutMs === undefined || timeoutMs <= 0
+        ? undefined
+        : setTimeout(() => end(new ConnectError("the operation timed out", Code.DeadlineExceeded)), timeoutMs);
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    if (signal?.aborted === true) {
+      onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", onAbort);
+    pool.dispatch(request, {
+      onRequestStart(started) {
+        controller = started;
+        if (ended !== undefined) started.abort(ended);
+      },
+      onResponseStart(_controller, statusCode, fields) {
+        status = statusCode;
+        headers = fields;
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        finish();
+        const { buffer, byteOffset, length } = Buffer.concat(chunks);
+        resolve({ status, headers, body: new Uint8Array(buffer, byteOffset, length) });
+      },
+      onResponseError(_controller, error) {
+        finish();
+        reject(error);
+      },
+    });
+  });
+}
+
+/** The bytes of the answer's message. @throws ConnectError if it is an error, or no answer to such a call. */
+function bodyOf(answer: Answer): Uint8Array {
+  const { status, headers, body } = answer;
+  const contentType = headers["content-type"];
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity")
+    throw new ConnectError(`unsupported response encoding ${JSON.stringify(encoding)}`, Code.Internal);
+  if (status === 200) {
+    if (contentType === "application/proto") return body;
+    throw new ConnectError(`unsupported content type ${JSON.stringify(contentType)}`, Code.Unknown);
+  }
+  const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status), toHeaders(answer));
+  if (typeof contentType !== "string" || !contentType.startsWith("application/json")) throw fallback;
+  throw errorFromJsonBytes(body, toHeaders(answer), fallback);
+}
+
+function toHeaders({ headers }: Answer): Headers {
+  const all = new Headers();
+  for (const [name, values] of Object.entries(headers))
+    for (const value of Array.isArray(values) ? values : [values]) if (value !== undefined) all.append(name, value);
+  return all;
+}

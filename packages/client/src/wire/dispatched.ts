@@ -1,0 +1,194 @@
+/*
+ * Deliveries, from the bytes of a PollTasksResponse to its messages. What the tasks of one answer mostly share (queue,
+ * type, times) is made once for all of them: messages that were received are not changed.
+ */
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { type DispatchedTask, DispatchedTaskSchema, type TaskQueueRef } from "@tq/proto";
+import { messageOf, unusual, WireReader } from "@tq/proto/wire";
+import { readPayload } from "./payload.ts";
+
+const tags = {
+  token: 0x0a,
+  id: 0x12,
+  run: 0x18,
+  taskQueue: 0x22,
+  type: 0x2a,
+  input: 0x32,
+  attempt: 0x38,
+  priority: 0x48,
+  fairnessKey: 0x52,
+  serialKey: 0x5a,
+  addedAt: 0x62,
+  startedAt: 0x6a,
+  lease: 0x72,
+  startToClose: 0x7a,
+  heartbeat: 0x82,
+  scheduleToClose: 0x8a,
+  maximumAttempts: 0xa8,
+} as const;
+const queueTags = { name: 0x0a, kind: 0x10 } as const;
+const timeTags = { seconds: 0x08, nanos: 0x10 } as const;
+
+/** Remembers the last piece that it has read, and what that was. */
+class Shared<Value> {
+  readonly #read: (reader: WireReader) => Value;
+  #from = 0;
+  #to = 0;
+  #value: Value | undefined;
+
+  constructor(read: (reader: WireReader) => Value) {
+    this.#read = read;
+  }
+
+  /** The value of the piece that is the next field of `reader`. */
+  next(reader: WireReader): Value {
+    reader.piece();
+    if (this.#value !== undefined && reader.isPiece(this.#from, this.#to)) return this.#value;
+    const { from, to, end } = reader;
+    reader.at = from;
+    reader.end = to;
+    this.#value = this.#read(reader);
+    reader.at = to;
+    reader.end = end;
+    this.#from = from;
+    this.#to = to;
+    return this.#value;
+  }
+}
+
+/** Reads the deliveries of one answer. */
+export class DispatchedBytes {
+  readonly #reader: WireReader;
+  readonly #queue = new Shared(readQueue);
+  readonly #type = new Shared((reader) => reader.bytes.toString("utf8", reader.at, reader.end));
+  readonly #addedAt = new Shared(readTimestamp);
+  readonly #startedAt = new Shared(readTimestamp);
+  readonly #lease = new Shared(readDuration);
+  readonly #startToClose = new Shared(readDuration);
+  readonly #heartbeat = new Shared(readDuration);
+  readonly #scheduleToClose = new Shared(readTimestamp);
+
+  constructor(answer: Uint8Array) {
+    this.#reader = new WireReader(answer);
+  }
+
+  /** The delivery that lies from `from` to `to`. One with something that few have is the library's to read. */
+  read(from: number, to: number): DispatchedTask {
+    try {
+      return this.#readPlain(from, to);
+    } catch (error) {
+      if (error !== unusual) throw error;
+      return messageOf(DispatchedTaskSchema, this.#reader.viewOf(from, to));
+    }
+  }
+
+  #readPlain(from: number, to: number): DispatchedTask {
+    const reader = this.#reader;
+    reader.at = from;
+    reader.end = to;
+    const task: DispatchedTask = {
+      $typeName: "tq.v1.DispatchedTask",
+      token: noBytes,
+      id: "",
+      run: 0,
+      type: "",
+      input: [],
+      attempt: 0,
+      headers: {},
+      priority: 0,
+      fairnessKey: "",
+      serialKey: "",
+      maximumAttempts: 0,
+    };
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      switch (tag) {
+        case tags.token:
+          task.token = reader.view();
+          break;
+        case tags.id:
+          task.id = reader.text();
+          break;
+        case tags.run:
+          task.run = reader.uint32();
+          break;
+        case tags.taskQueue:
+          task.taskQueue = this.#queue.next(reader);
+          break;
+        case tags.type:
+          task.type = this.#type.next(reader);
+          break;
+        case tags.input:
+          task.input.push(readPayload(reader));
+          break;
+        case tags.attempt:
+          task.attempt = reader.uint32();
+          break;
+        case tags.priority:
+          task.priority = reader.uint32();
+          break;
+        case tags.fairnessKey:
+          task.fairnessKey = reader.text();
+          break;
+        case tags.serialKey:
+          task.serialKey = reader.text();
+          break;
+        case tags.addedAt:
+          task.addedAt = this.#addedAt.next(reader);
+          break;
+        case tags.startedAt:
+          task.startedAt = this.#startedAt.next(reader);
+          break;
+        case tags.lease:
+          task.lease = this.#lease.next(reader);
+          break;
+        case tags.startToClose:
+          task.startToCloseTimeout = this.#startToClose.next(reader);
+          break;
+        case tags.heartbeat:
+          task.heartbeatTimeout = this.#heartbeat.next(reader);
+          break;
+        case tags.scheduleToClose:
+          task.scheduleToCloseDeadline = this.#scheduleToClose.next(reader);
+          break;
+        case tags.maximumAttempts:
+          task.maximumAttempts = reader.uint32();
+          break;
+        default:
+          throw unusual;
+      }
+    }
+    return task;
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+function readQueue(reader: WireReader): TaskQueueRef {
+  const queue: TaskQueueRef = { $typeName: "tq.v1.TaskQueueRef", name: "", kind: 0 };
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === queueTags.name) queue.name = reader.text();
+    else if (tag === queueTags.kind) queue.kind = reader.uint32();
+    else throw unusual;
+  }
+  return queue;
+}
+
+function readTimestamp(reader: WireReader): Timestamp {
+  return { $typeName: "google.protobuf.Timestamp", ...readTime(reader) };
+}
+
+function readDuration(reader: WireReader): Duration {
+  return { $typeName: "google.protobuf.Duration", ...readTime(reader) };
+}
+
+function readTime(reader: WireReader): { seconds: bigint; nanos: number } {
+  let seconds = 0;
+  let nanos = 0;
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === timeTags.seconds) seconds = reader.number();
+    else if (tag === timeTags.nanos) nanos = reader.uint32();
+    else throw unusual;
+  }
+  if (nanos > 0x7fff_ffff) throw unusual;
+  return { seconds: BigInt(seconds), nanos };
+}
