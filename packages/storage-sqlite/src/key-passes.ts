@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
+import { BulkInsert } from "./bulk-insert.ts";
 import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
@@ -25,16 +26,17 @@ export class KeyPasses {
   readonly #dirty = new Set<KeyPass>();
   /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
   #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
+  readonly #set: BulkInsert;
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#set = new BulkInsert(db, "key_pass", 4, "on conflict do update set pass = excluded.pass");
     this.#sql = {
       get: db
         .prepare<[number, number, string], number>(
           "select pass from key_pass where queue = ? and priority = ? and key = ?",
         )
         .pluck(),
-      set: db.prepare("insert into key_pass values(?, ?, ?, ?) on conflict do update set pass = excluded.pass"),
       delete: db.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
       after: db.prepare<
         [number, number, string, number],
@@ -50,6 +52,7 @@ export class KeyPasses {
   reset(now: number): void {
     this.#cache.clear();
     this.#dirty.clear();
+    this.#set.reset();
     this.#prune = { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
   }
 
@@ -65,14 +68,17 @@ export class KeyPasses {
 
   /** Writes what the transaction changed. */
   flush(now: number): void {
-    for (const { queue, priority, key, pass } of this.#dirty) {
+    // In the order of the table, so that each of its pages is found once.
+    const dirty = this.#dirty.size === 1 ? this.#dirty : [...this.#dirty].sort(inOrder);
+    for (const { queue, priority, key, pass } of dirty) {
       if (pass > (queue.virtualTimes[priority] ?? 0)) {
-        this.#sql.set.run(queue.id, priority, key, pass);
+        this.#set.add(queue.id, priority, key, pass);
         this.#prune ??= { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
       } else {
         this.#sql.delete.run(queue.id, priority, key);
       }
     }
+    this.#set.flush();
     this.#dirty.clear();
   }
 
@@ -116,4 +122,11 @@ export class KeyPasses {
     }
     return entry;
   }
+}
+
+function inOrder(a: KeyPass, b: KeyPass): number {
+  if (a.queue !== b.queue) return a.queue.id - b.queue.id;
+  if (a.priority !== b.priority) return a.priority - b.priority;
+  if (a.key === b.key) return 0;
+  return a.key < b.key ? -1 : 1;
 }

@@ -61,11 +61,12 @@ const tables = `
     seq integer not null, key text not null, marker integer not null, weight real not null, since integer not null,
     primary key(queue, priority, type, pass, place)
   ) without rowid;
-  -- Later tasks of heavy or blocked keys, first in, first out.
+  -- Later tasks of heavy or blocked keys, first in, first out. A row is a run of them: place and number grow by the same
+  -- step from one to the next.
   create table lane_row(
-    queue integer, key text, priority integer, type text, place integer,
-    seq integer not null, weight real not null, since integer not null,
-    primary key(queue, key, priority, type, place)
+    queue integer, key text, priority integer, type text, last integer,
+    place integer not null, count integer not null, seq integer not null, weight real not null, since integer not null,
+    primary key(queue, key, priority, type, last)
   ) without rowid;
   -- A row for each lane that exists: where its marker is. Blocked lanes have none.
   create table lane(

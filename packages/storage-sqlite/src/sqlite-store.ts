@@ -157,6 +157,7 @@ export class SqliteStore implements Store {
       open.parts.ages.flush();
       open.parts.passes.flush(now);
       open.parts.limits.flush(now);
+      open.parts.order.flush();
       // A transaction that changed nothing (an idle renewal) is not worth an fsync.
       if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
       // Everything that reads comes before: what follows the commit must not fail, or it would look as if nothing happened.
@@ -242,8 +243,7 @@ export class SqliteStore implements Store {
     parts.ages.reset();
     parts.passes.reset(now);
     parts.limits.reset(now);
-    parts.order.lanes.reset();
-    parts.order.ranks.reset();
+    parts.order.reset();
     parts.tasks.reset();
     parts.started.reload((seq) => parts.tasks.find(seq), timeoutsOf, undefined);
     open.stale = false;

@@ -8,7 +8,7 @@ import { weightOf, type HoldBack } from "../key-limits.ts";
 import type { QueueState } from "../queues.ts";
 import { PlaceHeap } from "./entries.ts";
 import type { FrontRow } from "./front.ts";
-import type { LaneRow } from "./lanes.ts";
+import type { LaneRow } from "./lane-rows.ts";
 import type { Order, Placeable } from "./order.ts";
 
 /** A task at the head, which the taker may take or leave. */

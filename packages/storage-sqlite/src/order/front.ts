@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Place, Priority } from "@tq/matching-core";
+import { BulkInsert } from "../bulk-insert.ts";
 import type { QueueState } from "../queues.ts";
 import { steady } from "../steady.ts";
 
@@ -15,11 +16,12 @@ export interface FrontRow extends Place {
 
 /** The index that claims order by: by (queue, priority, type), then pass, then place. */
 export class Front {
+  readonly #insert: BulkInsert;
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#insert = new BulkInsert(db, "front", 10);
     this.#sql = {
-      insert: db.prepare("insert into front values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       delete: db.prepare("delete from front where queue = ? and priority = ? and type = ? and pass = ? and place = ?"),
       deleteTasks: db.prepare(
         `delete from front where queue = ? and priority = ? and type = ? and (pass, place) > (?, ?) and (pass, place) <= (?, ?)
@@ -45,32 +47,47 @@ export class Front {
     };
   }
 
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#insert.reset();
+  }
+
+  /** Writes what the transaction changed. Before anything is read or deleted, and at its end. */
+  flush(): void {
+    this.#insert.flush();
+  }
+
   insert(queue: QueueState, priority: Priority, type: string, row: FrontRow): void {
     const { pass, place, seq, key, marker, weight, since } = row;
-    this.#sql.insert.run(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+    this.#insert.add(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
   }
 
   delete(queue: QueueState, priority: Priority, type: string, at: Place): boolean {
+    this.flush();
     return this.#sql.delete.run(queue.id, priority, type, at.pass, at.place).changes > 0;
   }
 
   /** Deletes the tasks behind a place, up to another and with it; not the markers. */
   deleteTasks(queue: QueueState, priority: Priority, type: string, after: Place, upTo: Place): void {
+    this.flush();
     this.#sql.deleteTasks.run(queue.id, priority, type, after.pass, after.place, upTo.pass, upTo.place);
   }
 
   /** Since when the task at this place is ready; undefined if there is none, or a marker. */
   since(queue: QueueState, priority: Priority, type: string, at: Place): number | undefined {
+    this.flush();
     return this.#sql.since.get(queue.id, priority, type, at.pass, at.place);
   }
 
   /** Up to `limit` rows behind a place, in order. */
   after(queue: QueueState, priority: Priority, type: string, at: Place, limit: number): FrontRow[] {
+    this.flush();
     return this.#sql.after.all(queue.id, priority, type, at.pass, at.place, limit).map(toRow);
   }
 
   /** Up to `limit` rows from one pass to below another, in order. */
   between(queue: QueueState, priority: Priority, type: string, from: number, to: number, limit: number): FrontRow[] {
+    this.flush();
     return this.#sql.between.all(queue.id, priority, type, from, to, limit).map(toRow);
   }
 }

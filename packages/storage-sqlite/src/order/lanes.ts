@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
-import { steady } from "../steady.ts";
+import { LaneRows, type LaneRow, type Run } from "./lane-rows.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
@@ -13,22 +13,18 @@ export interface Lane {
   markerPass: number;
   markerPlace: number;
   blocked: boolean;
-}
-
-/** A task in a lane. */
-export interface LaneRow {
-  readonly place: number;
-  readonly seq: number;
-  readonly weight: number;
-  readonly since: number;
+  /** Its last run, if the present transaction put it in. */
+  tail?: Run | undefined;
 }
 
 /** Which lanes each fairness key has, and what is in them. */
 export class Lanes {
   readonly #cache = new QueueCache<Lane[]>(maxCached);
+  readonly #rows: LaneRows;
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#rows = new LaneRows(db);
     this.#sql = {
       of: db.prepare<
         [number, string, number],
@@ -42,25 +38,18 @@ export class Lanes {
          set marker_pass = excluded.marker_pass, marker_place = excluded.marker_place, blocked = excluded.blocked`,
       ),
       delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
-      push: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?)"),
-      rows: db
-        .prepare<[number, string, number, string, number, number], [number, number, number, number]>(
-          steady(`select place, seq, weight, since from lane_row
-           where queue = ? and key = ? and priority = ? and type = ? and place > ? order by place limit ?`),
-        )
-        .raw(),
-      removeUpTo: db.prepare(
-        "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place > ? and place <= ?",
-      ),
-      remove: db.prepare(
-        "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and place = ?",
-      ),
     };
   }
 
   /** Forgets what is in memory. */
   reset(): void {
     this.#cache.clear();
+    this.#rows.reset();
+  }
+
+  /** Writes what the transaction put into lanes. */
+  flush(): void {
+    this.#rows.flush();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -86,8 +75,8 @@ export class Lanes {
       .flatMap(({ priority }) => this.#of(queue, key, priority).map((lane) => ({ priority, lane })));
   }
 
-  /** Opens a lane, or moves its marker. */
-  set(queue: QueueState, key: string, priority: Priority, lane: Lane): void {
+  /** Opens a lane, or moves its marker. Answers the lane. */
+  set(queue: QueueState, key: string, priority: Priority, lane: Lane): Lane {
     const lanes = this.#of(queue, key, priority);
     const present = lanes.find((one) => one.type === lane.type);
     if (present === undefined) {
@@ -95,6 +84,7 @@ export class Lanes {
       queue.lanes += 1;
     } else Object.assign(present, lane);
     this.#sql.set.run(queue.id, key, priority, lane.type, lane.markerPass, lane.markerPlace, lane.blocked ? 1 : 0);
+    return present ?? lane;
   }
 
   /** Closes a lane that has become empty. */
@@ -108,24 +98,29 @@ export class Lanes {
     this.#sql.delete.run(queue.id, key, priority, type);
   }
 
-  push(queue: QueueState, key: string, priority: Priority, type: string, row: LaneRow): void {
-    this.#sql.push.run(queue.id, key, priority, type, row.place, row.seq, row.weight, row.since);
+  /** Puts a task into an open lane, behind all others of it. */
+  push(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
+    lane.tail = this.#rows.push({ queue, key, priority, type: lane.type }, row, lane.tail);
+  }
+
+  /** Puts a task into a lane, wherever its place is in it. */
+  putInto(queue: QueueState, key: string, priority: Priority, type: string, row: LaneRow): void {
+    this.#rows.push({ queue, key, priority, type }, row, undefined);
   }
 
   /** Up to `limit` rows of a lane behind a place. */
   rows(queue: QueueState, key: string, priority: Priority, type: string, after: number, limit: number): LaneRow[] {
-    return this.#sql.rows
-      .all(queue.id, key, priority, type, after, limit)
-      .map(([place, seq, weight, since]) => ({ place, seq, weight, since }));
+    return this.#rows.behind({ queue, key, priority, type }, after, limit);
   }
 
+  /** Takes the one at a place out. Answers whether there was one. */
   remove(queue: QueueState, key: string, priority: Priority, type: string, place: number): boolean {
-    return this.#sql.remove.run(queue.id, key, priority, type, place).changes > 0;
+    return this.#rows.remove({ queue, key, priority, type }, place - 1, place) > 0;
   }
 
-  /** Removes the rows behind a place, up to another and with it. */
+  /** Takes those behind a place out, up to another and with it. */
   removeUpTo(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): void {
-    this.#sql.removeUpTo.run(queue.id, key, priority, type, after, upTo);
+    this.#rows.remove({ queue, key, priority, type }, after, upTo);
   }
 
   #of(queue: QueueState, key: string, priority: Priority): Lane[] {

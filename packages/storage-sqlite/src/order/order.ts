@@ -20,7 +20,8 @@ import type { KeyPasses } from "../key-passes.ts";
 import type { QueueState } from "../queues.ts";
 import type { Front, FrontRow } from "./front.ts";
 import type { TaskRows } from "../tasks.ts";
-import type { LaneRow, Lanes } from "./lanes.ts";
+import type { LaneRow } from "./lane-rows.ts";
+import type { Lanes } from "./lanes.ts";
 import { Ranks } from "./ranks.ts";
 
 /** What the order needs to know of a task. */
@@ -51,6 +52,17 @@ export class Order {
     this.limits = limits;
   }
 
+  /** Forgets what is in memory: the transaction failed. Passes and limits are others' to see to. */
+  reset(): void {
+    for (const part of [this.front, this.lanes, this.ranks]) part.reset();
+  }
+
+  /** Writes what the transaction changed. At its end. */
+  flush(): void {
+    this.front.flush();
+    this.lanes.flush();
+  }
+
   /** Gives a task its place: behind everything of its key, and fairly among the others. */
   place(queue: QueueState, task: Placeable, place: number): Place {
     const { type, priority, key, seq, since } = task;
@@ -63,12 +75,13 @@ export class Order {
       this.passes.set(queue, priority, key, pass + stride(weight));
       return { pass, place };
     }
-    this.lanes.push(queue, key, priority, type, { place, seq, weight, since });
-    if (!lanes.some((lane) => lane.type === type)) {
+    let lane = lanes.find((one) => one.type === type);
+    if (lane === undefined) {
       const blocked = this.limits.heldBack(queue, key) !== undefined;
-      this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
+      lane = this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
       if (!blocked) this.front.insert(queue, priority, type, { pass, place, seq: 0, key, marker: true, weight, since });
     }
+    this.lanes.push(queue, key, priority, lane, { place, seq, weight, since });
     return { pass, place };
   }
 
@@ -125,7 +138,7 @@ export class Order {
   moveToLane(queue: QueueState, priority: Priority, type: string, row: FrontRow): void {
     const { key, place, seq, weight, since } = row;
     this.front.delete(queue, priority, type, row);
-    this.lanes.push(queue, key, priority, type, { place, seq, weight, since });
+    this.lanes.putInto(queue, key, priority, type, { place, seq, weight, since });
     const lane = this.lanes.of(queue, key, priority).find((one) => one.type === type);
     if (lane !== undefined) {
       this.settleLane(queue, key, priority, type);

@@ -3,14 +3,18 @@ import { Chunk } from "../chunk.ts";
 import { readDelivery, type DeliveryRow } from "../deliveries.ts";
 
 /*
- * Tasks in chunks as if each had its row, and started tasks as if each had one: temporary tables of the connection, which
- * its queries find before those of the file. `task` hides the table of the same name.
+ * Tasks in chunks as if each had its row, and started tasks and those in runs of lanes as if each had one: temporary tables
+ * of the connection, which its queries find before those of the file. `task` and `lane_row` hide the tables of these names.
  */
 const tables = `
   create temp table task as select * from main.task limit 0;
   create unique index temp.task_seq on task(seq);
   create temp table started(
     seq integer primary key, lease_no integer not null, worker text not null, delivery integer not null, cancel_at integer
+  );
+  create temp table lane_row(
+    queue integer, key text, priority integer, type text, place integer, seq integer not null, weight real not null,
+    since integer not null, last integer not null, primary key(queue, key, priority, type, place)
   );
   create temp table chunked(chunk integer not null, seq integer not null, first integer not null, last integer not null, at integer not null);
 `;
@@ -28,6 +32,7 @@ export class Expansion {
   readonly #db: Database.Database;
   readonly #clear;
   readonly #rows;
+  readonly #runs;
   readonly #chunks: Database.Statement<[], ChunkRow>;
   readonly #deliveries: Database.Statement<[], DeliveryRow>;
   readonly #add;
@@ -37,8 +42,16 @@ export class Expansion {
     this.#db = db;
     db.pragma("temp_store = MEMORY");
     db.exec(tables);
-    this.#clear = ["task", "started", "chunked"].map((name) => db.prepare(`delete from temp.${name}`));
+    this.#clear = ["task", "started", "lane_row", "chunked"].map((name) => db.prepare(`delete from temp.${name}`));
     this.#rows = db.prepare("insert into temp.task select * from main.task");
+    this.#runs = db.prepare(
+      `with recursive member as (
+         select *, 0 as i, iif(count = 1, 0, (last - place) / (count - 1)) as step from main.lane_row
+         union all select queue, key, priority, type, last, place, count, seq, weight, since, i + 1, step
+           from member where i + 1 < count)
+       insert into temp.lane_row
+         select queue, key, priority, type, place + i * step, seq + i * step, weight, since, last from member`,
+    );
     this.#chunks = db.prepare(
       "select c.seq, c.last, c.gone, c.sparse_since, b.body from chunk c left join chunk_body b on b.seq = c.seq order by c.seq",
     );
@@ -59,6 +72,7 @@ export class Expansion {
     this.#db.transaction(() => {
       for (const clear of this.#clear) clear.run();
       this.#rows.run();
+      this.#runs.run();
       for (const row of this.#chunks.all()) this.#addChunk(row);
       for (const row of this.#deliveries.all()) {
         for (const { seq, leaseNo } of readDelivery(row)) this.#add.started.run(seq, leaseNo, row.worker, row.id, seq);

@@ -6,7 +6,7 @@ import { Expansion } from "./expansion.ts";
 
 /**
  * Queries that find nothing in a file whose tables agree with each other, by what they would find. `task` has the tasks in
- * chunks, too, and `started` is what follows from the deliveries: see expansion.ts.
+ * chunks, too, `lane_row` has each of a run, and `started` is what follows from the deliveries: see expansion.ts.
  */
 const contradictions: Readonly<Record<string, string>> = {
   "ids that differ from the tasks": `
@@ -81,6 +81,13 @@ const contradictions: Readonly<Record<string, string>> = {
     select l.* from lane_row l left join task t on t.seq = l.seq left join started s on s.seq = l.seq
     where t.seq is null or s.seq is not null or t.state is not null or t.due_at is not null or t.queue <> l.queue
       or t.priority <> l.priority or t.type <> l.type or t.key <> l.key or t.place is not l.place`,
+
+  "runs of lanes that overlap, or do not end where they say": `
+    select * from (
+      select *, lag(last) over line as before, max(place) over run as reached from lane_row
+      window line as (partition by queue, key, priority, type order by place),
+        run as (partition by queue, key, priority, type, last))
+    where reached <> last or (before is not null and before > last)`,
 
   "lanes without rows": `
     select * from lane l where not exists(

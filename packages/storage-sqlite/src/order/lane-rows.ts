@@ -1,0 +1,181 @@
+import type Database from "better-sqlite3";
+import type { Priority } from "@tq/matching-core";
+import type { QueueState } from "../queues.ts";
+import { steady } from "../steady.ts";
+
+/** A task in a lane. */
+export interface LaneRow {
+  readonly place: number;
+  readonly seq: number;
+  readonly weight: number;
+  readonly since: number;
+}
+
+/** Which lane. */
+export interface LaneId {
+  readonly queue: QueueState;
+  readonly key: string;
+  readonly priority: Priority;
+  readonly type: string;
+}
+
+/**
+ * A row of the table: tasks that were added together, each a step behind the one before. A task that was placed as it was
+ * added has its number as its place; only of such ones a run has more than one.
+ */
+export interface Run extends LaneRow {
+  /** Place of its last task: `place` is that of its first. */
+  last: number;
+  count: number;
+  isWritten: boolean;
+}
+
+/** What is in the lanes: runs of tasks, which never overlap. So a key's backlog costs next to nothing a task. */
+export class LaneRows {
+  /** Those that the transaction put in and that are not written yet, each behind all others of its lane. */
+  readonly #unwritten: { readonly lane: LaneId; readonly run: Run }[] = [];
+  readonly #sql;
+
+  constructor(db: Database.Database) {
+    this.#sql = {
+      insert: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      behind: db
+        .prepare<[number, string, number, string, number], RunColumns>(
+          steady(`select last, place, count, seq, weight, since from lane_row
+           where queue = ? and key = ? and priority = ? and type = ? and last > ? order by last`),
+        )
+        .raw(),
+      delete: db.prepare(
+        "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and last > ? and last <= ?",
+      ),
+      shorten: db.prepare(
+        `update lane_row set place = ?, count = ?, seq = ?
+         where queue = ? and key = ? and priority = ? and type = ? and last = ?`,
+      ),
+    };
+  }
+
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#unwritten.length = 0;
+  }
+
+  /** Writes what the transaction put in. Before anything is read or taken out, and at its end. */
+  flush(): void {
+    for (const { lane, run } of this.#unwritten) {
+      this.#insert(lane, run);
+      run.isWritten = true;
+    }
+    this.#unwritten.length = 0;
+  }
+
+  /**
+   * Puts a task in.
+   *
+   * @param tail the last run of the lane, if the transaction put it in: it may be continued
+   * @returns the run that it is in now
+   */
+  push(lane: LaneId, row: LaneRow, tail: Run | undefined): Run {
+    const { place, seq, weight, since } = row;
+    if (tail !== undefined && !tail.isWritten && place === seq && continues(tail, row)) {
+      tail.last = place;
+      tail.count += 1;
+      return tail;
+    }
+    const run = { place, seq, weight, since, last: place, count: 1, isWritten: false };
+    this.#unwritten.push({ lane, run });
+    return run;
+  }
+
+  /** Up to `limit` tasks behind a place, in order. */
+  behind(lane: LaneId, place: number, limit: number): LaneRow[] {
+    const rows: LaneRow[] = [];
+    for (const run of this.#runs(lane, place)) {
+      for (let i = 0; i < run.count && rows.length < limit; i++) {
+        const at = placeAt(run, i);
+        if (at > place) rows.push({ place: at, seq: seqAt(run, i), weight: run.weight, since: run.since });
+      }
+      if (rows.length === limit) break;
+    }
+    return rows;
+  }
+
+  /** Takes the tasks out that stand behind a place, up to another and with it. Answers how many. */
+  remove(lane: LaneId, after: number, upTo: number): number {
+    // Read before anything is written: they are read one by one.
+    const runs: Run[] = [];
+    for (const run of this.#runs(lane, after)) {
+      if (run.place > upTo) break;
+      runs.push(run);
+    }
+    let removed = 0;
+    let whole = false;
+    const parts: Run[] = [];
+    for (const run of runs) {
+      // How many of its tasks stay before those that go, and how many go with them.
+      const before = countUpTo(run, after);
+      const through = countUpTo(run, upTo);
+      removed += through - before;
+      if (before === 0 && through === run.count) {
+        whole = true;
+        continue;
+      }
+      if (before > 0) parts.push(part(run, 0, before));
+      if (through < run.count) this.#shorten(lane, part(run, through, run.count));
+      // Its last task goes, and its row is named after it.
+      else whole = true;
+    }
+    if (whole) this.#sql.delete.run(lane.queue.id, lane.key, lane.priority, lane.type, after, upTo);
+    for (const run of parts) this.#insert(lane, run);
+    return removed;
+  }
+
+  /** The runs that reach behind a place. */
+  *#runs({ queue, key, priority, type }: LaneId, place: number): Iterable<Run> {
+    this.flush();
+    for (const row of this.#sql.behind.iterate(queue.id, key, priority, type, place)) {
+      const [last, first, count, seq, weight, since] = row;
+      yield { place: first, seq, weight, since, last, count, isWritten: true };
+    }
+  }
+
+  #insert({ queue, key, priority, type }: LaneId, { last, place, count, seq, weight, since }: Run): void {
+    this.#sql.insert.run(queue.id, key, priority, type, last, place, count, seq, weight, since);
+  }
+
+  #shorten({ queue, key, priority, type }: LaneId, { place, count, seq, last }: Run): void {
+    this.#sql.shorten.run(place, count, seq, queue.id, key, priority, type, last);
+  }
+}
+
+type RunColumns = [last: number, place: number, count: number, seq: number, weight: number, since: number];
+
+/** Whether a task that was placed as it was added goes on with a run. */
+function continues(run: Run, { place, weight, since }: LaneRow): boolean {
+  if (run.place !== run.seq || run.weight !== weight || run.since !== since) return false;
+  return run.count === 1 ? place > run.last : place - run.last === stepOf(run);
+}
+
+function stepOf({ place, last, count }: Run): number {
+  return count === 1 ? 0 : (last - place) / (count - 1);
+}
+
+function placeAt(run: Run, i: number): number {
+  return run.place + i * stepOf(run);
+}
+
+function seqAt(run: Run, i: number): number {
+  return run.seq + i * stepOf(run);
+}
+
+/** How many of its tasks stand at a place or before it. */
+function countUpTo(run: Run, place: number): number {
+  if (place < run.place) return 0;
+  if (place >= run.last) return run.count;
+  return Math.floor((place - run.place) / stepOf(run)) + 1;
+}
+
+/** The run of its tasks from one index to below another. */
+function part(run: Run, from: number, to: number): Run {
+  return { ...run, place: placeAt(run, from), seq: seqAt(run, from), last: placeAt(run, to - 1), count: to - from };
+}
