@@ -79,6 +79,8 @@ export class Chunk {
   #inputBytes = 0;
   /** Since when few of its tasks are left; undefined: many are. */
   sparseSince: number | undefined;
+  /** Whether its tasks are found by their ids here, and nowhere else. */
+  knowsIds = false;
 
   private constructor(head: ChunkHead, columns: Columns, extras: Map<number, Extras>, count: number, gone: Uint8Array) {
     this.head = head;
@@ -107,7 +109,7 @@ export class Chunk {
   }
 
   /** Reads one that was written. */
-  static read(body: Buffer, gone: Buffer, sparseSince: number | undefined): Chunk {
+  static read(body: Buffer, gone: Buffer, more: Pick<Chunk, "sparseSince" | "knowsIds">): Chunk {
     const jsonEnd = 4 + body.readUInt32BE(0);
     const json = JSON.parse(body.toString("utf8", 4, jsonEnd)) as BodyJson;
     const { count, lengths } = json;
@@ -120,7 +122,8 @@ export class Chunk {
     }
     const chunk = new Chunk(json, json, extras, count, Uint8Array.from(gone));
     chunk.#written(body, ends, jsonEnd);
-    chunk.sparseSince = sparseSince;
+    chunk.sparseSince = more.sparseSince;
+    chunk.knowsIds = more.knowsIds;
     return chunk;
   }
 
@@ -201,6 +204,30 @@ export class Chunk {
   seqAt(i: number): number {
     // Never squeezed: no two are the same.
     return valueAt(this.#columns.seqs, i);
+  }
+
+  /** The id of the task with this index. */
+  idAt(i: number): string {
+    return valueAt(this.#columns.ids, i);
+  }
+
+  /** Whether its ids are in ascending order, as those are that one client makes; and ASCII, of which all have one order. */
+  hasOrderedIds(): boolean {
+    const { ids } = this.#columns;
+    for (let i = 1; i < ids.length; i++) if (valueAt(ids, i - 1) >= valueAt(ids, i)) return false;
+    return isAscii(ids);
+  }
+
+  /** The number of the task with this id; undefined: it is not in it, or not any more. For chunks with ordered ids. */
+  seqOf(id: string): number | undefined {
+    let low = 0;
+    let high = this.#count - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.idAt(middle) < id) low = middle + 1;
+      else high = middle;
+    }
+    return this.idAt(low) === id && this.holds(low) ? this.seqAt(low) : undefined;
   }
 
   /** Whether the task with this index is still in it. */
@@ -326,6 +353,12 @@ export class Chunk {
 function squeeze<Value>(column: Value[]): Value[] {
   const [first] = column;
   return column.every((value) => value === first) ? column.slice(0, 1) : column;
+}
+
+/** Whether every character of these is ASCII: then JavaScript orders them as SQLite does. */
+export function isAscii(texts: readonly string[]): boolean {
+  const all = texts.join("");
+  return Buffer.byteLength(all) === all.length;
 }
 
 function valueAt<Value>(column: readonly Value[], i: number): Value {

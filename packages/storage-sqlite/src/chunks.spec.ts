@@ -1,8 +1,10 @@
 /* What only this engine does: tasks in chunks, and deliveries of many tasks in one row. After each commit the file is checked. */
+import type { DispatchedTask } from "@tq/storage";
 import { activities, Driver, failure } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sqlite } from "../test/home.ts";
+import { seeded } from "../test/seeded.ts";
 
 const ids = (count: number, prefix = "a"): string[] => Array.from({ length: count }, (_, i) => `${prefix}${1_000 + i}`);
 const forGood = { retentionMs: 0 };
@@ -16,7 +18,7 @@ afterEach(async () => {
 });
 
 /** How many rows a table has. */
-function rows(table: "chunk" | "chunk_body" | "task" | "delivery" | "attempt_note"): number {
+function rows(table: "chunk" | "chunk_body" | "task" | "task_id" | "delivery" | "attempt_note"): number {
   const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
   try {
     return db.prepare<[], number>(`select count(*) from ${table}`).pluck().get() ?? 0;
@@ -160,5 +162,73 @@ describe("a delivery", () => {
         ["w2", 150],
       ]),
     );
+  });
+});
+
+describe("ids", () => {
+  it("are known to the chunk if they are in order, and each is found, taken and free again as elsewhere", async () => {
+    const added = await add(20);
+    expect(rows("task_id")).toBe(0);
+    expect(await d.add({ id: "a1003" }, { id: "b" }, { id: "a0" })).toEqual([
+      { id: "a1003", run: 1, existed: true },
+      { id: "b", run: 1, existed: false },
+      { id: "a0", run: 1, existed: false },
+    ]);
+    await d.crash();
+    expect(await d.states("a1003", "a1019", "a1020", "b", "a10035")).toEqual([
+      "ready",
+      "ready",
+      "gone",
+      "ready",
+      "gone",
+    ]);
+    for (const task of await d.claim()) await d.complete(task);
+    expect(await d.states(...added)).toEqual(added.map(() => "gone"));
+    expect(await d.add({ id: "a1003" })).toEqual([{ id: "a1003", run: 1, existed: false }]);
+  });
+
+  it("are in the index if they are not in order, or lie between those of another chunk", async () => {
+    await d.add(
+      ...ids(20)
+        .reverse()
+        .map((id) => ({ id })),
+    );
+    expect(rows("task_id")).toBe(20);
+    const even = Array.from({ length: 20 }, (_, i) => ({ id: `b${2_000 + 2 * i}` }));
+    const odd = Array.from({ length: 20 }, (_, i) => ({ id: `b${2_001 + 2 * i}` }));
+    await d.add(...even);
+    expect(rows("task_id")).toBe(20);
+    await d.add(...odd);
+    expect(rows("task_id")).toBe(40);
+    await d.crash();
+    expect((await d.add(...odd, ...even)).every(({ existed }) => existed)).toBe(true);
+  });
+
+  it.each([1, 2, 3])("are each the id of one task only, at random: seed %i", async (seed) => {
+    const random = seeded(seed);
+    const below = (n: number): number => Math.floor(random() * n);
+    const open = new Set<string>();
+    const held: DispatchedTask[] = [];
+    for (let round = 0; round < 15; round++) {
+      const from = below(300);
+      const batch = Array.from({ length: 16 + below(24) }, (_, i) => `i${1_000 + from + i * (1 + (seed % 3))}`);
+      if (below(3) === 0) batch.reverse();
+      const added = await d.add(...batch.map((id) => ({ id, ...forGood })));
+      expect(added.map(({ existed }) => existed)).toEqual(batch.map((id) => open.has(id)));
+      for (const id of batch) open.add(id);
+      const cancels = [...open].filter(() => below(12) === 0 && held.length < 400);
+      const statuses = await d.cancel(cancels);
+      for (const [i, id] of cancels.entries()) if (statuses[i] === "canceled") open.delete(id);
+      held.push(...(await d.claim({ slots: below(60) })));
+      for (const task of held.splice(0, below(held.length + 1))) {
+        expect(await d.complete(task)).toEqual({ status: "accepted" });
+        open.delete(task.id);
+      }
+      if (below(5) === 0) await d.pass(11_000);
+      if (below(5) === 0) await d.crash();
+      const states = await d.states(...Array.from({ length: 430 }, (_, i) => `i${1_000 + i}`));
+      expect(states.filter((state) => state !== "gone").length).toBe(open.size);
+      expect((await d.states(...open)).includes("gone")).toBe(false);
+    }
   });
 });

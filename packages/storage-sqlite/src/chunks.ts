@@ -9,6 +9,8 @@ const fullAt = { tasks: 512, inputBytes: 128 * 1_024 };
 const maxInputBytes = 16 * 1_024;
 /** Fewer are not worth the two rows of a chunk. */
 const fewestTasks = 2;
+/** So few ids are not worth a range of them. */
+const fewestOrderedIds = 16;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
 const maxCachedBytes = 32 * 1_024 * 1_024;
 /** Few of a chunk's tasks are left: one in so many, or fewer. */
@@ -38,7 +40,7 @@ export class Chunks {
 
   constructor(db: Database.Database) {
     this.#sql = {
-      insert: db.prepare("insert into chunk values(?, ?, ?, null)"),
+      insert: db.prepare("insert into chunk values(?, ?, ?, null, ?, ?, ?)"),
       insertBody: db.prepare("insert into chunk_body values(?, ?)"),
       upTo: db
         .prepare<[number], [seq: number, last: number]>(
@@ -46,8 +48,17 @@ export class Chunks {
         )
         .raw(),
       after: db.prepare<[number], number>(steady("select seq from chunk where seq > +? order by seq limit 1")).pluck(),
-      get: db.prepare<[number], { gone: Buffer; sparse_since: number | null; body: Buffer }>(
-        "select c.gone, c.sparse_since, b.body from chunk c join chunk_body b on b.seq = c.seq where c.seq = ?",
+      /** The only one that this id, or one of the ids up to it, can be in: their ranges do not overlap. */
+      byId: db
+        .prepare<[number, string], [seq: number, lastId: string]>(
+          steady(
+            "select seq, last_id from chunk where namespace = ? and first_id <= +? order by first_id desc limit 1",
+          ),
+        )
+        .raw(),
+      get: db.prepare<[number], { gone: Buffer; sparse_since: number | null; knows_ids: number; body: Buffer }>(
+        `select c.gone, c.sparse_since, c.first_id is not null as knows_ids, b.body
+         from chunk c join chunk_body b on b.seq = c.seq where c.seq = ?`,
       ),
       update: db.prepare("update chunk set gone = ?, sparse_since = ? where seq = ?"),
       delete: db.prepare("delete from chunk where seq = ?"),
@@ -106,6 +117,18 @@ export class Chunks {
     return chunk === undefined || index === undefined ? undefined : { chunk, index };
   }
 
+  /** Whether an id from the first of these to the last may be in a chunk that knows its ids. */
+  knowsSomeId(namespaceId: number, first: string, last: string): boolean {
+    const found = this.#sql.byId.get(namespaceId, last);
+    return found !== undefined && found[1] >= first;
+  }
+
+  /** The number of the task with this id, if it is in a chunk that knows its ids. */
+  seqOf(namespaceId: number, id: string): number | undefined {
+    const found = this.#sql.byId.get(namespaceId, id);
+    return found === undefined || found[1] < id ? undefined : this.#read(found[0]).seqOf(id);
+  }
+
   /** A task is gone, or has a row of its own from now on. */
   takeOut({ chunk, index }: InChunk): void {
     chunk.takeOut(index);
@@ -135,9 +158,10 @@ export class Chunks {
    * Writes what the transaction changed. At its end, and before chunks are gone through.
    *
    * @param asRow writes a task that is better off in a row of its own after all
+   * @param known is told of an id that is found here from now on
    */
-  flush(now: number, asRow: (row: FullTaskRow) => void): void {
-    for (const chunk of this.#unwritten) this.#writeNew(chunk, asRow);
+  flush(now: number, asRow: (row: FullTaskRow) => void, known: (namespaceId: number, id: string) => void): void {
+    for (const chunk of this.#unwritten) this.#writeNew(chunk, asRow, known);
     this.#unwritten.length = 0;
     this.#filling = undefined;
     for (const chunk of this.#changed) this.#writeChanged(chunk, now);
@@ -152,16 +176,22 @@ export class Chunks {
     }
   }
 
-  #writeNew(chunk: Chunk, asRow: (row: FullTaskRow) => void): void {
+  #writeNew(chunk: Chunk, asRow: (row: FullTaskRow) => void, known: (namespaceId: number, id: string) => void): void {
     if (chunk.left < fewestTasks) {
       for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) asRow(chunk.fullRow(i));
       if (this.#lastFound === chunk) this.#lastFound = undefined;
       return;
     }
-    const { seq } = chunk;
+    const { seq, count } = chunk;
+    const { namespaceId } = chunk.head;
+    const [firstId, lastId] = [chunk.idAt(0), chunk.idAt(count - 1)];
+    chunk.knowsIds =
+      count >= fewestOrderedIds && chunk.hasOrderedIds() && !this.knowsSomeId(namespaceId, firstId, lastId);
+    const [from, to] = chunk.knowsIds ? [firstId, lastId] : [null, null];
     this.#sql.insertBody.run(seq, chunk.write());
-    this.#sql.insert.run(seq, chunk.last, chunk.gone);
+    this.#sql.insert.run(seq, chunk.last, chunk.gone, namespaceId, from, to);
     this.#keep(seq, chunk);
+    if (chunk.knowsIds) for (let i = 0; i < count; i++) if (chunk.holds(i)) known(namespaceId, chunk.idAt(i));
   }
 
   #writeChanged(chunk: Chunk, now: number): void {
@@ -198,7 +228,8 @@ export class Chunks {
     }
     const row = this.#sql.get.get(seq);
     if (row === undefined) throw new Error(`chunk ${seq} is gone while a row names it`);
-    const chunk = Chunk.read(row.body, row.gone, row.sparse_since ?? undefined);
+    const { body, gone, sparse_since, knows_ids } = row;
+    const chunk = Chunk.read(body, gone, { sparseSince: sparse_since ?? undefined, knowsIds: knows_ids !== 0 });
     this.#keep(seq, chunk);
     return chunk;
   }

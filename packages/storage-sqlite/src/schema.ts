@@ -28,14 +28,16 @@ const tables = `
   );
   create unique index queue_name on queue(namespace, name, kind);
 
-  -- The number of each task, open or kept.
+  -- The number of each task, open or kept, but for those in chunks that know their own ids.
   create table task_id(namespace integer, id text, seq integer not null, primary key(namespace, id)) without rowid;
   -- Tasks that were added together and are still as they were added: ready, or started for the first time. See chunk.ts.
   create table chunk(
     seq integer primary key, last integer not null, -- numbers of its first and its last task
     gone blob not null,              -- a bit for each task that is not in it any more
-    sparse_since integer             -- since when few are left
+    sparse_since integer,            -- since when few are left
+    namespace integer not null, first_id text, last_id text -- set if it knows its own ids, which are all between these
   );
+  create index chunk_ids on chunk(namespace, first_id) where first_id is not null;
   create index chunk_sparse on chunk(sparse_since) where sparse_since is not null;
   create table chunk_body(seq integer primary key, body blob not null);
   -- One row for each other task, open or kept. Where an open one is follows from the other tables: in a delivery, it is

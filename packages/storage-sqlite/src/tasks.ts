@@ -122,8 +122,8 @@ export class TaskRows {
   readonly #sql;
 
   constructor(db: Database.Database) {
-    this.#ids = new TaskIds(db);
     this.#chunks = new Chunks(db);
+    this.#ids = new TaskIds(db, this.#chunks);
     this.#sql = {
       holder: db.prepare<[number], IdHolder>("select seq, run, state from task where seq = ?"),
       insert: db.prepare(`insert into task(${fullColumns}) values(${fullColumns.replaceAll(/\w+/g, "?")})`),
@@ -438,7 +438,7 @@ export class TaskRows {
     const found = this.#chunks.find(seq);
     if (found === undefined) this.#toDelete.add(seq);
     else this.#chunks.takeOut(found);
-    this.#ids.remove(namespace, id);
+    if (found?.chunk.knowsIds !== true) this.#ids.remove(namespace, id);
   }
 
   /** Writes what the transaction changed. Before rows are gone through, and at its end. */
@@ -447,8 +447,12 @@ export class TaskRows {
     if (size > 0 && size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
     else if (size > 0) this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
     this.#toDelete.clear();
+    this.#chunks.flush(
+      now,
+      (row) => this.#insertRow(row),
+      (namespaceId, id) => this.#ids.leaveToChunk(namespaceId, id),
+    );
     this.#ids.flush();
-    this.#chunks.flush(now, (row) => this.#insertRow(row));
   }
 
   #holder(seq: number): IdHolder {
@@ -471,8 +475,10 @@ export class TaskRows {
   #giveRow(seq: number): void {
     const found = this.#chunks.find(seq);
     if (found === undefined) return;
-    this.#insertRow(found.chunk.fullRow(found.index));
+    const row = found.chunk.fullRow(found.index);
+    this.#insertRow(row);
     this.#chunks.takeOut(found);
+    if (found.chunk.knowsIds) this.#ids.add(row.namespace, row.id, seq);
   }
 
   #insertRow(row: Omit<FullTaskRow, "input"> & { readonly input: Encoded }): void {

@@ -4,11 +4,12 @@ import { readDelivery, type DeliveryRow } from "../deliveries.ts";
 
 /*
  * Tasks in chunks as if each had its row, and started tasks and those in runs of lanes as if each had one: temporary tables
- * of the connection, which its queries find before those of the file. `task` and `lane_row` hide the tables of these names.
+ * of the connection, which its queries find before those of the file. `task`, `task_id` and `lane_row` hide the tables of these names.
  */
 const tables = `
   create temp table task as select * from main.task limit 0;
   create unique index temp.task_seq on task(seq);
+  create temp table task_id as select * from main.task_id limit 0;
   create temp table started(
     seq integer primary key, lease_no integer not null, worker text not null, delivery integer not null, cancel_at integer
   );
@@ -16,14 +17,14 @@ const tables = `
     queue integer, key text, priority integer, type text, place integer, seq integer not null, weight real not null,
     since integer not null, last integer not null, primary key(queue, key, priority, type, place)
   );
-  create temp table chunked(chunk integer not null, seq integer not null, first integer not null, last integer not null, at integer not null);
+  create temp table chunked(chunk integer not null, seq integer not null, last integer not null, id text not null);
 `;
 
 interface ChunkRow {
   readonly seq: number;
   readonly last: number;
   readonly gone: Buffer;
-  readonly sparse_since: number | null;
+  readonly knows_ids: number;
   readonly body: Buffer;
 }
 
@@ -32,6 +33,7 @@ export class Expansion {
   readonly #db: Database.Database;
   readonly #clear;
   readonly #rows;
+  readonly #ids;
   readonly #runs;
   readonly #chunks: Database.Statement<[], ChunkRow>;
   readonly #deliveries: Database.Statement<[], DeliveryRow>;
@@ -42,8 +44,11 @@ export class Expansion {
     this.#db = db;
     db.pragma("temp_store = MEMORY");
     db.exec(tables);
-    this.#clear = ["task", "started", "lane_row", "chunked"].map((name) => db.prepare(`delete from temp.${name}`));
+    this.#clear = ["task", "task_id", "started", "lane_row", "chunked"].map((name) =>
+      db.prepare(`delete from temp.${name}`),
+    );
     this.#rows = db.prepare("insert into temp.task select * from main.task");
+    this.#ids = db.prepare("insert into temp.task_id select * from main.task_id");
     this.#runs = db.prepare(
       `with recursive member as (
          select *, 0 as i, iif(count = 1, 0, (last - place) / (count - 1)) as step from main.lane_row
@@ -53,13 +58,15 @@ export class Expansion {
          select queue, key, priority, type, place + i * step, seq + i * step, weight, since, last from member`,
     );
     this.#chunks = db.prepare(
-      "select c.seq, c.last, c.gone, c.sparse_since, b.body from chunk c left join chunk_body b on b.seq = c.seq order by c.seq",
+      `select c.seq, c.last, c.gone, c.first_id is not null as knows_ids, b.body
+       from chunk c join chunk_body b on b.seq = c.seq order by c.seq`,
     );
     this.#deliveries = db.prepare("select * from delivery order by id");
     const names = db.prepare("select name from pragma_table_info('task')").pluck().all() as string[];
     this.#add = {
       task: db.prepare(`insert into temp.task values(${names.map((name) => `@${name}`).join(", ")})`),
-      chunked: db.prepare("insert into temp.chunked values(?, ?, ?, ?, ?)"),
+      id: db.prepare("insert into temp.task_id values(?, ?, ?)"),
+      chunked: db.prepare("insert into temp.chunked values(?, ?, ?, ?)"),
       started: db.prepare(
         `insert into temp.started select ?, ?, ?, ?, (select cancel_at from attempt_note where seq = t.seq)
          from temp.task t where seq = ? and state is null`,
@@ -72,6 +79,7 @@ export class Expansion {
     this.#db.transaction(() => {
       for (const clear of this.#clear) clear.run();
       this.#rows.run();
+      this.#ids.run();
       this.#runs.run();
       for (const row of this.#chunks.all()) this.#addChunk(row);
       for (const row of this.#deliveries.all()) {
@@ -80,12 +88,15 @@ export class Expansion {
     })();
   }
 
-  #addChunk({ seq: first, last, gone, sparse_since, body }: ChunkRow): void {
-    const chunk = Chunk.read(body, gone, sparse_since ?? undefined);
-    for (let i = 0; i < chunk.count; i++) {
-      this.#add.chunked.run(first, chunk.seqAt(i), first, last, i);
-      if (chunk.holds(i)) this.#add.task.run(chunk.fullRow(i));
-    }
+  #addChunk({ seq: first, last, gone, knows_ids, body }: ChunkRow): void {
+    const chunk = Chunk.read(body, gone, { sparseSince: undefined, knowsIds: knows_ids !== 0 });
     if (chunk.count > 8 * gone.length) throw new Error(`chunk ${first} has too few bits`);
+    for (let i = 0; i < chunk.count; i++) {
+      const seq = chunk.seqAt(i);
+      this.#add.chunked.run(first, seq, last, chunk.idAt(i));
+      if (!chunk.holds(i)) continue;
+      this.#add.task.run(chunk.fullRow(i));
+      if (chunk.knowsIds) this.#add.id.run(chunk.head.namespaceId, chunk.idAt(i), seq);
+    }
   }
 }

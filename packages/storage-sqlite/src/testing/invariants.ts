@@ -24,6 +24,16 @@ const contradictions: Readonly<Record<string, string>> = {
     select chunk, seq from chunked group by chunk
       having min(seq) <> chunk or max(seq) <> max(last) or count(distinct seq) <> count(*)`,
 
+  "chunks whose ids are not between those they say, or not in order": `
+    select c.seq from chunk c where first_id is not null and (
+      first_id <> (select id from chunked where chunk = c.seq order by seq limit 1)
+      or last_id <> (select id from chunked where chunk = c.seq order by seq desc limit 1)
+      or exists(select 1 from chunked a join chunked b on b.chunk = a.chunk and b.seq > a.seq and b.id <= a.id where a.chunk = c.seq))`,
+
+  "chunks with ids between those of another": `
+    select a.seq, b.seq from chunk a join chunk b on a.namespace = b.namespace and a.seq <> b.seq
+    where a.first_id <= b.first_id and a.last_id >= b.first_id`,
+
   "chunks of which nothing is left": `
     select seq from chunk where seq not in (select chunk from chunked c join task t on t.seq = c.seq)`,
 
