@@ -22,7 +22,8 @@ try {
     plan: () => ({ offers: [], claims: [] }),
   });
   console.log("open");
-  setInterval(() => undefined, 60_000);
+  // Names the store: one that nothing can reach any more is collected, and its lock with it.
+  setInterval(() => store.description, 60_000);
 } catch (error) {
   console.log(error instanceof Error && "code" in error ? error.code : error);
 }
