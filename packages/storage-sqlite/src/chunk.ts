@@ -3,14 +3,16 @@
  *
  * A row for each task costs ten times as much as its part of a chunk: most of it is what SQLite and its driver do for each
  * row and each column. So a task stays in its chunk as long as it is as it was added: ready, where it was placed, or
- * started for the first time. When it completes and is not kept, a bit says that it is gone; when anything else becomes of
- * it, it gets a row of its own first (see tasks.ts). The chunk goes with the last of its tasks.
+ * started for the first time. When it completes and is not kept, a bit says that it is gone; if it is kept, a closing says
+ * how it ended (see closings.ts); when anything else becomes of it, it gets a row of its own first (see tasks.ts). The chunk goes
+ * with the last of its tasks.
  *
  * The body is [length][JSON][inputs][options and the like], the length as 32 bits. The JSON has a column for each field, an
  * array with a value for each task, or with one if it is the same for all.
  */
 import type { Priority } from "@tq/matching-core";
 import type { Encoded } from "@tq/storage";
+import type { Completed } from "./closings.ts";
 import type { FullTaskRow } from "./tasks.ts";
 
 /** A task as it is added, and the pass that it was placed at. Its place is its number. */
@@ -81,6 +83,10 @@ export class Chunk {
   sparseSince: number | undefined;
   /** Whether its tasks are found by their ids here, and nowhere else. */
   knowsIds = false;
+  /** How many bytes it counts for among those that are held in memory. */
+  cachedBytes = 0;
+  /** Those of its tasks that completed and are kept, by index. */
+  completed = new Map<number, Completed>();
 
   private constructor(head: ChunkHead, columns: Columns, extras: Map<number, Extras>, count: number, gone: Uint8Array) {
     this.head = head;
@@ -243,39 +249,21 @@ export class Chunk {
 
   /** The row that the task with this index would have, without its input. */
   row(i: number): FullTaskRow {
-    const { ids, runs, types, priorities, keys, weights, passes, startToCloseMs } = this.#columns;
-    const seq = this.seqAt(i);
-    const extras = this.#extras.size === 0 ? undefined : this.#extras.get(i);
+    const row = this.#openRow(i);
+    const completed = this.completed.size === 0 ? undefined : this.completed.get(i);
+    if (completed === undefined) return row;
+    const { closing, answered, outcome } = completed;
+    const { closedAt: closed_at, keptUntil: kept_until } = closing;
     return {
-      seq,
-      namespace: this.head.namespaceId,
-      id: valueAt(ids, i),
-      run: valueAt(runs, i),
-      queue: this.head.queueId,
-      type: valueAt(types, i),
-      priority: valueAt(priorities, i),
-      key: valueAt(keys, i),
-      weight: valueAt(weights, i),
-      serial_key: null,
-      serial_place: null,
-      pass: valueAt(passes, i),
-      place: seq,
-      added_at: this.head.addedAt,
-      due_at: null,
-      start_to_close_ms: valueAt(startToCloseMs, i),
-      attempts: 0,
-      returns: 0,
-      answered: null,
-      state: null,
-      closed_at: null,
-      kept_until: null,
-      headers: extras?.headers ?? null,
-      options: extras?.options ?? null,
-      history: null,
-      heartbeat: null,
-      closed_task: extras?.closedTask ?? null,
-      outcome: null,
-      input: noInput,
+      ...row,
+      pass: null,
+      place: null,
+      attempts: 1,
+      answered,
+      state: "completed",
+      closed_at,
+      kept_until,
+      outcome,
     };
   }
 
@@ -339,6 +327,43 @@ export class Chunk {
       inputsFrom,
     );
     return body;
+  }
+
+  #openRow(i: number): FullTaskRow {
+    const { ids, runs, types, priorities, keys, weights, passes, startToCloseMs } = this.#columns;
+    const seq = this.seqAt(i);
+    const extras = this.#extras.size === 0 ? undefined : this.#extras.get(i);
+    return {
+      seq,
+      namespace: this.head.namespaceId,
+      id: valueAt(ids, i),
+      run: valueAt(runs, i),
+      queue: this.head.queueId,
+      type: valueAt(types, i),
+      priority: valueAt(priorities, i),
+      key: valueAt(keys, i),
+      weight: valueAt(weights, i),
+      serial_key: null,
+      serial_place: null,
+      pass: valueAt(passes, i),
+      place: seq,
+      added_at: this.head.addedAt,
+      due_at: null,
+      start_to_close_ms: valueAt(startToCloseMs, i),
+      attempts: 0,
+      returns: 0,
+      answered: null,
+      state: null,
+      closed_at: null,
+      kept_until: null,
+      headers: extras?.headers ?? null,
+      options: extras?.options ?? null,
+      history: null,
+      heartbeat: null,
+      closed_task: extras?.closedTask ?? null,
+      outcome: null,
+      input: noInput,
+    };
   }
 
   #written(body: Buffer, ends: number[], inputsFrom: number): void {

@@ -1,6 +1,6 @@
 /* What only this engine does: tasks in chunks, and deliveries of many tasks in one row. After each commit the file is checked. */
 import type { DispatchedTask } from "@tq/storage";
-import { activities, Driver, failure } from "@tq/storage/exercise";
+import { activities, bytes, Driver, failure, text } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sqlite } from "../test/home.ts";
@@ -18,7 +18,9 @@ afterEach(async () => {
 });
 
 /** How many rows a table has. */
-function rows(table: "chunk" | "chunk_body" | "task" | "task_id" | "delivery" | "attempt_note"): number {
+function rows(
+  table: "chunk" | "chunk_body" | "task" | "task_id" | "closing" | "kept" | "delivery" | "attempt_note",
+): number {
   const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
   try {
     return db.prepare<[], number>(`select count(*) from ${table}`).pluck().get() ?? 0;
@@ -230,5 +232,90 @@ describe("ids", () => {
       expect(states.filter((state) => state !== "gone").length).toBe(open.size);
       expect((await d.states(...open)).includes("gone")).toBe(false);
     }
+  });
+});
+
+describe("a closing", () => {
+  it("says how tasks of a chunk completed that are kept, until they go", async () => {
+    const added = await add(20, {});
+    const tasks = await d.claim();
+    const answers = tasks.slice(0, 15).map(({ lease }, i) => ({
+      lease,
+      kind: "completed" as const,
+      commands: [],
+      ...(i % 2 === 0 && { result: bytes(`done ${i}`) }),
+    }));
+    const large = tasks.slice(15, 16).map(({ lease }) => ({
+      lease,
+      kind: "completed" as const,
+      commands: [],
+      result: new Uint8Array(3_000),
+    }));
+    await d.answers([...answers, ...large]);
+    // The large result is in a row; the others take one row together.
+    expect([rows("closing"), rows("task"), rows("chunk")]).toEqual([1, 1, 1]);
+    await d.crash();
+    expect(await d.states(...added.slice(13, 18))).toEqual([
+      "completed",
+      "completed",
+      "completed",
+      "started",
+      "started",
+    ]);
+    expect(await d.task(added[2] ?? "")).toMatchObject({
+      attempt: 1,
+      outcome: { state: "completed", closedAt: d.now },
+    });
+    expect(text((await d.task(added[2] ?? "")).outcome?.result)).toBe("done 2");
+    expect((await d.task(added[3] ?? "")).outcome?.result).toBeUndefined();
+    // Repeated answers are told so, and the id is taken.
+    expect((await d.answers(answers)).every(({ status }) => status === "already-answered")).toBe(true);
+    expect(await d.refusal({ id: added[0] ?? "" })).toMatchObject({ reason: "task-id-taken" });
+    await d.pass(3_600_000 - 1);
+    expect(await d.state(added[0] ?? "")).toBe("completed");
+    await d.pass(1);
+    expect(await d.states(...added.slice(0, 16))).toEqual(added.slice(0, 16).map(() => "gone"));
+    expect([rows("closing"), rows("kept")]).toEqual([0, 0]);
+  });
+
+  it("is swept in steps, and goes with a purge, or with an id that is given anew", async () => {
+    const added = await add(10, { idPolicy: "allow" });
+    const answers = (await d.claim()).map(({ lease }) => ({ lease, kind: "completed" as const, commands: [] }));
+    await d.answers(answers);
+    expect(await d.add({ id: added[0] ?? "", idPolicy: "allow" })).toMatchObject([{ run: 2, existed: false }]);
+    await d.run({
+      verb: "change-tasks",
+      namespace: "default",
+      filter: { ids: added.slice(1, 3) },
+      change: { kind: "purge", silent: false },
+      dryRun: false,
+      examine: 10,
+      action: { actor: "alice", reason: "", call: "Test", request: "{}" },
+    });
+    expect(
+      (await d.store.listTasks("default", { states: ["completed"] }, { size: 20, examine: 99, maxBytes: 1e6 })).items,
+    ).toHaveLength(7);
+    d.now += 3_600_000;
+    expect(await d.run({ verb: "sweep", limit: 4 })).toEqual({ verb: "sweep", removed: 4 });
+    expect(rows("closing")).toBe(1);
+    await d.crash();
+    expect(await d.run({ verb: "sweep", limit: 4 })).toEqual({ verb: "sweep", removed: 3 });
+    expect([rows("closing"), rows("chunk")]).toEqual([0, 0]);
+    expect(await d.state(added[0] ?? "")).toBe("ready");
+  });
+
+  it("gives its tasks rows where little is left of their chunk", async () => {
+    const added = await add(20, {});
+    const [first, second, ...others] = await d.claim();
+    if (first === undefined || second === undefined) throw new Error("nothing was claimed");
+    await d.complete(first, { result: "done" });
+    await d.complete(second);
+    for (const task of others) await d.cancel([task.id], true);
+    await d.pass(10_000);
+    expect([rows("chunk"), rows("closing"), rows("kept")]).toEqual([0, 0, 20]);
+    await d.crash();
+    expect(text((await d.task(added[0] ?? "")).outcome?.result)).toBe("done");
+    await d.pass(3_600_000);
+    expect(rows("task")).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { Chunk, type ChunkHead, type ChunkTask } from "./chunk.ts";
+import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
 import type { FullTaskRow } from "./tasks.ts";
 
@@ -11,8 +12,12 @@ const maxInputBytes = 16 * 1_024;
 const fewestTasks = 2;
 /** So few ids are not worth a range of them. */
 const fewestOrderedIds = 16;
+/** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
+const maxOutcomeBytes = 2_048;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
 const maxCachedBytes = 32 * 1_024 * 1_024;
+/** What a completed task costs there, beside its outcome, about. */
+const completedBytes = 128;
 /** Few of a chunk's tasks are left: one in so many, or fewer. */
 const sparseShare = 4;
 /** How long a chunk of which little is left is let be: mostly its last tasks are the next to go. */
@@ -36,9 +41,11 @@ export class Chunks {
   #filledBytes = 0;
   /** Of those in the file: tasks were taken out of these. */
   readonly #changed = new Set<Chunk>();
+  readonly #closings: Closings;
   readonly #sql;
 
   constructor(db: Database.Database) {
+    this.#closings = new Closings(db);
     this.#sql = {
       insert: db.prepare("insert into chunk values(?, ?, ?, null, ?, ?, ?)"),
       insertBody: db.prepare("insert into chunk_body values(?, ?)"),
@@ -86,6 +93,7 @@ export class Chunks {
     this.#unwritten.length = 0;
     this.#filling = undefined;
     this.#changed.clear();
+    this.#closings.reset();
   }
 
   /** Whether a task is better off in a chunk than in a row. */
@@ -132,7 +140,48 @@ export class Chunks {
   /** A task is gone, or has a row of its own from now on. */
   takeOut({ chunk, index }: InChunk): void {
     chunk.takeOut(index);
+    const completed = chunk.completed.get(index);
+    if (completed !== undefined) {
+      chunk.completed.delete(index);
+      this.#closings.takeOut(completed.closing);
+    }
     if (chunk.isWritten) this.#changed.add(chunk);
+  }
+
+  /** Whether a task that completed and is kept can stay in its chunk. */
+  keeps({ chunk }: InChunk, outcome: Buffer | null): boolean {
+    return chunk.isWritten && (outcome === null || outcome.length <= maxOutcomeBytes);
+  }
+
+  /** A task completed, and is kept in its chunk. `id` is for its closing, if it is the first. */
+  complete(
+    { chunk, index }: InChunk,
+    at: { readonly closedAt: number; readonly keptUntil: number },
+    how: { readonly answered: number; readonly outcome: Buffer | null },
+    id: () => number,
+  ): void {
+    chunk.completed.set(index, this.#closings.add(chunk.seq, index, at, how, id));
+    const bytes = completedBytes + (how.outcome?.length ?? 0);
+    chunk.cachedBytes += bytes;
+    this.#cachedBytes += bytes;
+  }
+
+  /** The numbers of up to `limit` tasks that completed, and need not be kept any longer. */
+  dueCompleted(now: number, limit: number): number[] {
+    const due: number[] = [];
+    for (const seq of new Set(this.#closings.due(now, limit))) {
+      const chunk = this.#read(seq);
+      for (const [index, { closing }] of chunk.completed) {
+        if (due.length === limit) return due;
+        if (closing.keptUntil <= now) due.push(chunk.seqAt(index));
+      }
+    }
+    return due;
+  }
+
+  /** Until when the first of them are kept; undefined: there is none. */
+  nextCompleted(): number | undefined {
+    return this.#closings.next();
   }
 
   /** The chunks that have tasks behind a number, in order. Those that are not written yet are left out. */
@@ -166,6 +215,7 @@ export class Chunks {
     this.#filling = undefined;
     for (const chunk of this.#changed) this.#writeChanged(chunk, now);
     this.#changed.clear();
+    this.#closings.flush();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -230,17 +280,20 @@ export class Chunks {
     if (row === undefined) throw new Error(`chunk ${seq} is gone while a row names it`);
     const { body, gone, sparse_since, knows_ids } = row;
     const chunk = Chunk.read(body, gone, { sparseSince: sparse_since ?? undefined, knowsIds: knows_ids !== 0 });
+    chunk.completed = this.#closings.of(seq, (index) => chunk.holds(index));
     this.#keep(seq, chunk);
     return chunk;
   }
 
   #keep(seq: number, chunk: Chunk): void {
     this.#cache.set(seq, chunk);
-    this.#cachedBytes += chunk.bytes;
+    chunk.cachedBytes = chunk.bytes;
+    for (const { outcome } of chunk.completed.values()) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
+    this.#cachedBytes += chunk.cachedBytes;
   }
 
   #forget(seq: number, chunk: Chunk): void {
-    if (this.#cache.delete(seq)) this.#cachedBytes -= chunk.bytes;
+    if (this.#cache.delete(seq)) this.#cachedBytes -= chunk.cachedBytes;
     if (this.#lastFound === chunk) this.#lastFound = undefined;
   }
 }

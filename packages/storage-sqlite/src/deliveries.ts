@@ -57,7 +57,6 @@ export function readDelivery(row: DeliveryRow): Delivered[] {
 
 /** Which tasks were granted together. */
 export class Deliveries {
-  readonly #byTask = new Map<Started, Delivery>();
   /** The one that tasks of this offer are put into, in the present transaction. */
   readonly #filling = new Map<object, Delivery>();
   /** To be written, or deleted. */
@@ -75,7 +74,6 @@ export class Deliveries {
 
   /** Forgets what is in memory. */
   reset(): void {
-    this.#byTask.clear();
     this.#filling.clear();
     this.#changed.clear();
   }
@@ -88,7 +86,7 @@ export class Deliveries {
   /** A delivery that was read, with those of its tasks that are started. */
   remember(id: number, tasks: Started[]): void {
     const delivery = { id, tasks, left: tasks.length, isWritten: true };
-    for (const task of tasks) this.#byTask.set(task, delivery);
+    for (const task of tasks) task.delivery = delivery;
   }
 
   /** @param offer what the task was granted to: those of one offer go together */
@@ -101,14 +99,14 @@ export class Deliveries {
     }
     delivery.tasks.push(task);
     delivery.left += 1;
-    this.#byTask.set(task, delivery);
+    task.delivery = delivery;
   }
 
   /** @param completed it will be closed or gone by the end of the transaction, and never open again under its number */
   end(task: Started, completed: boolean): void {
-    const delivery = this.#byTask.get(task);
+    const { delivery } = task;
     if (delivery === undefined) throw new Error(`task ${task.seq} stands in no delivery`);
-    this.#byTask.delete(task);
+    task.delivery = undefined;
     delivery.left -= 1;
     if (delivery.left === 0 || !completed) this.#changed.add(delivery);
   }
@@ -126,7 +124,7 @@ export class Deliveries {
       if (isWritten) this.#sql.delete.run(id);
       return;
     }
-    delivery.tasks = delivery.tasks.filter((task) => this.#byTask.get(task) === delivery);
+    delivery.tasks = delivery.tasks.filter((task) => task.delivery === delivery);
     const [first] = delivery.tasks;
     if (first === undefined) throw new Error(`delivery ${id} has no task`);
     const json: TasksJson = delivery.tasks.map(({ seq, leaseNo, pass, place, since }) => [

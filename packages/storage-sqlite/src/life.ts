@@ -245,7 +245,6 @@ function setCloseTimer(tx: Transaction, row: Pick<TaskRow, "seq" | "added_at">, 
 function noLongerClosed(tx: Transaction, row: TaskRow): void {
   const { parts } = tx;
   const queue = parts.queues.byId(row.queue);
-  if (row.kept_until !== null) parts.kept.dropTask(row.seq, row.kept_until);
   if (row.state !== null && isDead(row.state)) parts.queues.bump(queue, row.type, row.priority, "dead", -1);
   parts.queues.bumpClosed(queue, -1);
 }
@@ -287,8 +286,8 @@ function closeRow(
   if (keepMs === 0) {
     parts.tasks.delete(row);
   } else {
-    parts.tasks.setClosed(row.seq, outcome, { attempts, answered, history, keptUntil: now + keepMs });
-    parts.kept.keepTask(row.seq, now + keepMs);
+    const use = { attempts, answered, history, keptUntil: now + keepMs };
+    parts.tasks.setClosed(row.seq, outcome, use, () => parts.numbers.next());
     parts.queues.bumpClosed(queue, 1);
     if (isDead(outcome.state)) parts.queues.bump(queue, row.type, row.priority, "dead", 1);
   }

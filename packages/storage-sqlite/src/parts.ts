@@ -25,7 +25,8 @@ export function openParts(db: Database.Database, random: () => number): Parts {
   const passes = new KeyPasses(db);
   const lanes = new Lanes(db);
   const limits = new KeyLimits(db);
-  const tasks = new TaskRows(db);
+  const kept = new Kept(db);
+  const tasks = new TaskRows(db, kept);
   const forgotten = (queueId: number): void => {
     for (const part of [passes, lanes, limits]) part.forget(queueId);
   };
@@ -42,7 +43,7 @@ export function openParts(db: Database.Database, random: () => number): Parts {
     unconfirmed: new Unconfirmed(db),
     tasks,
     timers: new Timers(db),
-    kept: new Kept(db),
+    kept,
     fallbacks: new Fallbacks(db),
     events: new Events(db),
     drainedWorkers: new DrainedWorkers(db),

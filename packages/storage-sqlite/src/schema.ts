@@ -30,7 +30,8 @@ const tables = `
 
   -- The number of each task, open or kept, but for those in chunks that know their own ids.
   create table task_id(namespace integer, id text, seq integer not null, primary key(namespace, id)) without rowid;
-  -- Tasks that were added together and are still as they were added: ready, or started for the first time. See chunk.ts.
+  -- Tasks that were added together and are still as they were added, or completed since: ready, started for the first time,
+  -- or in a closing. See chunk.ts.
   create table chunk(
     seq integer primary key, last integer not null, -- numbers of its first and its last task
     gone blob not null,              -- a bit for each task that is not in it any more
@@ -39,6 +40,12 @@ const tables = `
   );
   create index chunk_ids on chunk(namespace, first_id) where first_id is not null;
   create index chunk_sparse on chunk(sparse_since) where sparse_since is not null;
+  -- Tasks of a chunk that completed together and are kept, with their outcomes. See closings.ts.
+  create table closing(
+    id integer primary key, chunk integer not null, closed_at integer not null, kept_until integer not null, body blob not null
+  );
+  create index closing_of on closing(chunk);
+  create index closing_until on closing(kept_until);
   create table chunk_body(seq integer primary key, body blob not null);
   -- One row for each other task, open or kept. Where an open one is follows from the other tables: in a delivery, it is
   -- started; with due_at, it is scheduled; else it is ready.

@@ -255,6 +255,7 @@ export class SqliteStore implements Store {
     const expires = [started.nextDue(), timers.next("start"), timers.next("close")].filter((at) => at !== undefined);
     const sweeps = [
       kept.next(),
+      tasks.nextCompleted(),
       tasks.nextSparse(),
       queues.nextRemoval(keepEmptyQueueMs),
       passes.nextPrune,

@@ -8,7 +8,7 @@
  */
 import type Database from "better-sqlite3";
 import type { TimeoutsRecord } from "@tq/storage";
-import { Deliveries, readDelivery } from "./deliveries.ts";
+import { Deliveries, readDelivery, type Delivery } from "./deliveries.ts";
 import type { TaskRow } from "./tasks.ts";
 import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef, type Priority } from "@tq/matching-core";
 
@@ -48,6 +48,8 @@ export interface Started {
   readonly graceUntil: number;
   /** When its lease ends unless it is renewed. */
   leaseUntil: number;
+  /** What it stands in, as long as it is started. */
+  delivery: Delivery | undefined;
   /** Its row as it was dispatched, if that was in this run of the server. Rows do not change while they are started. */
   readonly row: TaskRow | undefined;
 }
@@ -165,6 +167,7 @@ export class StartedTasks {
           heartbeatAt: before?.heartbeatAt ?? Math.max(heartbeat_at ?? delivered.startedAt, now ?? 0),
           hasDetails: heartbeat_at !== null,
           graceUntil: before?.graceUntil ?? (now === undefined ? 0 : attemptGraceUntil(leaseMs, now)),
+          delivery: undefined,
           row: undefined,
           leaseUntil: before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, leaseMs, now)),
         };

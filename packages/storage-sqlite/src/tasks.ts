@@ -5,6 +5,7 @@ import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOpti
 import type { Chunk } from "./chunk.ts";
 import { Chunks, sparseForMs } from "./chunks.ts";
 import type { QueueState } from "./queues.ts";
+import type { Kept } from "./kept.ts";
 import { readInput, writeInput } from "./input-column.ts";
 import { steady } from "./steady.ts";
 import { TaskIds } from "./task-ids.ts";
@@ -117,11 +118,13 @@ interface NewRow {
 export class TaskRows {
   readonly #ids: TaskIds;
   readonly #chunks: Chunks;
+  readonly #kept: Kept;
   /** Deleted together, with one statement, before anything could see that they are still there. */
   readonly #toDelete = new Set<number>();
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, kept: Kept) {
+    this.#kept = kept;
     this.#chunks = new Chunks(db);
     this.#ids = new TaskIds(db, this.#chunks);
     this.#sql = {
@@ -326,7 +329,8 @@ export class TaskRows {
 
   /** The columns that say why a task failed last. Throws if there is none. */
   failing(seq: number): Pick<FullTaskRow, "state" | "closed_at" | "outcome" | "history"> {
-    if (this.#chunks.find(seq) !== undefined) return { state: null, closed_at: null, outcome: null, history: null };
+    const found = this.#chunks.find(seq);
+    if (found !== undefined) return found.chunk.row(found.index);
     return present(this.#sql.failing.get(seq), seq);
   }
 
@@ -395,7 +399,7 @@ export class TaskRows {
 
   /** A closed task is open again, under a new number: as if it had been added now, but for its history. */
   setRedriven(
-    row: Pick<TaskRow, "seq" | "namespace" | "id">,
+    row: Pick<TaskRow, "seq" | "namespace" | "id" | "kept_until">,
     to: {
       readonly seq: number;
       readonly addedAt: number;
@@ -404,11 +408,13 @@ export class TaskRows {
     },
   ): void {
     const { pass = null, place = null } = to.placed ?? {};
+    if (row.kept_until !== null) this.#kept.dropTask(row.seq, row.kept_until);
     this.#sql.redriven.run(to.seq, to.addedAt, to.serialPlace ?? null, pass, place, row.seq);
     this.#ids.remove(row.namespace, row.id);
     this.#ids.add(row.namespace, row.id, to.seq);
   }
 
+  /** It is closed, and kept. `id` makes a number for whatever needs one. */
   setClosed(
     seq: number,
     outcome: OutcomeRecord,
@@ -418,26 +424,38 @@ export class TaskRows {
       readonly answered: number | null;
       readonly history: Buffer | null;
     },
+    id: () => number,
   ): void {
     const { state, closedAt } = outcome;
+    const { keptUntil, attempts, answered, history } = to;
+    const written = writeOutcome(outcome);
+    const found = state === "completed" && answered !== null ? this.#chunks.find(seq) : undefined;
+    if (found !== undefined && answered !== null && this.#chunks.keeps(found, written)) {
+      this.#chunks.complete(found, { closedAt, keptUntil }, { answered, outcome: written }, id);
+      return;
+    }
     this.#giveRow(seq);
-    this.#sql.closed.run(
-      state,
-      closedAt,
-      to.keptUntil,
-      to.attempts,
-      to.answered,
-      to.history,
-      writeOutcome(outcome),
-      seq,
-    );
+    this.#sql.closed.run(state, closedAt, keptUntil, attempts, answered, history, written, seq);
+    this.#kept.keepTask(seq, keptUntil);
+  }
+
+  /** The numbers of up to `limit` tasks in chunks that completed, and need not be kept any longer. */
+  dueCompleted(now: number, limit: number): number[] {
+    return this.#chunks.dueCompleted(now, limit);
+  }
+
+  /** Until when the first of them are kept; undefined: there is none. */
+  nextCompleted(): number | undefined {
+    return this.#chunks.nextCompleted();
   }
 
   /** It is gone. */
-  delete({ seq, namespace, id }: Pick<TaskRow, "seq" | "namespace" | "id">): void {
+  delete({ seq, namespace, id, kept_until }: Pick<TaskRow, "seq" | "namespace" | "id" | "kept_until">): void {
     const found = this.#chunks.find(seq);
-    if (found === undefined) this.#toDelete.add(seq);
-    else this.#chunks.takeOut(found);
+    if (found === undefined) {
+      this.#toDelete.add(seq);
+      if (kept_until !== null) this.#kept.dropTask(seq, kept_until);
+    } else this.#chunks.takeOut(found);
     if (found?.chunk.knowsIds !== true) this.#ids.remove(namespace, id);
   }
 
@@ -457,7 +475,7 @@ export class TaskRows {
 
   #holder(seq: number): IdHolder {
     const found = this.#chunks.find(seq);
-    if (found !== undefined) return { seq, run: found.chunk.row(found.index).run, state: null };
+    if (found !== undefined) return found.chunk.row(found.index);
     return present(this.#sql.holder.get(seq), seq);
   }
 
@@ -477,6 +495,7 @@ export class TaskRows {
     if (found === undefined) return;
     const row = found.chunk.fullRow(found.index);
     this.#insertRow(row);
+    if (row.kept_until !== null) this.#kept.keepTask(seq, row.kept_until);
     this.#chunks.takeOut(found);
     if (found.chunk.knowsIds) this.#ids.add(row.namespace, row.id, seq);
   }

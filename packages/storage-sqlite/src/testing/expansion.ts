@@ -1,14 +1,16 @@
 import type Database from "better-sqlite3";
 import { Chunk } from "../chunk.ts";
+import { Closings } from "../closings.ts";
 import { readDelivery, type DeliveryRow } from "../deliveries.ts";
 
 /*
  * Tasks in chunks as if each had its row, and started tasks and those in runs of lanes as if each had one: temporary tables
- * of the connection, which its queries find before those of the file. `task`, `task_id` and `lane_row` hide the tables of these names.
+ * of the connection, which its queries find before those of the file. `task`, `task_id`, `kept` and `lane_row` hide the tables of these names.
  */
 const tables = `
   create temp table task as select * from main.task limit 0;
   create unique index temp.task_seq on task(seq);
+  create temp table kept as select * from main.kept limit 0;
   create temp table task_id as select * from main.task_id limit 0;
   create temp table started(
     seq integer primary key, lease_no integer not null, worker text not null, delivery integer not null, cancel_at integer
@@ -34,6 +36,8 @@ export class Expansion {
   readonly #clear;
   readonly #rows;
   readonly #ids;
+  readonly #kept;
+  readonly #closings: Closings;
   readonly #runs;
   readonly #chunks: Database.Statement<[], ChunkRow>;
   readonly #deliveries: Database.Statement<[], DeliveryRow>;
@@ -44,11 +48,13 @@ export class Expansion {
     this.#db = db;
     db.pragma("temp_store = MEMORY");
     db.exec(tables);
-    this.#clear = ["task", "task_id", "started", "lane_row", "chunked"].map((name) =>
+    this.#clear = ["task", "task_id", "kept", "started", "lane_row", "chunked"].map((name) =>
       db.prepare(`delete from temp.${name}`),
     );
     this.#rows = db.prepare("insert into temp.task select * from main.task");
     this.#ids = db.prepare("insert into temp.task_id select * from main.task_id");
+    this.#kept = db.prepare("insert into temp.kept select * from main.kept");
+    this.#closings = new Closings(db);
     this.#runs = db.prepare(
       `with recursive member as (
          select *, 0 as i, iif(count = 1, 0, (last - place) / (count - 1)) as step from main.lane_row
@@ -65,6 +71,7 @@ export class Expansion {
     const names = db.prepare("select name from pragma_table_info('task')").pluck().all() as string[];
     this.#add = {
       task: db.prepare(`insert into temp.task values(${names.map((name) => `@${name}`).join(", ")})`),
+      kept: db.prepare("insert into temp.kept values(?, ?)"),
       id: db.prepare("insert into temp.task_id values(?, ?, ?)"),
       chunked: db.prepare("insert into temp.chunked values(?, ?, ?, ?)"),
       started: db.prepare(
@@ -80,6 +87,7 @@ export class Expansion {
       for (const clear of this.#clear) clear.run();
       this.#rows.run();
       this.#ids.run();
+      this.#kept.run();
       this.#runs.run();
       for (const row of this.#chunks.all()) this.#addChunk(row);
       for (const row of this.#deliveries.all()) {
@@ -90,12 +98,15 @@ export class Expansion {
 
   #addChunk({ seq: first, last, gone, knows_ids, body }: ChunkRow): void {
     const chunk = Chunk.read(body, gone, { sparseSince: undefined, knowsIds: knows_ids !== 0 });
+    chunk.completed = this.#closings.of(first, (index) => chunk.holds(index));
     if (chunk.count > 8 * gone.length) throw new Error(`chunk ${first} has too few bits`);
     for (let i = 0; i < chunk.count; i++) {
       const seq = chunk.seqAt(i);
       this.#add.chunked.run(first, seq, last, chunk.idAt(i));
       if (!chunk.holds(i)) continue;
-      this.#add.task.run(chunk.fullRow(i));
+      const row = chunk.fullRow(i);
+      this.#add.task.run(row);
+      if (row.kept_until !== null) this.#add.kept.run(row.kept_until, seq);
       if (chunk.knowsIds) this.#add.id.run(chunk.head.namespaceId, chunk.idAt(i), seq);
     }
   }

@@ -37,6 +37,10 @@ const contradictions: Readonly<Record<string, string>> = {
   "chunks of which nothing is left": `
     select seq from chunk where seq not in (select chunk from chunked c join task t on t.seq = c.seq)`,
 
+  "closings of which nothing is left": `
+    select id from closing c where not exists(select 1 from chunked d join task t on t.seq = d.seq
+      where d.chunk = c.chunk and t.state is not null and t.kept_until = c.kept_until)`,
+
   "deliveries of which nothing is started": `
     select id from delivery where id not in (select delivery from started)`,
 

@@ -72,9 +72,11 @@ function complete(
       refused: { reason: "not-a-workflow-task", index: 0, subject: row.id },
     };
   }
-  const refused = checkCommands(tx, namespace, commands);
-  if (refused !== undefined) return { status: "refused", ...refused };
-  runCommands(tx, namespace, commands);
+  if (commands.length > 0) {
+    const refused = checkCommands(tx, namespace, commands);
+    if (refused !== undefined) return { status: "refused", ...refused };
+    runCommands(tx, namespace, commands);
+  }
   const use = { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history };
   closeStarted(tx, task, "completed", { ...(result && { result }) }, use);
   return { status: "accepted" };

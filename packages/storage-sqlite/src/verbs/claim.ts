@@ -71,6 +71,7 @@ export function claimAll(
         hasDetails: false,
         graceUntil: 0,
         leaseUntil: tx.now + to.leaseMs,
+        delivery: undefined,
         row: isSmall(row) ? row : undefined,
       };
       granted[offer]?.push(delivery);

@@ -76,6 +76,10 @@ export function sweep(tx: Transaction, operation: SweepOperation): SweepResult {
   const due = kept.dueTasks(now, limit);
   for (const { seq } of due) removeClosed(tx, tasks.row(seq));
   let removed = due.length;
+  for (const seq of removed < limit ? tasks.dueCompleted(now, limit - removed) : []) {
+    removeClosed(tx, tasks.row(seq));
+    removed += 1;
+  }
   removed += kept.dropRequests(now, limit - removed);
   removed += events.drop(now, limit - removed);
   removed += drainedWorkers.drop(now, limit - removed);
