@@ -1,5 +1,6 @@
 /* The table of the design's data model, and the heads that nobody may take, as data. */
 import type { Store } from "@tq/storage";
+import type { ReferenceShape } from "./reference.ts";
 import { benchTask, queue, StoreBench, type Rate } from "./store-bench.ts";
 
 /** What one case came to. */
@@ -8,37 +9,58 @@ export interface CaseResult {
   readonly drain: Rate;
   /** Of describing the queue, where that is what is measured. */
   readonly describeMicroseconds?: number;
+  /** Of the file and its log, once everything was added. */
+  readonly bytesOnDisk?: number;
 }
 
-/** One row of the table. Rates per second; `reference` is what the design measured with a bare prototype. */
+/** What a case is run with. */
+export interface Bench {
+  readonly store: Store;
+  readonly batch: number;
+  /** 1: as in the table; less: fewer tasks, for a quick look. */
+  readonly scale: number;
+  /** Of the file and its log, now. */
+  readonly bytesOnDisk: () => number;
+}
+
+/** One row of the table. Rates per second; `table` is what the design measured with a bare prototype. */
 export interface Case {
   readonly name: string;
   readonly batch: number;
-  readonly reference?: { readonly add: number; readonly drain: number };
+  readonly table?: { readonly add: number; readonly drain: number };
+  /** The same for the reference, where it has what is measured. */
+  readonly reference?: Omit<ReferenceShape, "batch">;
   /** Its plain counterpart, of which no less than half must be left. */
   readonly behind?: string;
-  /** @param scale 1: as in the table; less: fewer tasks, for a quick look */
-  readonly run: (store: Store, batch: number, scale: number) => Promise<CaseResult>;
+  readonly run: (bench: Bench) => Promise<CaseResult>;
 }
 
 const tasks = 300_000;
 const tenTypes = Array.from({ length: 10 }, (_, i) => `t${i}`);
 
-function plain(key: (i: number) => string, type: (i: number) => string, count: number, types: readonly string[]) {
-  return async (store: Store, batch: number, scale: number): Promise<CaseResult> => {
-    const bench = await StoreBench.open(store, batch);
-    const add = await bench.add(count * scale, (i) => benchTask(i, { fairnessKey: key(i), type: type(i) }));
-    const drain = await bench.drain(tasks * scale, types);
-    return { add, drain };
+/** Tasks with nothing special about them, which are then drained. */
+function plain(shape: Omit<ReferenceShape, "batch" | "drained">): Pick<Case, "reference" | "run"> {
+  const { count, key, type, types } = shape;
+  return {
+    reference: { ...shape, drained: tasks },
+    run: async ({ store, batch, scale, bytesOnDisk }) => {
+      const bench = await StoreBench.open(store, batch);
+      const add = await bench.add(count * scale, (i) => benchTask(i, { fairnessKey: key(i), type: type(i) }));
+      const bytes = bytesOnDisk();
+      const drain = await bench.drain(tasks * scale, types);
+      return { add, drain, bytesOnDisk: bytes };
+    },
   };
 }
 
+const noKey = (): string => "";
+const oneType = { type: () => "t", types: ["t"] };
 const spread = (i: number): string => `k${(i * 7_919) % 10_000}`;
 const behind = (i: number): string => `k${i % 100}`;
 
 /** A million tasks that nobody may take, at the head; then the others are measured. */
 function blocked(head: (i: number) => Parameters<typeof benchTask>[1], limits: object, types: readonly string[]) {
-  return async (store: Store, batch: number, scale: number): Promise<CaseResult> => {
+  return async ({ store, batch, scale }: Bench): Promise<CaseResult> => {
     const bench = await StoreBench.open(store, batch);
     await bench.configure(limits);
     await bench.add(1_000_000 * scale, (i) => benchTask(i, head(i)));
@@ -58,64 +80,60 @@ export const cases: readonly Case[] = [
   {
     name: one,
     batch: 500,
-    reference: { add: 217_000, drain: 144_000 },
-    run: plain(
-      () => "",
-      () => "t",
-      tasks,
-      ["t"],
-    ),
+    table: { add: 217_000, drain: 144_000 },
+    ...plain({ count: tasks, key: noKey, ...oneType }),
   },
   {
     name: "one key, 100 a commit",
     batch: 100,
-    reference: { add: 168_000, drain: 110_000 },
-    run: plain(
-      () => "",
-      () => "t",
-      tasks,
-      ["t"],
-    ),
+    table: { add: 168_000, drain: 110_000 },
+    ...plain({ count: tasks, key: noKey, ...oneType }),
   },
-  { name: hundred, batch: 500, run: plain(behind, () => "t", tasks, ["t"]) },
+  {
+    name: "one key, completed tasks kept for an hour",
+    batch: 500,
+    run: async ({ store, batch, scale, bytesOnDisk }) => {
+      const bench = await StoreBench.open(store, batch);
+      await bench.configure({ completedRetentionMs: 3_600_000 });
+      const add = await bench.add(tasks * scale, (i) => benchTask(i));
+      const drain = await bench.drain(tasks * scale, ["t"]);
+      return { add, drain, bytesOnDisk: bytesOnDisk() };
+    },
+  },
+  { name: hundred, batch: 500, ...plain({ count: tasks, key: behind, ...oneType }) },
   {
     name: "10,000 keys",
     batch: 500,
-    reference: { add: 145_000, drain: 138_000 },
-    run: plain(spread, () => "t", tasks, ["t"]),
+    table: { add: 145_000, drain: 138_000 },
+    ...plain({ count: tasks, key: spread, ...oneType }),
   },
   {
     name: "a million keys with one task each",
     batch: 500,
-    reference: { add: 37_000, drain: 131_000 },
-    run: plain(
-      (i) => `k${(i * 7_919) % 1_000_003}`,
-      () => "t",
-      1_000_000,
-      ["t"],
-    ),
+    table: { add: 37_000, drain: 131_000 },
+    ...plain({ count: 1_000_000, key: (i) => `k${(i * 7_919) % 1_000_003}`, ...oneType }),
   },
   {
     name: "20 types of which the worker has 10",
     batch: 500,
-    reference: { add: 160_000, drain: 111_000 },
-    run: plain(
-      () => "",
-      (i) => `t${i % 20}`,
-      2 * tasks,
-      tenTypes,
-    ),
+    table: { add: 160_000, drain: 111_000 },
+    ...plain({ count: 2 * tasks, key: noKey, type: (i) => `t${i % 20}`, types: tenTypes }),
   },
   {
     name: "20 types of which the worker has 10, 10,000 keys",
     batch: 500,
-    reference: { add: 118_000, drain: 113_000 },
-    run: plain(spread, (i) => `t${(i * 31 + Math.floor(i / 10_000)) % 20}`, 2 * tasks, tenTypes),
+    table: { add: 118_000, drain: 113_000 },
+    ...plain({
+      count: 2 * tasks,
+      key: spread,
+      type: (i) => `t${(i * 31 + Math.floor(i / 10_000)) % 20}`,
+      types: tenTypes,
+    }),
   },
   {
     name: "a throttled key with a million tasks at the head",
     batch: 500,
-    reference: { add: 109_000, drain: 79_000 },
+    table: { add: 109_000, drain: 79_000 },
     behind: hundred,
     run: blocked(
       () => ({ fairnessKey: "A" }),
@@ -146,12 +164,13 @@ export const cases: readonly Case[] = [
   {
     name: "5 million ready, 100,000 keys, 20 types",
     batch: 500,
-    reference: { add: 90_000, drain: 115_000 },
-    run: async (store, batch, scale) => {
+    table: { add: 90_000, drain: 115_000 },
+    run: async ({ store, batch, scale, bytesOnDisk }) => {
       const bench = await StoreBench.open(store, batch);
       const add = await bench.add(5_000_000 * scale, (i) =>
         benchTask(i, { fairnessKey: `k${i % 100_000}`, type: `t${i % 20}` }),
       );
+      const bytes = bytesOnDisk();
       const times = 2_000;
       const begin = performance.now();
       for (let i = 0; i < times; i++) await store.describeTaskQueue(queue);
@@ -160,7 +179,7 @@ export const cases: readonly Case[] = [
         tasks * scale,
         Array.from({ length: 20 }, (_, i) => `t${i}`),
       );
-      return { add, drain, describeMicroseconds };
+      return { add, drain, describeMicroseconds, bytesOnDisk: bytes };
     },
   },
 ];
