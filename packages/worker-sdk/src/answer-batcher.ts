@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { AnswerResult, type AnswerStatus, AnswerStatusSchema } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
 import type { OutgoingAnswer, Outbox } from "./outbox.ts";
-import { isLasting, type ServerLink } from "./server-link.ts";
+import { isLasting, isTooLarge, type ServerLink } from "./server-link.ts";
 
 /** What the batcher needs. */
 export interface AnswerBatcherOptions {
@@ -78,9 +78,8 @@ export class AnswerBatcher {
     };
     const { statuses } = await link.insist("RespondTasks", {
       attempt: () => services.workers.respondTasks(request, { signal: this.#ending.signal }),
-      // Too large a call is mended by taking it apart; a server that has too much to do says when to come back.
-      givesUpOn: (error) =>
-        isLasting(error) || (error.code === "resource_exhausted" && error.retryAfterMs === undefined),
+      // Too large a call is mended by taking it apart.
+      givesUpOn: (error) => isLasting(error) || isTooLarge(error),
       signal: this.#ending.signal,
     });
     confirmations.confirmed(receivedPollIds);

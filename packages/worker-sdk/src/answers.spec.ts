@@ -3,8 +3,8 @@ import { decodePayload, encodePayload } from "@tq/client";
 import { create } from "@bufbuild/protobuf";
 import { ClosedTaskSchema, TaskState } from "@tq/proto";
 import { expect, expectTypeOf, test } from "vitest";
-import { Code, refusal } from "../test/fake-server.ts";
-import { settle } from "../test/manual-clock.ts";
+import { Code, type FakeServer, refusal } from "../test/fake-server.ts";
+import { type ManualClock, settle } from "../test/manual-clock.ts";
 import { gate, rig } from "../test/rig.ts";
 import { commands } from "./commands.ts";
 import { Context } from "./context.ts";
@@ -179,9 +179,20 @@ test("input that cannot be decoded fails for good; a type without a handler is g
   });
 });
 
+/** The worker learns that this server takes no answers with polls: they go by themselves from now on. */
+async function withoutAnswersInPolls(server: FakeServer, clock: ManualClock): Promise<void> {
+  server.ignoresAnswersOfPolls = true;
+  server.add("first", "quick");
+  // The poll that took the answer along waits for its full time.
+  await clock.advance(61_000);
+  server.answers.clear();
+  server.responds.length = 0;
+}
+
 test("what finishes while answers are under way goes into the next call; a lost call is made again with the same request id", async () => {
   const gates = new Map<string, PromiseWithResolvers<void>>();
   const activities = {
+    quick: () => 1,
     async work(id: string) {
       const own = gate();
       gates.set(id, own);
@@ -189,6 +200,7 @@ test("what finishes while answers are under way goes into the next call; a lost 
     },
   };
   const { clock, server } = await rig({ activities });
+  await withoutAnswersInPolls(server, clock);
   const ids = ["a", "b", "c", "d"];
   for (const id of ids) server.add(id, "work", { args: [id] });
   await settle();
@@ -210,7 +222,8 @@ test("what finishes while answers are under way goes into the next call; a lost 
 
 test("answers refused as a call are sent one by one", async () => {
   const end = gate();
-  const { server } = await rig({ activities: { work: () => end.promise } });
+  const { clock, server } = await rig({ activities: { work: () => end.promise, quick: () => 1 } });
+  await withoutAnswersInPolls(server, clock);
   server.failNext("RespondTasks", refusal(Code.ResourceExhausted, "REQUEST_TOO_LARGE"));
   server.add("a", "work");
   server.add("b", "work");

@@ -36,6 +36,11 @@ export function isLasting(error: TqError): boolean {
   return lasting.has(error.code);
 }
 
+/** Whether a call was too large. (A server that only has too much to do says when to come back.) */
+export function isTooLarge(error: TqError): boolean {
+  return error.code === "resource_exhausted" && error.retryAfterMs === undefined;
+}
+
 /** A call to insist on. */
 export interface InsistOptions<T> {
   readonly attempt: () => Promise<T>;

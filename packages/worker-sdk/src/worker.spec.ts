@@ -30,7 +30,7 @@ test("a worker says how it does", async () => {
   await settle();
   const busy = { state: "RUNNING", heldTasks: 1, runningHandlers: 1, answersUnderWay: 0, activitySlotsUsed: 1 };
   expect(worker.getStatus()).toMatchObject({ ...busy, isServerAway: false, activitySlots: 100, workflowSlots: 0 });
-  server.failNext("RespondTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"));
+  server.failNext("PollTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"));
   end.resolve();
   await settle();
   expect(worker.getStatus()).toMatchObject({
