@@ -1,7 +1,7 @@
 // A worker in a process of its own: `node worker-program.ts '<WorkerOptions as JSON>'`. What it logs and does goes to stdout, a
 // JSON object a line. See worker-process.ts.
 
-import { Context, type LogFields, Worker, type WorkerOptions } from "@tq/worker-sdk";
+import { Context, type LogFields, shutdownOnSignals, threadActivity, Worker, type WorkerOptions } from "@tq/worker-sdk";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as WorkerOptions;
 const say = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -19,7 +19,7 @@ const activities = {
     await Context.current().sleep(ms);
     return "slept";
   },
-  quick: (n: number) => n,
+  spin: threadActivity(new URL("../../worker-sdk/test/thread-handlers.ts", import.meta.url), { export: "spin" }),
 };
 
 const worker = await Worker.create({
@@ -27,6 +27,6 @@ const worker = await Worker.create({
   logger: { debug: () => undefined, info: log("info"), warn: log("warn"), error: log("error") },
   ...options,
 });
-process.once("SIGTERM", () => worker.shutdown());
+shutdownOnSignals(worker);
 await worker.run();
-say({ stopped: true });
+say({ left: process.getActiveResourcesInfo() });

@@ -32,6 +32,14 @@ export type {
 } from "./interceptors.ts";
 export { ReleaseToFallback } from "./release-to-fallback.ts";
 export type { WorkflowCompletion, WorkflowHandler, WorkflowHandlers, WorkflowTask } from "./handlers.ts";
+export {
+  type ShutdownOnSignalsOptions,
+  shutdownOnSignals,
+  type SignaledProcess,
+  type Stoppable,
+} from "./shutdown-on-signals.ts";
+export { threadActivity, type ThreadActivity, type ThreadActivityOptions } from "./thread-activity.ts";
+export type { ShutdownReport } from "./lease-session.ts";
 export { type LogFields, type Logger, stderrLogger } from "./logger.ts";
 export type { AnswerOutcome, AnswerOutcomeStatus, LeasedTask } from "./leased-task.ts";
 export type { StateListener, WorkerState } from "./lifecycle.ts";

@@ -60,6 +60,16 @@ export interface BegunWork {
   releaseAll(reason: string): void;
 }
 
+/** How a shutdown went. */
+export interface ShutdownReport {
+  /** Handlers that ran as it began, and ended by themselves or when they were told to stop. */
+  readonly finished: number;
+  /** Handlers that did not, and whose tasks were given back. */
+  readonly givenBack: number;
+  /** Answers that did not reach the server in time: their leases expire, and the tasks are tried again. */
+  readonly answersLost: number;
+}
+
 /** What is left to a shutdown once nothing runs: getting the last answers to the server. Past it their leases expire. */
 const lastAnswersMs = 5_000;
 /** How long a waiting poll may take to end once the server was told that the worker is going. */
@@ -234,28 +244,33 @@ export class LeaseSession {
    * Takes nothing new, and lets what was begun finish for the grace time; then tells it to stop, at last gives it back, and
    * sees to it that the last answers arrive. Never rejects.
    */
-  async stop(work: BegunWork): Promise<void> {
+  async stop(work: BegunWork): Promise<ShutdownReport> {
     const { config, logger } = this.#options;
     const { shutdownGraceMs, shutdownForceMs, client, ownsClient } = config;
+    const begun = work.running;
     await Promise.all([this.#endPolls(), this.#within(shutdownGraceMs, work.idle())]);
     if (work.running > 0) {
       logger.warn({ running: work.running }, "The grace time is over: handlers are told to stop");
       work.abortAll();
       await this.#within(shutdownForceMs - shutdownGraceMs, work.idle());
     }
-    if (work.running > 0) {
-      logger.warn({ running: work.running }, "Handlers ignore their signals: their tasks are given back");
+    const givenBack = work.running;
+    if (givenBack > 0) {
+      logger.warn({ running: givenBack }, "Handlers ignore their signals: their tasks are given back");
       work.releaseAll("the worker is shutting down");
     }
-    if (!(await this.#within(lastAnswersMs, this.#outbox.empty()))) {
+    const isEmpty = await this.#within(lastAnswersMs, this.#outbox.empty());
+    const answersLost = isEmpty ? 0 : this.#outbox.size;
+    if (answersLost > 0) {
       logger.warn(
-        { answers: this.#outbox.size },
+        { answers: answersLost },
         "The last answers did not reach the server: their leases expire, and the tasks are tried again",
       );
     }
     this.#batcher.stop();
     await this.#renewals.stop();
     if (ownsClient) await client.close();
+    return { finished: begun - givenBack, givenBack, answersLost };
   }
 
   /** Gives a delivery back that was not begun. */

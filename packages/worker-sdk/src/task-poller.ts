@@ -139,8 +139,9 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
       abortAll: () => this.#abortAll(),
       releaseAll: (reason) => this.#releaseAll(reason),
     };
-    await this.#session.stop(work);
+    const report = await this.#session.stop(work);
     for (const { task, batch } of this.#answering.values()) batch?.answered({ task, status: "UNKNOWN" });
+    this.#logger.info({ ...report }, "The task poller has stopped");
     lifecycle.end();
     for (const listener of this.#onArrival.splice(0)) listener();
   }

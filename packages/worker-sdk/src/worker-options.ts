@@ -16,6 +16,8 @@ import {
   slotCount,
 } from "./session-options.ts";
 import { compileTuner, type TunerConfig, type WorkerTuner } from "./tuner.ts";
+import { threadPoolsOf } from "./thread-activity.ts";
+import type { ThreadPool } from "./thread-pool.ts";
 
 /** Options of {@link Worker.create}. Only `taskQueue` and handlers of some kind are required. */
 export interface WorkerOptions extends SessionOptions {
@@ -67,6 +69,8 @@ export interface WorkerOptions extends SessionOptions {
 export interface WorkerConfig extends SessionConfig {
   readonly taskQueue: string;
   readonly activities: ReadonlyMap<string, ActivityHandler>;
+  /** Those of activities that run in threads. */
+  readonly threadPools: ReadonlySet<ThreadPool>;
   readonly workflows: ReadonlyMap<string, AnyWorkflowHandler>;
   readonly slots: TunerConfig;
   readonly maxActivitiesPerSecond: number | undefined;
@@ -113,6 +117,7 @@ export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
   return Object.freeze<WorkerConfig>({
     taskQueue,
     activities,
+    threadPools: threadPoolsOf(options.activities ?? {}),
     workflows,
     slots: compileTuner(options.tuner, {
       activity: slotCount(options.maxConcurrentActivityTaskExecutions ?? 100, "maxConcurrentActivityTaskExecutions"),

@@ -4,7 +4,7 @@ import { Executor } from "./executor.ts";
 import type { EventLoopStatus } from "./lease-renewals.ts";
 import { type CacheStatus, HandlerCache } from "./handler-cache.ts";
 import type { HeldTask } from "./held-task.ts";
-import { LeaseSession } from "./lease-session.ts";
+import { LeaseSession, type ShutdownReport } from "./lease-session.ts";
 import { Lifecycle, type StateListener, type WorkerState } from "./lifecycle.ts";
 import { type Logger, withFields } from "./logger.ts";
 import { createSlots } from "./tuner.ts";
@@ -27,6 +27,8 @@ export interface WorkerStatus extends SlotStatus {
   readonly answersUnderWay: number;
   /** How often handlers blocked the event loop; needs the renewal thread. */
   readonly eventLoop: EventLoopStatus;
+  /** How the shutdown went; unset until it is over. */
+  readonly shutdown: ShutdownReport | undefined;
   /** What handlers keep in `Context.cache`, and how often they found something. */
   readonly cache: CacheStatus;
 }
@@ -45,6 +47,7 @@ export class Worker {
   readonly #session: LeaseSession;
   readonly #cache: HandlerCache;
   #metrics: WorkerMetrics | undefined;
+  #shutdownReport: ShutdownReport | undefined;
 
   private constructor(config: WorkerConfig) {
     const { client, activities, workflows, taskQueue } = config;
@@ -120,6 +123,7 @@ export class Worker {
       runningHandlers: this.#executor.running,
       answersUnderWay,
       eventLoop,
+      shutdown: this.#shutdownReport,
       cache: this.#cache.status,
       ...this.#session.slotStatus(),
     };
@@ -146,15 +150,18 @@ export class Worker {
     this.#logger.info({ workerId: this.config.workerId }, "The worker takes tasks");
     const stopMeasuring = this.#measure();
     const stopWatching = watchRejections();
+    const releaseThreads = Array.from(this.config.threadPools, (pool) => pool.use());
     this.#session.start();
     await lifecycle.stopping;
-    await this.#session.stop(this.#executor);
+    const report = await this.#session.stop(this.#executor);
+    await Promise.all(releaseThreads.map(async (release) => release()));
     stopWatching();
     stopMeasuring();
     this.#cache.clear();
+    this.#shutdownReport = report;
     lifecycle.end();
     if (lifecycle.failure !== undefined) throw lifecycle.failure;
-    this.#logger.info({}, "The worker has stopped");
+    this.#logger.info({ ...report }, "The worker has stopped");
   }
 
   /** Runs until a promise is settled, or the one that a function returns; then shuts down. Answers what the promise does. */
