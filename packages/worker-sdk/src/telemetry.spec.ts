@@ -160,6 +160,7 @@ test("the usual measurements of a worker go to the meter that is registered", as
   expect(points("tq_worker_task_slots_used")).toEqual({ ActivityWorker: 2, WorkflowWorker: 0 });
   expect(points("tq_worker_task_slots_available")).toEqual({ ActivityWorker: 3, WorkflowWorker: 40 });
   expect(points("tq_worker_tasks_in_flight")).toEqual({ q: 1 });
+  expect(points("tq_worker_event_loop_blocked")).toEqual({ q: 0 });
   expect(points("tq_sticky_cache_hit")).toEqual({ q: 1 });
   expect(points("tq_sticky_cache_miss")).toEqual({ q: 1 });
   expect(Object.keys(points("tq_long_request_latency")).toSorted()).toEqual(["activity_task", "workflow_task"]);

@@ -12,6 +12,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { TaskKind } from "@tq/client";
 import type { DispatchedTask } from "@tq/proto";
 import type { CacheStatus } from "./handler-cache.ts";
+import type { EventLoopStatus } from "./lease-renewals.ts";
 import type { SlotStatus } from "./renewal-messages.ts";
 
 /** How a handler ended. */
@@ -23,6 +24,7 @@ export interface ObservedWorker {
   readonly cache: () => CacheStatus;
   /** Deliveries whose leases the worker keeps. */
   readonly heldTasks: () => number;
+  readonly eventLoop: () => EventLoopStatus;
 }
 
 /** What a worker's measurements have in common. */
@@ -156,7 +158,8 @@ function observe(meter: Meter, common: Attributes, observed: ObservedWorker): ()
   const hits = counter("tq_sticky_cache_hit", "Tasks whose handler found something in the cache");
   const misses = counter("tq_sticky_cache_miss", "Tasks whose handler looked into the cache and found nothing");
   const evictions = counter("tq_sticky_cache_total_forced_eviction", "Entries of the cache that had to make room");
-  const observables: Observable[] = [available, used, inFlight, size, bytes, hits, misses, evictions];
+  const blocks = counter("tq_worker_event_loop_blocked", "How often handlers blocked the event loop");
+  const observables: Observable[] = [available, used, inFlight, size, bytes, hits, misses, evictions, blocks];
   const ofActivities = { ...common, worker_type: "ActivityWorker" };
   const ofWorkflows = { ...common, worker_type: "WorkflowWorker" };
   const read = (result: BatchObservableResult) => {
@@ -166,6 +169,7 @@ function observe(meter: Meter, common: Attributes, observed: ObservedWorker): ()
     result.observe(available, workflowSlots - workflowSlotsUsed, ofWorkflows);
     result.observe(used, workflowSlotsUsed, ofWorkflows);
     result.observe(inFlight, observed.heldTasks(), common);
+    result.observe(blocks, observed.eventLoop().blocks, common);
     const cache = observed.cache();
     result.observe(size, cache.entries, common);
     result.observe(bytes, cache.bytes, common);

@@ -203,6 +203,7 @@ export class Worker {
         slots: () => this.#session.slotStatus(),
         cache: () => this.#cache.status,
         heldTasks: () => this.#session.held.size,
+        eventLoop: () => this.#session.eventLoop,
       },
     });
     this.#metrics = metrics;
