@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { ManualClock, settle } from "../test/manual-clock.ts";
 import { gate, rig } from "../test/rig.ts";
@@ -84,6 +85,21 @@ test("who waits for a slot gets it once the readings allow, or one is given back
   ending.abort(new Error("no more"));
   await expect(third).rejects.toThrow("no more");
   expect(clock.pending).toBe(0);
+});
+
+test("waiting again and again with one signal leaves nothing on it", async () => {
+  const { supplier, take } = slots({ minimumSlots: 1, maximumSlots: 1 });
+  take();
+  const ending = new AbortController();
+  const first = supplier.reserveSlot(undefined, ending.signal);
+  supplier.releaseSlot({ permit: {} });
+  for (let n = 0; n < 20; n++) {
+    supplier.releaseSlot({ permit: {} });
+    await settle();
+  }
+  expect(getEventListeners(ending.signal, "abort").length).toBeLessThanOrEqual(1);
+  ending.abort(new Error("no more"));
+  await expect(first).rejects.toThrow("no more");
 });
 
 test("a worker asks for no more tasks than its readings allow, and for more once they do", async () => {

@@ -97,10 +97,11 @@ export class ResourceSlots implements CustomSlotSupplier {
     const signal = AbortSignal.any([abortSignal, done.signal]);
     const sinceMs = clock.now() - this.#roseAtMs;
     const waitMs = sinceMs < rampThrottleMs ? rampThrottleMs - sinceMs : lookAgainMs;
-    const time = this.#permits.size < maximumSlots ? sleep(clock, waitMs, signal) : aborted(abortSignal);
+    const time = this.#permits.size < maximumSlots ? sleep(clock, waitMs, signal) : aborted(signal);
     try {
       await Promise.race([this.#released.promise, time]);
     } finally {
+      // Whatever waits for time or the signal lets go of both; nobody hears of it.
       time.catch(() => {});
       done.abort();
     }

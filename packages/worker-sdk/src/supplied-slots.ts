@@ -27,14 +27,15 @@ const restMs = 1_000;
 export class SuppliedSlots implements Slots {
   readonly isLendable = false;
   readonly #options: SuppliedSlotsOptions;
-  readonly #ending = new AbortController();
   readonly #listeners: (() => void)[] = [];
   /** Waited for, and not asked for since. */
   readonly #waiting: SlotPermit[] = [];
   /** Reserved, and no task has come for them yet. */
   readonly #unused: SlotPermit[] = [];
   readonly #used = new Map<SlotPermit, SlotInfo>();
-  #isReserving = false;
+  /** Of the `reserveSlot` that is under way: each has a signal of its own, so that what it leaves on it goes with it. */
+  #reserving: AbortController | undefined;
+  #isStopped = false;
 
   constructor(options: SuppliedSlotsOptions) {
     this.#options = options;
@@ -53,10 +54,10 @@ export class SuppliedSlots implements Slots {
   }
 
   tryReserve(): boolean {
-    if (this.#ending.signal.aborted) return false;
+    if (this.#isStopped) return false;
     const permit = this.#waiting.pop() ?? this.#attempt(() => this.#options.supplier.tryReserveSlot(this.#context()));
     if (permit === undefined || permit === null) {
-      if (!this.#isReserving) void this.#reserve();
+      if (this.#reserving === undefined) void this.#reserve();
       return false;
     }
     this.#unused.push(permit);
@@ -85,15 +86,16 @@ export class SuppliedSlots implements Slots {
   }
 
   stop(): void {
-    this.#ending.abort(new Error("the worker is shutting down"));
+    this.#isStopped = true;
+    this.#reserving?.abort(new Error("the worker is shutting down"));
     for (const permit of this.#waiting.splice(0)) this.#giveBack(permit, undefined);
   }
 
   /** Waits for one slot. Never rejects. */
   async #reserve(): Promise<void> {
     const { supplier, clock, logger } = this.#options;
-    const { signal } = this.#ending;
-    this.#isReserving = true;
+    this.#reserving = new AbortController();
+    const { signal } = this.#reserving;
     try {
       const permit = await supplier.reserveSlot(this.#context(), signal);
       if (signal.aborted) this.#giveBack(permit, undefined);
@@ -104,7 +106,7 @@ export class SuppliedSlots implements Slots {
         await sleep(clock, restMs, signal).catch(() => {});
       }
     }
-    this.#isReserving = false;
+    this.#reserving = undefined;
     if (!signal.aborted) this.#tellFree();
   }
 
