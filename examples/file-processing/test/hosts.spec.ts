@@ -2,9 +2,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client, type TaskDescription } from "@tq/client";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { download, summarize } from "../src/files.ts";
 import { Processes } from "./processes.ts";
+
+// Three processes start for each test, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 let processes: Processes;
 let client: Client;
