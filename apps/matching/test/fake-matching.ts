@@ -26,6 +26,7 @@ import {
   type NoteResult,
 } from "@tq/storage";
 import type {
+  HeartbeatCall,
   Matching,
   OperatorOperation,
   PollCall,
@@ -56,6 +57,7 @@ export class FakeMatching implements Matching {
   readonly cancels: CancelOperation[] = [];
   readonly polls: PollCall[] = [];
   readonly renewals: RenewCall[] = [];
+  readonly heartbeats: HeartbeatCall[] = [];
   readonly waits: WaitCall[] = [];
   readonly shutdowns: string[] = [];
   readonly operations: OperatorOperation[] = [];
@@ -144,6 +146,11 @@ export class FakeMatching implements Matching {
   renew(call: RenewCall): Promise<RenewReply> {
     this.renewals.push(call);
     return this.onRenew(call);
+  }
+
+  async heartbeat(call: HeartbeatCall): Promise<Pick<RenewReply, "lost" | "cancels">> {
+    this.heartbeats.push(call);
+    return { lost: call.heartbeats.slice(1).map(({ lease }) => lease), cancels: [] };
   }
 
   shutdownWorker(namespace: string, workerId: string): void {

@@ -1,7 +1,9 @@
 import { ActivityClient, type ActivityOptions } from "./activity.ts";
+import { AsyncCompletionClient } from "./async-completion.ts";
 import { type ClientConfig, type ClientOptions, compileClientConfig } from "./client-config.ts";
 import { ClientMetrics } from "./client-metrics.ts";
 import { ConnectionLog } from "./connection-log.ts";
+import type { RetryContext } from "./retry.ts";
 import { createServices, type Services } from "./services.ts";
 import { TaskCalls } from "./task-calls.ts";
 import { TaskClient } from "./task-client.ts";
@@ -16,6 +18,8 @@ export class Client {
   readonly config: ClientConfig;
   /** Adding, reading and canceling tasks. */
   readonly tasks: TaskClient;
+  /** Answering activities by their tokens, for handlers that left that to somebody else. */
+  readonly asyncCompletion: AsyncCompletionClient;
   /** Every call of the contract, as it is. See {@link Services}. */
   readonly services: Services;
   readonly #open: OpenTransport;
@@ -41,15 +45,17 @@ export class Client {
     });
     this.config = config;
     this.services = createServices(transport);
-    this.#calls = new TaskCalls({
-      config,
-      services: this.services,
-      metrics: this.#metrics,
+    const retry: RetryContext = {
+      clock,
+      random: config.random,
+      retry: config.retry,
       onRetry: (call, error) => {
         this.#metrics.retried(error);
         connectionLog.retried(call, error);
       },
-    });
+    };
+    this.#calls = new TaskCalls({ config, services: this.services, metrics: this.#metrics, retry });
+    this.asyncCompletion = new AsyncCompletionClient({ config, services: this.services, retry });
     this.tasks = new TaskClient(config, this.#calls);
   }
 

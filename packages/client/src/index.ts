@@ -5,6 +5,8 @@ export {
   type ActivityOptions,
   type ActivityResult,
 } from "./activity.ts";
+export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "./application-failure.ts";
+export { AsyncCompletionClient, type HeartbeatReply } from "./async-completion.ts";
 export type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 export { Client } from "./client.ts";
 export type {
@@ -29,6 +31,8 @@ export {
   type TqErrorCode,
   type TqErrorParts,
 } from "./errors.ts";
+export { encodeFailure } from "./encode-failure.ts";
+export { isA } from "./thrown.ts";
 export { decodeFailure, type TaskFailure } from "./failure.ts";
 export {
   type AddInput,

@@ -107,6 +107,22 @@ export async function retrying<T>(
   }
 }
 
+/** {@link retrying} of a call that a signal may end: then it rejects with the signal's own reason. */
+export async function retryingUntil<T>(
+  signal: AbortSignal | undefined,
+  attempt: (options: { signal?: AbortSignal }) => Promise<T>,
+  context: RetryContext,
+  call: string,
+): Promise<T> {
+  if (signal === undefined) return retrying(() => attempt({}), context, { call });
+  try {
+    signal.throwIfAborted();
+    return await retrying(() => attempt({ signal }), context, { call, signal });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
 async function waitOrAbort(clock: Clock, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(clock, waitMs, signal);

@@ -21,7 +21,7 @@ import { TqError, toTqError } from "./errors.ts";
 import type { AddInput, CancelInput, GetInput, ListInput, ResultInput } from "./interceptors.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { encodeNewTask, newTaskBytes } from "./new-task.ts";
-import { type RetryContext, type RetryOptions, retrying } from "./retry.ts";
+import { type RetryContext, type RetryOptions, retrying, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
 import { describeTask, type TaskDescription } from "./task-description.ts";
 import { encodeTaskFilter } from "./task-filter.ts";
@@ -39,8 +39,7 @@ export interface TaskCallsOptions {
   readonly config: ClientConfig;
   readonly services: Services;
   readonly metrics: ClientMetrics;
-  /** Hears of each error that is followed by another try of the call. */
-  readonly onRetry: (call: string, error: TqError) => void;
+  readonly retry: RetryContext;
 }
 
 /** The calls about tasks, as they are once every interceptor has had its say: encoded, gathered, tried again, decoded. */
@@ -56,12 +55,11 @@ export class TaskCalls {
   /** Settled once the codecs have encoded what was added before. */
   #encoded: Promise<unknown> = Promise.resolve();
 
-  constructor({ config, services, metrics, onRetry }: TaskCallsOptions) {
+  constructor({ config, services, metrics, retry }: TaskCallsOptions) {
     this.#config = config;
     this.#services = services;
     this.#metrics = metrics;
-    const { clock, random, retry } = config;
-    this.#retry = { clock, random, retry, onRetry };
+    this.#retry = retry;
     this.#room = new AddRoom(config.backPressure);
     this.#coalescer = new AddCoalescer({
       ...config.coalescing,
@@ -240,19 +238,12 @@ export class TaskCalls {
     return tasks;
   }
 
-  /** Makes a call, again if need be. A signal that aborts ends it with the signal's own reason. */
-  async #retrying<T>(
+  #retrying<T>(
     call: string,
     attempt: (options: { signal?: AbortSignal }) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    if (signal === undefined) return retrying(() => attempt({}), this.#retry, { call });
-    try {
-      signal.throwIfAborted();
-      return await retrying(() => attempt({ signal }), this.#retry, { call, signal });
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    }
+    return retryingUntil(signal, attempt, this.#retry, call);
   }
 
   /** The tasks as plain values, decoded. */

@@ -109,7 +109,8 @@ export type AnswerOperationResult =
 export interface RenewOperation {
   readonly verb: "renew";
   readonly namespace: string;
-  readonly workerId: string;
+  /** Only the leases of this worker count. Unset: those that are named, whoever has them. */
+  readonly workerId?: string;
   readonly leases: readonly LeaseRef[];
   readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
 }

@@ -201,6 +201,14 @@ export class Engine implements Matching {
     }
   };
 
+  heartbeat: Matching["heartbeat"] = async ({ namespace, heartbeats }) => {
+    this.#group();
+    const leases = heartbeats.map(({ lease }) => lease);
+    const { lost, cancels } = await this.#submit({ verb: "renew", namespace, leases, heartbeats });
+    this.#setAlarm();
+    return { lost, cancels };
+  };
+
   shutdownWorker(namespace: string, workerId: string): void {
     const worker = this.#workers.get(namespace, workerId);
     if (worker === undefined) return;

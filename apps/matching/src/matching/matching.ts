@@ -92,6 +92,12 @@ export interface RenewReply {
   readonly noticesSeen: string;
 }
 
+/** Heartbeats by token alone. */
+export interface HeartbeatCall {
+  readonly namespace: string;
+  readonly heartbeats: RenewCall["heartbeats"];
+}
+
 /** Waits for tasks to close. */
 export interface WaitCall {
   readonly namespace: string;
@@ -159,6 +165,8 @@ export interface Matching {
   backup: Store["backup"];
   poll(call: PollCall): Promise<PollReply>;
   renew(call: RenewCall): Promise<RenewReply>;
+  /** Keeps heartbeats, and renews their leases, whoever has them. */
+  heartbeat(call: HeartbeatCall): Promise<Pick<RenewReply, "lost" | "cancels">>;
   /** The worker is going: ends its waiting polls, empty. */
   shutdownWorker(namespace: string, workerId: string): void;
   /** In the order of `ids`; undefined for those that are unknown. */

@@ -397,3 +397,22 @@ describe("ShutdownWorker", () => {
     expect(await refusalOf(client.shutdownWorker({}))).toMatchObject({ fields: ["worker_id"] });
   });
 });
+
+describe("HeartbeatTasks", () => {
+  it("takes heartbeats by their tokens alone, and tells which are lost", async () => {
+    const { client, matching } = inMemory(WorkerService);
+    const other = encodeTaskToken({ seq: 5, leaseNo: 10 });
+    const details = { body: { case: "text", value: "50 %" } } as const;
+    const reply = await client.heartbeatTasks({ heartbeats: [{ token, details }, { token: other }] });
+    expect(matching.heartbeats).toMatchObject([
+      { namespace: "default", heartbeats: [{ lease: { seq: 5, leaseNo: 9 } }, { lease: { leaseNo: 10 } }] },
+    ]);
+    expect(reply.lostTokens.map((lost) => Buffer.from(lost))).toEqual([Buffer.from(other)]);
+  });
+
+  it("refuses a malformed token by its place", async () => {
+    const { client } = inMemory(WorkerService);
+    const call = client.heartbeatTasks({ heartbeats: [{ token }, { token: Buffer.from("garbage") }] });
+    expect(await refusalOf(call)).toMatchObject({ reason: "MALFORMED_TOKEN", fields: ["heartbeats[1].token"] });
+  });
+});

@@ -2,6 +2,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type {
   AnswerStatus,
   CancelRequest,
+  HeartbeatTasksResponse,
   PollTasksRequest,
   PollTasksResponse,
   RenewLeasesResponse,
@@ -11,9 +12,10 @@ import type {
 import type { DispatchedTask } from "@tq/storage";
 import { CallRefused } from "../errors/call-refused.ts";
 import { refusedByStore } from "../errors/store-refusal.ts";
+import type { RenewReply } from "../matching/matching.ts";
 import { answersOf, readAnswers, toAnswerStatuses, type AnswerBatch } from "../translation/answers.ts";
 import { toDispatchedMessage } from "../translation/dispatched-message.ts";
-import { readPoll, readPollIds, readRenewal } from "../translation/poll.ts";
+import { readHeartbeatCall, readPoll, readPollIds, readRenewal } from "../translation/poll.ts";
 import { makeTaskId } from "../translation/task-id.ts";
 import { encodeTaskToken } from "../translation/task-token.ts";
 import { toTimestamp } from "../translation/time.ts";
@@ -40,17 +42,17 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
       const reply = await matching.renew(readRenewal(request, surroundings(services, namespace, originOf(context))));
       return {
         $typeName: "tq.v1.RenewLeasesResponse",
-        lostTokens: reply.lost.map((lease) => encodeTaskToken(lease)),
-        cancelRequests: reply.cancels.map(({ lease, reason, requestedAt }): CancelRequest => ({
-          $typeName: "tq.v1.CancelRequest",
-          token: encodeTaskToken(lease),
-          reason,
-          requestedAt: toTimestamp(requestedAt),
-        })),
+        ...toNews(reply),
         drainRequested: reply.drainRequested,
         registrationsWanted: reply.registrationsWanted,
         noticesSeen: reply.noticesSeen,
       };
+    },
+
+    async heartbeatTasks(request): Promise<HeartbeatTasksResponse> {
+      const namespace = await namespaces.of(request);
+      const reply = await matching.heartbeat(readHeartbeatCall(request, namespace));
+      return { $typeName: "tq.v1.HeartbeatTasksResponse", ...toNews(reply) };
     },
 
     async shutdownWorker(request) {
@@ -114,4 +116,17 @@ export async function respondTasks(
   const result = await matching.answer(operation, { workerId, receivedPollIds });
   if ("refused" in result) throw refusedByStore(result.refused, `answers[${result.refused.index}]`);
   return toAnswerStatuses(answers, refused, result.statuses);
+}
+
+/** What a caller is told about the leases that it named. */
+function toNews({ lost, cancels }: Pick<RenewReply, "lost" | "cancels">) {
+  return {
+    lostTokens: lost.map((lease) => encodeTaskToken(lease)),
+    cancelRequests: cancels.map(({ lease, reason, requestedAt }): CancelRequest => ({
+      $typeName: "tq.v1.CancelRequest",
+      token: encodeTaskToken(lease),
+      reason,
+      requestedAt: toTimestamp(requestedAt),
+    })),
+  };
 }

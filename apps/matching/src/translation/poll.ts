@@ -1,8 +1,8 @@
 import { defaultLeaseMs, maxLeaseMs, minLeaseMs, taskQueueKey, type TaskQueue } from "@tq/matching-core";
-import type { ItemError, PollTasksRequest, RenewLeasesRequest } from "@tq/proto";
+import type { HeartbeatTasksRequest, ItemError, PollTasksRequest, RenewLeasesRequest } from "@tq/proto";
 import type { Encoded } from "@tq/storage";
 import type { LeaseRef } from "@tq/matching-core";
-import type { Delivery, PollCall, RenewCall } from "../matching/matching.ts";
+import type { Delivery, HeartbeatCall, PollCall, RenewCall } from "../matching/matching.ts";
 import { bounds } from "../validation/bounds.ts";
 import { limitItems, limitRate, readCount, readDurationMs } from "../validation/numbers.ts";
 import { allowName } from "../validation/strings.ts";
@@ -130,8 +130,16 @@ function readQueues(
   return [...queues.values()];
 }
 
+/** Heartbeats by token alone, checked. */
+export function readHeartbeatCall(request: HeartbeatTasksRequest, namespace: string): HeartbeatCall {
+  const violations = new Violations();
+  const heartbeats = readHeartbeats(request, violations);
+  violations.throwIfAny();
+  return { namespace, heartbeats };
+}
+
 function readHeartbeats(
-  request: RenewLeasesRequest,
+  request: RenewLeasesRequest | HeartbeatTasksRequest,
   violations: Violations,
 ): { readonly lease: LeaseRef; readonly details?: Encoded }[] {
   const heartbeats: { readonly lease: LeaseRef; readonly details?: Encoded }[] = [];

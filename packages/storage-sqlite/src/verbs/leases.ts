@@ -20,7 +20,8 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
   const namespaceId = parts.namespaces.idOf(operation.namespace);
   const own = (lease: RenewOperation["leases"][number]) => {
     const task = parts.started.current(lease);
-    return task?.namespaceId === namespaceId && task?.workerId === operation.workerId ? task : undefined;
+    if (task === undefined || task.namespaceId !== namespaceId) return undefined;
+    return operation.workerId === undefined || task.workerId === operation.workerId ? task : undefined;
   };
   const lost: RenewOperation["leases"][number][] = [];
   const cancels: CancelNotice[] = [];

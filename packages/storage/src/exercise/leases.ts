@@ -34,6 +34,20 @@ export function leases(harness: Harness): void {
       expect((await d.pass(1_000)).expired).toBe(1);
     });
 
+    test("a heartbeat by its token alone counts, and renews, whoever has the lease; not from another namespace", async (d) => {
+      await d.run({ verb: "create-namespace", name: "other", description: "", action });
+      await d.add({ id: "a", timeouts: { heartbeatMs: 4_000 } });
+      const { lease } = await d.claimOne({ workerId: "w2", leaseMs: 6_000 });
+      const beat = { verb: "renew" as const, leases: [lease], heartbeats: [{ lease }] };
+      d.now += 3_000;
+      expect((await d.run({ ...beat, namespace: "other" })).lost).toEqual([lease]);
+      expect(await d.run({ ...beat, namespace: "default" })).toMatchObject({ lost: [], cancels: [] });
+      expect((await d.task("a")).started).toMatchObject({ leaseUntil: start + 9_000, workerId: "w2" });
+      expect((await d.pass(3_999)).expired).toBe(0);
+      expect((await d.pass(1)).expired).toBe(1);
+      expect((await d.run({ ...beat, namespace: "default" })).lost).toEqual([lease]);
+    });
+
     test("tells of a cancel request until it is answered", async (d) => {
       await d.add({ id: "a" });
       const task = await d.claimOne();

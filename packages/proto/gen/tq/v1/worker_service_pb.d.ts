@@ -704,6 +704,54 @@ export declare type Heartbeat = Message<"tq.v1.Heartbeat"> & {
 export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 
 /**
+ * @generated from message tq.v1.HeartbeatTasksRequest
+ */
+export declare type HeartbeatTasksRequest = Message<"tq.v1.HeartbeatTasksRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * At most 20,000.
+   *
+   * @generated from field: repeated tq.v1.Heartbeat heartbeats = 2;
+   */
+  heartbeats: Heartbeat[];
+};
+
+/**
+ * Describes the message tq.v1.HeartbeatTasksRequest.
+ * Use `create(HeartbeatTasksRequestSchema)` to create a new message.
+ */
+export declare const HeartbeatTasksRequestSchema: GenMessage<HeartbeatTasksRequest>;
+
+/**
+ * @generated from message tq.v1.HeartbeatTasksResponse
+ */
+export declare type HeartbeatTasksResponse = Message<"tq.v1.HeartbeatTasksResponse"> & {
+  /**
+   * Those of the request's tokens that are not current any more: stop working on them.
+   *
+   * @generated from field: repeated bytes lost_tokens = 1;
+   */
+  lostTokens: Uint8Array[];
+
+  /**
+   * All cancel requests for the request's tokens, told before or not.
+   *
+   * @generated from field: repeated tq.v1.CancelRequest cancel_requests = 2;
+   */
+  cancelRequests: CancelRequest[];
+};
+
+/**
+ * Describes the message tq.v1.HeartbeatTasksResponse.
+ * Use `create(HeartbeatTasksResponseSchema)` to create a new message.
+ */
+export declare const HeartbeatTasksResponseSchema: GenMessage<HeartbeatTasksResponse>;
+
+/**
  * How a worker does, for DescribeWorker and `wanted_slots`.
  *
  * @generated from message tq.v1.WorkerStatus
@@ -940,6 +988,21 @@ export declare const WorkerService: GenService<{
     methodKind: "unary";
     input: typeof RenewLeasesRequestSchema;
     output: typeof RenewLeasesResponseSchema;
+  },
+  /**
+   * Heartbeats by token alone, from whoever has it: for tasks whose handler ended without an answer, to be completed by token
+   * from elsewhere. Each also renews its lease for the length asked for in its poll, counted from now, so that the task
+   * stays with who holds its token even once the worker that was given it has gone. It answers at once, and makes nobody
+   * a live worker.
+   * Errors: INVALID_FIELD, INVALID_NAME, PAYLOAD_TOO_LARGE, TOO_MANY_ITEMS, MALFORMED_TOKEN, NAMESPACE_NOT_FOUND,
+   * SHUTTING_DOWN, SHARD_LOST.
+   *
+   * @generated from rpc tq.v1.WorkerService.HeartbeatTasks
+   */
+  heartbeatTasks: {
+    methodKind: "unary";
+    input: typeof HeartbeatTasksRequestSchema;
+    output: typeof HeartbeatTasksResponseSchema;
   },
   /**
    * The worker is going: its waiting polls answer empty at once, and later ones too. Leases stay until answered,
