@@ -99,3 +99,32 @@ test("names, arguments and results are the compiler's to check", () => {
   ];
   expectTypeOf(wrongCalls).toBeFunction();
 });
+
+test("activities at hand bring their definitions' defaults; what the client and `with` say wins over them", async () => {
+  const { client, added } = serverThatRuns();
+  // As `defineActivity` makes them.
+  const defined = Object.assign(async (input: { path: string }) => input.path.length, {
+    defaults: { priority: 1, startToCloseTimeout: "1 minute", retry: { maximumAttempts: 2 } },
+  });
+  const plain = async (n: number) => n;
+  const typed = client.activity({ taskQueue: "q", activities: { defined, plain }, priority: 4 });
+  await typed.start("defined", { path: "/a" });
+  await typed.with({ startToCloseTimeout: "2 minutes" }).start("defined", { path: "/a" });
+  await typed.start("plain", 1);
+  expect(added.map(({ tasks }) => tasks[0])).toMatchObject([
+    { priority: 4, timeouts: { startToClose: { seconds: 60n } }, retryPolicy: { maximumAttempts: 2 } },
+    { priority: 4, timeouts: { startToClose: { seconds: 120n } }, retryPolicy: { maximumAttempts: 2 } },
+    { priority: 4, type: "plain" },
+  ]);
+  expect(added[2]?.tasks[0]?.retryPolicy).toBeUndefined();
+  expectTypeOf(() => typed.execute("defined", { path: "/a" })).returns.resolves.toEqualTypeOf<number>();
+  const wrongCalls = () => [
+    // @ts-expect-error its input is of another type
+    typed.start("defined", { file: "/a" }),
+    // @ts-expect-error there is no such activity
+    typed.start("other"),
+    // @ts-expect-error these are no activities of this client
+    client.activity<Activities>({ taskQueue: "q", activities: { plain } }),
+  ];
+  expectTypeOf(wrongCalls).toBeFunction();
+});

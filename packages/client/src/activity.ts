@@ -15,8 +15,32 @@ export type ActivityArgs<A, N extends keyof A> = A[N] extends (...args: infer Ar
 export type ActivityResult<A, N extends keyof A> = A[N] extends (...args: never[]) => infer R ? Awaited<R> : never;
 
 /** What {@link Client.activity} takes: which queue, and how the tasks are to be run. */
-export interface ActivityOptions extends TaskOptions {
+export interface ActivityOptions<A extends object = never> extends TaskOptions {
   readonly taskQueue: string;
+  /**
+   * The activities themselves, where this program has them at hand: what `defineActivity` was given as their `defaults` then
+   * holds for their tasks, unless it is said here or in `with`. Default: only their types are known.
+   */
+  readonly activities?: A;
+}
+
+/** The task of an activity: its definition's defaults, if that is at hand, and over them the options. */
+export function activityTask<A extends object>(
+  options: ActivityOptions<A>,
+  name: string,
+  args: readonly unknown[],
+): NewTask & { readonly kind: "activity" } {
+  const { activities, ...own } = options;
+  return { ...defaultsOf(activities, name), ...own, kind: "activity", type: name, args };
+}
+
+/** What the definition of an activity says of its tasks. */
+function defaultsOf(activities: object | undefined, name: string): TaskOptions {
+  const activity = activities === undefined ? undefined : (activities as Readonly<Record<string, unknown>>)[name];
+  if (typeof activity !== "function" || !("defaults" in activity)) return {};
+  const { defaults } = activity;
+  // Its type is `defineActivity`'s to see to; a name that there is not is refused as the task is encoded.
+  return typeof defaults === "object" && defaults !== null ? defaults : {};
 }
 
 /**
@@ -25,10 +49,10 @@ export interface ActivityOptions extends TaskOptions {
  */
 export class ActivityClient<A extends object> {
   readonly #tasks: TaskClient;
-  readonly #options: ActivityOptions;
+  readonly #options: ActivityOptions<A>;
 
   /** Made by {@link Client.activity}. */
-  constructor(tasks: TaskClient, options: ActivityOptions) {
+  constructor(tasks: TaskClient, options: ActivityOptions<A>) {
     this.#tasks = tasks;
     this.#options = options;
   }
@@ -38,7 +62,7 @@ export class ActivityClient<A extends object> {
     name: N,
     ...args: ActivityArgs<A, N>
   ): Promise<AddedTaskHandle<ActivityResult<A, N>>> {
-    return this.#tasks.add<ActivityResult<A, N>>(this.#task(name, args));
+    return this.#tasks.add<ActivityResult<A, N>>(activityTask(this.#options, name, args));
   }
 
   /**
@@ -47,15 +71,11 @@ export class ActivityClient<A extends object> {
    * @throws TaskClosedError if it failed, timed out or was canceled.
    */
   execute<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): Promise<ActivityResult<A, N>> {
-    return this.#tasks.execute<ActivityResult<A, N>>(this.#task(name, args));
-  }
-
-  #task(name: string, args: readonly unknown[]): NewTask {
-    return { ...this.#options, kind: "activity", type: name, args };
+    return this.#tasks.execute<ActivityResult<A, N>>(activityTask(this.#options, name, args));
   }
 
   /** The same activities with some options replaced, such as the id of the next task. */
-  with(options: Partial<ActivityOptions>): ActivityClient<A> {
+  with(options: Partial<ActivityOptions<A>>): ActivityClient<A> {
     return new ActivityClient<A>(this.#tasks, { ...this.#options, ...options });
   }
 }

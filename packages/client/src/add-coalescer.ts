@@ -13,7 +13,8 @@
 // answers it with the first one, as if it had come alone.
 
 import type { AddedTask, NewTask } from "@tq/proto";
-import type { AddRoom, Place } from "./add-room.ts";
+import { AddGroup, type AddGroupParts } from "./add-group.ts";
+import type { AddRoom } from "./add-room.ts";
 import type { Clock } from "./clock.ts";
 import { type FieldViolation, type TqError, toTqError } from "./errors.ts";
 import { isRetryable, type RetryOptions } from "./retry.ts";
@@ -34,78 +35,17 @@ export interface AddCoalescerOptions {
   readonly send: (tasks: NewTask[], options: RetryOptions) => Promise<readonly AddedTask[]>;
 }
 
-/** Tasks that are added all or none. */
-export interface AddGroup {
-  readonly tasks: readonly NewTask[];
-  /** About how many they take on the wire. */
-  readonly bytes: number;
-  /** Ids that the caller chose; those that the client made cannot collide. */
-  readonly chosenIds: readonly string[];
-  /** The room that it has. */
-  readonly place: Place;
-  /** Ends the caller's waiting. What was sent may be added all the same. */
-  readonly signal: AbortSignal | undefined;
-}
-
-/** A group that waits, is on its way, stands aside or is answered. */
-class Group {
-  readonly tasks: readonly NewTask[];
-  readonly chosenIds: readonly string[];
-  readonly bytes: number;
-  readonly giveUpAtMs: number;
-  /** Called once it is answered. */
-  onAnswered: (() => void) | undefined;
-  readonly #place: Place;
-  readonly #room: AddRoom;
-  readonly #answer = Promise.withResolvers<readonly AddedTask[]>();
-  #isAnswered = false;
-
-  constructor({ tasks, bytes, chosenIds, place, signal }: AddGroup, room: AddRoom, giveUpAtMs: number) {
-    this.tasks = tasks;
-    this.chosenIds = chosenIds;
-    this.giveUpAtMs = giveUpAtMs;
-    this.#place = place;
-    this.#room = room;
-    this.bytes = bytes;
-    if (signal === undefined) return;
-    const onAbort = () => this.reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.onAnswered = () => signal.removeEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-  }
-
-  get answer(): Promise<readonly AddedTask[]> {
-    return this.#answer.promise;
-  }
-
-  get isAnswered(): boolean {
-    return this.#isAnswered;
-  }
-
-  resolve(added: readonly AddedTask[]): void {
-    if (this.#end()) this.#answer.resolve(added);
-  }
-
-  reject(error: Error): void {
-    if (this.#end()) this.#answer.reject(error);
-  }
-
-  #end(): boolean {
-    if (this.#isAnswered) return false;
-    this.#isAnswered = true;
-    this.onAnswered?.();
-    this.#room.leave(this.#place);
-    return true;
-  }
-}
-
 /** See the top of the file. */
 export class AddCoalescer {
   readonly #options: AddCoalescerOptions;
   readonly #ending = new AbortController();
-  #waiting: Group[] = [];
-  readonly #underWay = new Set<Group>();
-  readonly #aside = new Set<Group>();
+  #waiting: AddGroup[] = [];
+  /**
+   * The groups of each call under way. In an array, not a set: tables that a set has grown out of keep what was in them, so
+   * that young garbage lives on until a full collection.
+   */
+  readonly #underWay: (readonly AddGroup[])[] = [];
+  readonly #aside = new Set<AddGroup>();
   #callsInFlight = 0;
   #isScheduled = false;
   #isClosing = false;
@@ -115,9 +55,9 @@ export class AddCoalescer {
   }
 
   /** Adds the tasks of a group, all or none; answers in their order. */
-  add(parts: AddGroup): Promise<readonly AddedTask[]> {
+  add<T>(parts: AddGroupParts<T>): Promise<T> {
     const { clock, giveUpAfterMs, room } = this.#options;
-    const group = new Group(parts, room, clock.now() + giveUpAfterMs);
+    const group = new AddGroup(parts, room, clock.now() + giveUpAfterMs);
     if (this.#ending.signal.aborted) group.reject(this.#ending.signal.reason as Error);
     else if (!group.isAnswered) {
       this.#waiting.push(group);
@@ -134,7 +74,7 @@ export class AddCoalescer {
 
   /** Breaks off what is on its way, and refuses everything: what was sent with `sent`, what was not with `unsent`. */
   abort(sent: TqError, unsent: TqError): void {
-    const underWay = [...this.#underWay];
+    const underWay = this.#underWay.flat();
     this.#ending.abort(unsent);
     for (const group of underWay) group.reject(sent);
     for (const group of this.#waiting.splice(0)) group.reject(unsent);
@@ -154,17 +94,17 @@ export class AddCoalescer {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#options.maxCallsInFlight) {
       const groups = this.#takeWaiting();
       this.#callsInFlight++;
-      for (const group of groups) this.#underWay.add(group);
+      this.#underWay.push(groups);
       void this.#deliver(groups).then(() => {
         this.#callsInFlight--;
-        for (const group of groups) this.#underWay.delete(group);
+        this.#underWay.splice(this.#underWay.indexOf(groups), 1);
         if (this.#waiting.length > 0) this.#schedule();
       });
     }
   }
 
   /** The groups of the next call: from the front, as many as fit, at least one. */
-  #takeWaiting(): Group[] {
+  #takeWaiting(): AddGroup[] {
     const { maxTasksPerCall, maxBytesPerCall } = this.#options;
     const ids = new Set<string>();
     let tasks = 0;
@@ -182,7 +122,7 @@ export class AddCoalescer {
   }
 
   /** Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects. */
-  async #deliver(all: readonly Group[]): Promise<void> {
+  async #deliver(all: readonly AddGroup[]): Promise<void> {
     // Some callers may have given up meanwhile.
     const groups = all.filter(({ isAnswered }) => !isAnswered);
     if (groups.length === 0) return;
@@ -199,12 +139,12 @@ export class AddCoalescer {
     }
     let offset = 0;
     for (const group of groups) {
-      group.resolve(added.slice(offset, offset + group.tasks.length));
+      group.resolve(added, offset);
       offset += group.tasks.length;
     }
   }
 
-  async #refused(groups: readonly Group[], error: TqError): Promise<void> {
+  async #refused(groups: readonly AddGroup[], error: TqError): Promise<void> {
     const [first] = groups;
     if (first === undefined) return;
     if (!isRefusal(error)) {
@@ -215,7 +155,7 @@ export class AddCoalescer {
       this.#refuse(first, error);
       return;
     }
-    const innocent: Group[] = [];
+    const innocent: AddGroup[] = [];
     let offset = 0;
     for (const group of groups) {
       const named = ownFields(error.fields, offset, group.tasks.length);
@@ -232,13 +172,13 @@ export class AddCoalescer {
     await this.#deliver(groups.slice(middle));
   }
 
-  #fail(group: Group, error: TqError): void {
+  #fail(group: AddGroup, error: TqError): void {
     if (!group.isAnswered) this.#options.onFailed(group.tasks.length, error);
     group.reject(error);
   }
 
   /** A group alone was refused: for good, or until there is room. */
-  #refuse(group: Group, error: TqError): void {
+  #refuse(group: AddGroup, error: TqError): void {
     const { clock } = this.#options;
     const waitMs = error.retryAfterMs;
     if (this.#isClosing || !isRetryable(error) || waitMs === undefined || clock.now() + waitMs > group.giveUpAtMs) {

@@ -16,12 +16,6 @@ export interface AddRoomOptions {
   readonly maxWaitingCalls: number;
 }
 
-/** Room that was taken. */
-export interface Place {
-  readonly tasks: number;
-  readonly bytes: number;
-}
-
 interface Waiter {
   readonly tasks: number;
   begin(): void;
@@ -61,14 +55,13 @@ export class AddRoom {
   }
 
   /** Takes room. */
-  enter(tasks: number, bytes: number): Place {
+  enter(tasks: number, bytes: number): void {
     this.#tasks += tasks;
     this.#bytes += bytes;
-    return { tasks, bytes };
   }
 
   /** Gives room back, and lets those begin that wait for it. */
-  leave({ tasks, bytes }: Place): void {
+  leave(tasks: number, bytes: number): void {
     this.#tasks -= tasks;
     this.#bytes -= bytes;
     if (this.#waiting.size > 0) this.#admit();

@@ -8,6 +8,7 @@ import { createServices, type Services } from "./services.ts";
 import { TaskCalls } from "./task-calls.ts";
 import { TaskClient } from "./task-client.ts";
 import { defaultAddress, type OpenTransport, openTransport, withErrorsAndDeadlines } from "./transport.ts";
+import { WorkflowClient, type WorkflowOptions } from "./workflow.ts";
 
 /**
  * A client of a tq server, for producers, workflow engines and operators. It opens connections as it needs them, and may
@@ -81,9 +82,18 @@ export class Client {
     }
   }
 
-  /** Typed access to activities, as in `client.activity<typeof activities>({ taskQueue: "files" }).execute("hash", path)`. */
-  activity<A extends object>(options: ActivityOptions): ActivityClient<A> {
+  /**
+   * Typed access to activities, as in `client.activity<typeof activities>({ taskQueue: "files" }).execute("hash", path)`. Given
+   * the activities themselves, `client.activity({ taskQueue: "files", activities })`, it needs no type, and their definitions'
+   * defaults hold.
+   */
+  activity<A extends object>(options: ActivityOptions<A>): ActivityClient<A> {
     return new ActivityClient<A>(this.tasks, options);
+  }
+
+  /** Typed adding of workflow tasks, as in `client.workflow<typeof workflows>({ taskQueue: "engine" }).signal(id, "advance")`. */
+  workflow<W extends object>(options: WorkflowOptions): WorkflowClient<W> {
+    return new WorkflowClient<W>(this.tasks, options);
   }
 
   /**

@@ -4,7 +4,9 @@ export {
   type ActivityName,
   type ActivityOptions,
   type ActivityResult,
+  activityTask,
 } from "./activity.ts";
+export type { AddAllOptions, AddAllSummary } from "./add-all.ts";
 export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "./application-failure.ts";
 export { AsyncCompletionClient, type HeartbeatReply } from "./async-completion.ts";
 export type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
@@ -94,3 +96,10 @@ export type { AddedTaskHandle, AddWarningName, CancelStatusName, TaskHandle } fr
 export { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
 export { defaultAddress, type HttpVersion } from "./transport.ts";
 export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+export {
+  type WorkflowArgs,
+  WorkflowClient,
+  type WorkflowName,
+  type WorkflowOptions,
+  type WorkflowResult,
+} from "./workflow.ts";

@@ -1,13 +1,15 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  FallbackSchema,
   IdPolicy,
   type NewTask as NewTaskMessage,
-  NewTaskSchema,
-  type RetryPolicySchema,
+  OnCloseSchema,
+  RetryPolicySchema,
   TaskQueueKind,
-  type TaskTimeoutsSchema,
+  TaskTimeoutsSchema,
 } from "@tq/proto";
+import { invalidField } from "./errors.ts";
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import type { IdSource } from "./ids.ts";
@@ -117,7 +119,11 @@ export function kindNumber(kind: TaskKind): TaskQueueKind.ACTIVITY | TaskQueueKi
   return kind === "workflow" ? TaskQueueKind.WORKFLOW : TaskQueueKind.ACTIVITY;
 }
 
-const idPolicies = { reject: IdPolicy.REJECT, "allow-if-dead": IdPolicy.ALLOW_IF_DEAD, allow: IdPolicy.ALLOW } as const;
+const idPolicies = {
+  reject: IdPolicy.REJECT,
+  "allow-if-dead": IdPolicy.ALLOW_IF_DEAD,
+  allow: IdPolicy.ALLOW,
+} as const;
 
 const newTaskOptions: KnownOptions<NewTask> = {
   id: true,
@@ -150,44 +156,49 @@ const newTaskOptions: KnownOptions<NewTask> = {
  */
 export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId: IdSource): NewTaskMessage {
   refuseUnknownOptions(task, newTaskOptions);
-  const { fallback, onClose } = task;
-  return create(NewTaskSchema, {
+  const { taskQueue: name, kind = "activity", fallback, onClose } = task;
+  // As `create` makes it, without what that costs: every add passes here.
+  const message: NewTaskMessage = {
+    $typeName: "tq.v1.NewTask",
     id: task.id ?? newId(),
-    taskQueue: { name: task.taskQueue, kind: kindNumber(task.kind ?? "activity") },
+    taskQueue: { $typeName: "tq.v1.TaskQueueRef", name, kind: kindNumber(kind) },
     type: task.type,
     input: task.args === undefined ? [] : encodeInput(task.args, converter),
-    ...(task.priority !== undefined && { priority: task.priority }),
-    ...(task.fairnessKey !== undefined && { fairnessKey: task.fairnessKey }),
-    ...(task.fairnessWeight !== undefined && { fairnessWeight: task.fairnessWeight }),
-    ...(task.serialKey !== undefined && { serialKey: task.serialKey }),
-    ...(task.startDelay !== undefined && { startDelay: durationMessage(task.startDelay, "startDelay") }),
-    ...timeouts(task),
-    ...(task.retry !== undefined && { retryPolicy: retryPolicy(task.retry) }),
-    ...(task.headers !== undefined && { headers: task.headers }),
-    ...(fallback !== undefined && {
-      fallback: {
-        taskQueue: { name: fallback.taskQueue, kind: kindNumber(task.kind ?? "activity") },
-        type: fallback.type ?? "",
-        input: encodeInput(fallback.args ?? [], converter),
-        replaceInput: fallback.args !== undefined,
-      },
-    }),
-    ...(onClose !== undefined && {
-      onClose: {
-        taskQueue: { name: onClose.taskQueue, kind: TaskQueueKind.WORKFLOW },
-        type: onClose.type,
-        serialKey: onClose.serialKey ?? "",
-        ...(onClose.context !== undefined && { context: encodeField(onClose.context, "onClose.context", converter) }),
-        priority: onClose.priority ?? 0,
-        headers: onClose.headers ?? {},
-        ...(onClose.fallbackTaskQueue !== undefined && {
-          fallbackTaskQueue: { name: onClose.fallbackTaskQueue, kind: TaskQueueKind.WORKFLOW },
-        }),
-      },
-    }),
-    ...(task.idPolicy !== undefined && { idPolicy: idPolicies[task.idPolicy] }),
-    ...(task.retention !== undefined && { retention: durationMessage(task.retention, "retention") }),
-  });
+    priority: task.priority ?? 0,
+    fairnessKey: task.fairnessKey ?? "",
+    fairnessWeight: task.fairnessWeight ?? 0,
+    serialKey: task.serialKey ?? "",
+    headers: { ...task.headers },
+    idPolicy: task.idPolicy === undefined ? IdPolicy.UNSPECIFIED : idPolicyNumber(task.idPolicy),
+  };
+  if (task.startDelay !== undefined) message.startDelay = durationMessage(task.startDelay, "startDelay");
+  if (task.retention !== undefined) message.retention = durationMessage(task.retention, "retention");
+  if (task.retry !== undefined) message.retryPolicy = create(RetryPolicySchema, retryPolicy(task.retry));
+  const set = timeouts(task);
+  if (set !== undefined) message.timeouts = create(TaskTimeoutsSchema, set);
+  if (fallback !== undefined) {
+    message.fallback = create(FallbackSchema, {
+      taskQueue: { name: fallback.taskQueue, kind: kindNumber(kind) },
+      type: fallback.type ?? "",
+      input: encodeInput(fallback.args ?? [], converter),
+      replaceInput: fallback.args !== undefined,
+    });
+  }
+  if (onClose !== undefined) {
+    const { context, fallbackTaskQueue } = onClose;
+    message.onClose = create(OnCloseSchema, {
+      taskQueue: { name: onClose.taskQueue, kind: TaskQueueKind.WORKFLOW },
+      type: onClose.type,
+      serialKey: onClose.serialKey ?? "",
+      ...(context !== undefined && { context: encodeField(context, "onClose.context", converter) }),
+      priority: onClose.priority ?? 0,
+      headers: onClose.headers ?? {},
+      ...(fallbackTaskQueue !== undefined && {
+        fallbackTaskQueue: { name: fallbackTaskQueue, kind: TaskQueueKind.WORKFLOW },
+      }),
+    });
+  }
+  return message;
 }
 
 /** The contract's message of a duration; an error names `field`. */
@@ -195,9 +206,22 @@ export function durationMessage(duration: Duration, field: string): ReturnType<t
   return durationFromMs(Math.round(durationToMs(duration, field)));
 }
 
-function timeouts(task: TaskOptions): { timeouts?: MessageInitShape<typeof TaskTimeoutsSchema> } {
+function idPolicyNumber(policy: NonNullable<TaskOptions["idPolicy"]>): IdPolicy {
+  if (Object.hasOwn(idPolicies, policy)) return idPolicies[policy];
+  throw invalidField("idPolicy", `${JSON.stringify(policy)} is none of ${Object.keys(idPolicies).join(", ")}`);
+}
+
+function timeouts(task: TaskOptions): MessageInitShape<typeof TaskTimeoutsSchema> | undefined {
   const { scheduleToStartTimeout, startToCloseTimeout, scheduleToCloseTimeout, heartbeatTimeout } = task;
-  const set = {
+  if (
+    scheduleToStartTimeout === undefined &&
+    startToCloseTimeout === undefined &&
+    scheduleToCloseTimeout === undefined &&
+    heartbeatTimeout === undefined
+  ) {
+    return undefined;
+  }
+  return {
     ...(scheduleToStartTimeout !== undefined && {
       scheduleToStart: durationMessage(scheduleToStartTimeout, "scheduleToStartTimeout"),
     }),
@@ -209,7 +233,6 @@ function timeouts(task: TaskOptions): { timeouts?: MessageInitShape<typeof TaskT
     }),
     ...(heartbeatTimeout !== undefined && { heartbeat: durationMessage(heartbeatTimeout, "heartbeatTimeout") }),
   };
-  return Object.keys(set).length === 0 ? {} : { timeouts: set };
 }
 
 function retryPolicy(retry: RetryPolicy): MessageInitShape<typeof RetryPolicySchema> {
@@ -234,8 +257,8 @@ export function newTaskBytes(task: NewTaskMessage): number {
   // What is small and bounded: ids, names, numbers and durations.
   let bytes = 200 + task.id.length;
   for (const payload of task.input) bytes += payloadBytes(payload);
-  for (const payload of task.fallback?.input ?? []) bytes += payloadBytes(payload);
+  if (task.fallback !== undefined) for (const payload of task.fallback.input) bytes += payloadBytes(payload);
   if (task.onClose?.context !== undefined) bytes += payloadBytes(task.onClose.context);
-  for (const [name, value] of Object.entries(task.headers)) bytes += name.length + 3 * value.length;
+  for (const name in task.headers) bytes += name.length + 3 * (task.headers[name] ?? "").length;
   return bytes;
 }

@@ -1,5 +1,4 @@
-import { create } from "@bufbuild/protobuf";
-import { type Payload, PayloadSchema } from "@tq/proto";
+import type { Payload } from "@tq/proto";
 import { TqError } from "./errors.ts";
 
 /**
@@ -56,7 +55,7 @@ export class CompositePayloadConverter implements PayloadConverter {
 /** `undefined` travels as an empty payload, which is not the JSON `null`. */
 export class UndefinedPayloadConverter implements PartialPayloadConverter {
   toPayload(value: unknown): Payload | undefined {
-    return value === undefined ? create(PayloadSchema) : undefined;
+    return value === undefined ? payloadOf({ case: undefined }) : undefined;
   }
 
   accepts({ body }: Payload): boolean {
@@ -72,9 +71,7 @@ export class UndefinedPayloadConverter implements PartialPayloadConverter {
 export class BinaryPayloadConverter implements PartialPayloadConverter {
   toPayload(value: unknown): Payload | undefined {
     if (!(value instanceof Uint8Array)) return undefined;
-    const payload = create(PayloadSchema);
-    payload.body = { case: "bytes", value };
-    return payload;
+    return payloadOf({ case: "bytes", value });
   }
 
   accepts({ body, contentType }: Payload): boolean {
@@ -99,9 +96,7 @@ export class BinaryPayloadConverter implements PartialPayloadConverter {
  */
 export class JsonPayloadConverter implements PartialPayloadConverter {
   toPayload(value: unknown): Payload {
-    const payload = create(PayloadSchema);
-    payload.body = { case: "text", value: jsonText(value) };
-    return payload;
+    return payloadOf({ case: "text", value: jsonText(value) });
   }
 
   accepts({ body, contentType }: Payload): boolean {
@@ -130,6 +125,11 @@ export const defaultPayloadConverters: readonly PartialPayloadConverter[] = Obje
 
 /** What is used unless another converter is given: see {@link defaultPayloadConverters}. */
 export const defaultPayloadConverter: PayloadConverter = new CompositePayloadConverter(...defaultPayloadConverters);
+
+/** A message as `create` makes it, without what that costs: every argument and result passes here. */
+function payloadOf(body: Payload["body"]): Payload {
+  return { $typeName: "tq.v1.Payload", contentType: "", body, metadata: {} };
+}
 
 /** The error of a value or payload that a converter cannot convert. */
 export function unconvertible(message: string, cause?: unknown): TqError {

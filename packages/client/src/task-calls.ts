@@ -10,7 +10,8 @@ import {
   type Task,
   WaitFor,
 } from "@tq/proto";
-import { AddCoalescer, type AddGroup } from "./add-coalescer.ts";
+import { AddCoalescer } from "./add-coalescer.ts";
+import type { AddGroupParts, AnswerOf } from "./add-group.ts";
 import { AddRoom } from "./add-room.ts";
 import type { ClientConfig } from "./client-config.ts";
 import type { ClientMetrics } from "./client-metrics.ts";
@@ -18,9 +19,9 @@ import { CloseWaiter } from "./close-waiter.ts";
 import { sleep } from "./clock.ts";
 import { resultOf } from "./closed-errors.ts";
 import { TqError, toTqError } from "./errors.ts";
-import type { AddInput, CancelInput, GetInput, ListInput, ResultInput } from "./interceptors.ts";
+import type { CancelInput, GetInput, ListInput, ResultInput } from "./interceptors.ts";
 import type { MessageCodec } from "./message-codec.ts";
-import { encodeNewTask, newTaskBytes } from "./new-task.ts";
+import { encodeNewTask, type NewTask, newTaskBytes } from "./new-task.ts";
 import { type RetryContext, type RetryOptions, retrying, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
 import { describeTask, type TaskDescription } from "./task-description.ts";
@@ -41,6 +42,8 @@ export interface TaskCallsOptions {
   readonly metrics: ClientMetrics;
   readonly retry: RetryContext;
 }
+
+const noIds: readonly string[] = Object.freeze([]);
 
 /** The calls about tasks, as they are once every interceptor has had its say: encoded, gathered, tried again, decoded. */
 export class TaskCalls {
@@ -83,12 +86,17 @@ export class TaskCalls {
     return this.#room.tasks + this.#room.waitingTasks;
   }
 
-  /** Adds tasks all or none; answers in their order. */
-  add({ tasks, options: { signal } }: AddInput): Promise<readonly AddedTask[]> {
+  /** Adds tasks all or none. */
+  add<T>(tasks: readonly NewTask[], signal: AbortSignal | undefined, answerOf: AnswerOf<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-    if (this.#room.isFree) return this.#begin(tasks, signal);
-    return this.#room.wait(tasks.length, () => this.#begin(tasks, signal), signal);
+    if (this.#room.isFree) return this.#begin(tasks, signal, answerOf);
+    return this.#room.wait(tasks.length, () => this.#begin(tasks, signal, answerOf), signal);
+  }
+
+  /** Resolves once another add would begin at once; undefined: it would. */
+  roomForMore(signal: AbortSignal | undefined): Promise<void> | undefined {
+    return this.#room.isFree ? undefined : this.#room.wait(0, async () => {}, signal);
   }
 
   /** Tasks as they are now. */
@@ -163,31 +171,31 @@ export class TaskCalls {
   }
 
   /** Encodes tasks, takes room for them and hands them to the coalescer. */
-  #begin(tasks: AddInput["tasks"], signal: AbortSignal | undefined): Promise<readonly AddedTask[]> {
+  #begin<T>(tasks: readonly NewTask[], signal: AbortSignal | undefined, answerOf: AnswerOf<T>): Promise<T> {
     const { payloadConverter, messageCodec, newId } = this.#config;
     const messages: NewTaskMessage[] = [];
-    const chosenIds: string[] = [];
+    let chosenIds: string[] | undefined;
     let bytes = 0;
     try {
       for (const task of tasks) {
         const message = encodeNewTask(task, payloadConverter, newId);
         messages.push(message);
         bytes += newTaskBytes(message);
-        if (task.id !== undefined) chosenIds.push(task.id);
+        if (task.id !== undefined) (chosenIds ??= []).push(task.id);
       }
     } catch (error) {
       return Promise.reject(toTqError(error));
     }
-    const place = this.#room.enter(tasks.length, bytes);
-    const group = { tasks: messages, bytes, chosenIds, place, signal };
+    this.#room.enter(tasks.length, bytes);
+    const group = { tasks: messages, bytes, chosenIds: chosenIds ?? noIds, roomBytes: bytes, signal, answerOf };
     return messageCodec === undefined ? this.#coalescer.add(group) : this.#encodeAndAdd(group, messageCodec);
   }
 
-  async #encodeAndAdd(group: AddGroup, codec: MessageCodec): Promise<readonly AddedTask[]> {
+  async #encodeAndAdd<T>(group: AddGroupParts<T>, codec: MessageCodec): Promise<T> {
     try {
       await this.#inOrder(() => Promise.all(group.tasks.map((task) => codec.encodeNewTask(task))));
     } catch (error) {
-      this.#room.leave(group.place);
+      this.#room.leave(group.tasks.length, group.roomBytes);
       throw error;
     }
     const bytes = group.tasks.reduce((sum, task) => sum + newTaskBytes(task), 0);

@@ -1,3 +1,5 @@
+import { addAll, type AddAllCalls, type AddAllOptions, type AddAllSummary } from "./add-all.ts";
+import type { AnswerOf } from "./add-group.ts";
 import type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 import type { ClientConfig } from "./client-config.ts";
 import { TqError } from "./errors.ts";
@@ -26,18 +28,28 @@ export class TaskClient implements HandleCalls {
   readonly #config: ClientConfig;
   readonly #calls: Intercepted;
   readonly #tracing: Tracing;
+  readonly #hasInterceptors: boolean;
+  readonly #addPlain: AddAllCalls["add"];
+  readonly #room: AddAllCalls["room"];
 
   /** Made by {@link Client}. */
   constructor(config: ClientConfig, calls: TaskCalls) {
     this.#config = config;
     this.#tracing = new Tracing(config.tracer, config.namespace);
+    this.#room = (signal) => calls.roomForMore(signal);
     const interceptors = [this.#tracing, ...config.interceptors];
-    const addAll: Next<ClientInterceptor, "add"> = async (input) => {
-      const added = await calls.add(input);
-      return added.map((task) => new AddedHandle<unknown>(this, task));
+    const handlesOf: AnswerOf<AddedTaskHandle[]> = (added, offset, count) =>
+      added.slice(offset, offset + count).map((task) => new AddedHandle<unknown>(this, task));
+    const add: Next<ClientInterceptor, "add"> = ({ tasks, options }) => calls.add(tasks, options.signal, handlesOf);
+    const handleOf: AnswerOf<AddedTaskHandle> = (added, offset) => {
+      const task = added[offset];
+      if (task === undefined) throw shortAnswer();
+      return new AddedHandle<unknown>(this, task);
     };
+    this.#addPlain = (task, { signal }) => calls.add([task], signal, handleOf);
+    this.#hasInterceptors = config.interceptors.some((interceptor) => "add" in interceptor);
     this.#calls = {
-      add: composeInterceptors(interceptors, "add", addAll),
+      add: composeInterceptors(interceptors, "add", add),
       result: composeInterceptors<ClientInterceptor, "result">(interceptors, "result", (input) => calls.result(input)),
       cancel: composeInterceptors<ClientInterceptor, "cancel">(interceptors, "cancel", (input) => calls.cancel(input)),
       get: composeInterceptors<ClientInterceptor, "get">(interceptors, "get", (input) => calls.get(input)),
@@ -55,11 +67,17 @@ export class TaskClient implements HandleCalls {
    * server cannot be reached for long. After `unavailable` and `deadline_exceeded` the task may have been added: to try
    * again without adding it twice, give it an id.
    */
-  async add<T = unknown>(task: NewTask, options: CallOptions = noOptions): Promise<AddedTaskHandle<T>> {
+  add<T = unknown>(task: NewTask, options: CallOptions = noOptions): Promise<AddedTaskHandle<T>> {
+    // What the handler of a task returns is the caller's to know. Where nobody looks on, the shortest way is taken.
+    if (!this.#hasInterceptors && !this.#tracing.isListening)
+      return this.#addPlain(task, options) as Promise<AddedTaskHandle<T>>;
+    return this.#addIntercepted(task, options) as Promise<AddedTaskHandle<T>>;
+  }
+
+  async #addIntercepted(task: NewTask, options: CallOptions): Promise<AddedTaskHandle> {
     const [handle] = await this.#calls.add({ tasks: [task], options });
     if (handle === undefined) throw shortAnswer();
-    // What the handler of a task returns is the caller's to know.
-    return handle as AddedTaskHandle<T>;
+    return handle;
   }
 
   /**
@@ -68,6 +86,21 @@ export class TaskClient implements HandleCalls {
    */
   async addMany(tasks: readonly NewTask[], options: CallOptions = noOptions): Promise<readonly AddedTaskHandle[]> {
     return tasks.length === 0 ? [] : this.#calls.add({ tasks, options });
+  }
+
+  /**
+   * Adds the tasks of a source of any length, such as an async generator that reads a file: as fast as the server takes
+   * them, in batches, with no more of them in memory than `backPressure` has room for, and no more taken from the source.
+   * They are not all or none: what is refused is told to `onRefused`, or ends it.
+   *
+   * @throws TqError of the first task that is refused, naming its place, where there is no `onRefused`; what the source or a
+   * listener throws; the signal's reason. What was added until then stays.
+   */
+  addAll(
+    source: Iterable<NewTask> | AsyncIterable<NewTask>,
+    options: AddAllOptions = noOptions,
+  ): Promise<AddAllSummary> {
+    return addAll(source, { add: (task, call) => this.add(task, call), room: this.#room }, options);
   }
 
   /**

@@ -3,12 +3,14 @@ import {
   type Context,
   context,
   isSpanContextValid,
+  ProxyTracer,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
   trace,
   type Tracer,
+  type TracerProvider,
 } from "@opentelemetry/api";
 import { TaskClosedError } from "./closed-errors.ts";
 import { TqError } from "./errors.ts";
@@ -23,11 +25,19 @@ import { injectTraceHeaders } from "./trace-headers.ts";
  */
 export class Tracing implements ClientInterceptor {
   readonly #tracer: Tracer;
+  /** It is a tracer of an SDK, not one of the API that waits for one to be registered. */
+  readonly #isGiven: boolean;
   readonly #namespace: string;
 
   constructor(tracer: Tracer, namespace: string) {
     this.#tracer = tracer;
+    this.#isGiven = !(tracer instanceof ProxyTracer);
     this.#namespace = namespace;
+  }
+
+  /** False where spans and trace headers would come to nothing: no SDK is registered, and no trace is active here. */
+  get isListening(): boolean {
+    return this.#isGiven || context.active() !== ROOT_CONTEXT || hasSdk();
   }
 
   readonly add: NonNullable<ClientInterceptor["add"]> = (input, next) => {
@@ -80,6 +90,13 @@ export class Tracing implements ClientInterceptor {
       ...attributes,
     };
   }
+}
+
+/** Whether a program has registered an SDK. If that cannot be told, it may have. */
+function hasSdk(): boolean {
+  // What the API has until then is not part of its types any more, so it may be anything one day.
+  const provider: TracerProvider & { getDelegateTracer?(name: string): unknown } = trace.getTracerProvider();
+  return provider.getDelegateTracer === undefined || provider.getDelegateTracer("@tq/client") !== undefined;
 }
 
 /** The queue of all tasks; undefined where they have several. */

@@ -3,6 +3,7 @@ import {
   type ActivityArgs,
   type ActivityName,
   type ActivityOptions,
+  activityTask,
   createIdSource,
   type Duration,
   durationMessage,
@@ -52,7 +53,7 @@ export interface WorkflowTimer {
 export interface ActivityScheduler<A extends object> {
   schedule<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): WorkflowCommand;
   /** The same activities with some options replaced, such as the id of the next task. */
-  with(options: Partial<ActivityOptions>): ActivityScheduler<A>;
+  with(options: Partial<ActivityOptions<A>>): ActivityScheduler<A>;
 }
 
 const newId: IdSource = createIdSource(systemClock);
@@ -75,9 +76,9 @@ export const commands = Object.freeze({
   },
 
   /** Typed {@link commands.scheduleActivity}: `commands.activity<typeof activities>({ taskQueue, onClose }).schedule("hash", path)`. */
-  activity<A extends object>(options: ActivityOptions): ActivityScheduler<A> {
+  activity<A extends object>(options: ActivityOptions<A>): ActivityScheduler<A> {
     return {
-      schedule: (name, ...args) => commands.scheduleActivity({ ...options, type: name, args }),
+      schedule: (name, ...args) => commands.scheduleActivity(activityTask(options, name, args)),
       with: (more) => commands.activity<A>({ ...options, ...more }),
     };
   },

@@ -1,0 +1,80 @@
+import type { CallOptions } from "./call-options.ts";
+import { TqError } from "./errors.ts";
+import type { NewTask } from "./new-task.ts";
+import type { AddedTaskHandle } from "./task-handle.ts";
+
+/** Options of {@link TaskClient.addAll}. */
+export interface AddAllOptions extends CallOptions {
+  /** Hears of each task that was added, or was open already, with its place in the source. */
+  readonly onAdded?: (handle: AddedTaskHandle, index: number) => void;
+  /**
+   * Hears of each task that was refused, and the others go on. Default: the first one that is refused ends it, with its error,
+   * once those that are on their way are answered.
+   */
+  readonly onRefused?: (error: TqError, task: NewTask, index: number) => void;
+}
+
+/** What {@link TaskClient.addAll} did. */
+export interface AddAllSummary {
+  /** Tasks that were added. */
+  readonly added: number;
+  /** Tasks whose id was open already. */
+  readonly existed: number;
+  /** Tasks that were refused. */
+  readonly refused: number;
+}
+
+/** What adding a whole source needs. */
+export interface AddAllCalls {
+  /** Adds one. */
+  readonly add: (task: NewTask, options: CallOptions) => Promise<AddedTaskHandle>;
+  /** Resolves once there is room for another one; undefined: there is. */
+  readonly room: (signal: AbortSignal | undefined) => Promise<void> | undefined;
+}
+
+/** Adds tasks as fast as the server takes them. See {@link TaskClient.addAll}. */
+export async function addAll(
+  source: Iterable<NewTask> | AsyncIterable<NewTask>,
+  calls: AddAllCalls,
+  options: AddAllOptions,
+): Promise<AddAllSummary> {
+  const { signal, onAdded, onRefused } = options;
+  const underWay = new Set<Promise<void>>();
+  let added = 0;
+  let existed = 0;
+  let refused = 0;
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+  };
+  const addOne = async (task: NewTask, index: number) => {
+    try {
+      const handle = await calls.add(task, signal === undefined ? {} : { signal });
+      if (handle.existed) existed++;
+      else added++;
+      onAdded?.(handle, index);
+    } catch (error) {
+      if (signal?.aborted === true || !(error instanceof TqError)) return fail(error);
+      refused++;
+      if (onRefused === undefined) fail(error.with({ message: `Task ${index} of the source: ${error.message}` }));
+      else onRefused(error, task, index);
+    }
+  };
+  try {
+    let index = 0;
+    for await (const task of source) {
+      await calls.room(signal);
+      signal?.throwIfAborted();
+      if (failure !== undefined) break;
+      // A listener that throws ends it like a refusal.
+      const adding = addOne(task, index++).catch(fail);
+      underWay.add(adding);
+      void adding.then(() => underWay.delete(adding));
+    }
+  } catch (error) {
+    fail(error);
+  }
+  await Promise.all(underWay);
+  if (failure !== undefined) throw failure.error;
+  return { added, existed, refused };
+}
