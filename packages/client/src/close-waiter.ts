@@ -15,8 +15,11 @@ export interface CloseWaiterOptions {
 }
 
 interface Waiter {
+  readonly id: string;
+  /** It has heard, or given up. */
+  isOver: boolean;
   resolve(task: Task): void;
-  reject(error: TqError): void;
+  reject(error: Error): void;
 }
 
 /** As long as the server holds a call. */
@@ -30,11 +33,14 @@ const maxIdsPerCall = 200;
 /** See the top of the file. */
 export class CloseWaiter {
   readonly #options: CloseWaiterOptions;
-  readonly #waiters = new Map<string, Set<Waiter>>();
-  /** Ids that stand in no call. */
-  readonly #idle = new Set<string>();
   readonly #ending = new AbortController();
-  #calls = 0;
+  /**
+   * Those that stand in no call, in order. In arrays, not in sets or maps: tables that those have grown out of keep what was
+   * in them, so that young garbage lives on until a full collection.
+   */
+  #idle: Waiter[] = [];
+  /** Those that stand in each of the calls under way. */
+  readonly #calls: (readonly Waiter[])[] = [];
   #isScheduled = false;
 
   constructor(options: CloseWaiterOptions) {
@@ -49,23 +55,21 @@ export class CloseWaiter {
         reject(signal.reason as Error);
         return;
       }
-      const onAbort = () => {
-        this.#forget(id, waiter);
-        reject(signal?.reason as Error);
+      const onAbort = () => waiter.reject(signal?.reason as Error);
+      const isLate = () => {
+        signal?.removeEventListener("abort", onAbort);
+        const was = waiter.isOver;
+        waiter.isOver = true;
+        return was;
       };
-      const settled = () => signal?.removeEventListener("abort", onAbort);
       const waiter: Waiter = {
-        resolve: (task) => (settled(), resolve(task)),
-        reject: (error) => (settled(), reject(error)),
+        id,
+        isOver: false,
+        resolve: (task) => isLate() || resolve(task),
+        reject: (error) => isLate() || reject(error),
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      const waiters = this.#waiters.get(id);
-      if (waiters !== undefined) {
-        waiters.add(waiter);
-        return;
-      }
-      this.#waiters.set(id, new Set([waiter]));
-      this.#idle.add(id);
+      this.#idle.push(waiter);
       this.#schedule();
     });
   }
@@ -73,66 +77,60 @@ export class CloseWaiter {
   /** Ends all waiting, with `error`. */
   close(error: TqError): void {
     this.#ending.abort(error);
-    for (const id of this.#waiters.keys()) this.#settle(id, (waiter) => waiter.reject(error));
+    for (const waiter of [...this.#idle.splice(0), ...this.#calls.flat()]) waiter.reject(error);
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#idle.size === 0 || this.#calls >= maxCalls) return;
+    if (this.#isScheduled || this.#idle.length === 0 || this.#calls.length >= maxCalls) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      while (this.#idle.size > 0 && this.#calls < maxCalls) {
-        const ids: string[] = [];
-        for (const id of this.#idle) {
-          ids.push(id);
-          this.#idle.delete(id);
-          if (ids.length === maxIdsPerCall) break;
-        }
-        this.#calls++;
-        void this.#call(ids).then(() => {
-          this.#calls--;
+      while (this.#idle.length > 0 && this.#calls.length < maxCalls) {
+        const waiters = this.#take();
+        if (waiters.length === 0) continue;
+        this.#calls.push(waiters);
+        void this.#call(waiters).then(() => {
+          this.#calls.splice(this.#calls.indexOf(waiters), 1);
           this.#schedule();
         });
       }
     });
   }
 
-  /** One call for `ids`; those that are still open afterwards are idle again. Never rejects. */
-  async #call(ids: string[]): Promise<void> {
-    const waitMs = this.#calls > maxCalls / 2 ? shortWaitMs : longWaitMs;
-    let omitted: readonly string[] = [];
-    try {
-      const response = await this.#options.getAnyClosed(ids, waitMs, this.#ending.signal);
-      for (const task of response.tasks) {
-        if (task.outcome !== undefined) this.#settle(task.id, (waiter) => waiter.resolve(task));
+  /** Those of the next call: from the front, as many as there may be ids in it. */
+  #take(): readonly Waiter[] {
+    const ids = new Set<string>();
+    let count = 0;
+    for (const { id, isOver } of this.#idle) {
+      if (!isOver && !ids.has(id)) {
+        if (ids.size === maxIdsPerCall) break;
+        ids.add(id);
       }
-      for (const id of response.missingIds) this.#settle(id, (waiter) => waiter.reject(missing(id)));
-      omitted = response.omittedIds;
+      count++;
+    }
+    return this.#idle.splice(0, count).filter(({ isOver }) => !isOver);
+  }
+
+  /** One call for those who wait; those who still do afterwards are idle again. Never rejects. */
+  async #call(waiters: readonly Waiter[]): Promise<void> {
+    const waitMs = this.#calls.length > maxCalls / 2 ? shortWaitMs : longWaitMs;
+    const byId = Map.groupBy(waiters, ({ id }) => id);
+    let omitted: ReadonlySet<string> = new Set();
+    try {
+      const response = await this.#options.getAnyClosed([...byId.keys()], waitMs, this.#ending.signal);
+      for (const task of response.tasks) {
+        if (task.outcome !== undefined) for (const waiter of byId.get(task.id) ?? []) waiter.resolve(task);
+      }
+      for (const id of response.missingIds) for (const waiter of byId.get(id) ?? []) waiter.reject(missing(id));
+      omitted = new Set(response.omittedIds);
     } catch (unknown) {
       const error = toTqError(unknown);
-      for (const id of ids) this.#settle(id, (waiter) => waiter.reject(error));
+      for (const waiter of waiters) waiter.reject(error);
     }
-    const open = ids.filter((id) => this.#waiters.has(id));
+    const open = waiters.filter(({ isOver }) => !isOver);
     // What did not fit into the answer is asked for first: a closed one among it would end every wait at once, unseen.
-    const first = open.filter((id) => omitted.includes(id));
-    const behind = first.length > 0 ? [...this.#idle] : [];
-    for (const id of behind) this.#idle.delete(id);
-    for (const id of [...first, ...behind, ...open]) this.#idle.add(id);
-  }
-
-  #settle(id: string, act: (waiter: Waiter) => void): void {
-    const waiters = this.#waiters.get(id);
-    this.#waiters.delete(id);
-    this.#idle.delete(id);
-    for (const waiter of waiters ?? []) act(waiter);
-  }
-
-  #forget(id: string, waiter: Waiter): void {
-    const waiters = this.#waiters.get(id);
-    waiters?.delete(waiter);
-    if (waiters?.size !== 0) return;
-    this.#waiters.delete(id);
-    this.#idle.delete(id);
+    const [first, rest] = [true, false].map((isFirst) => open.filter(({ id }) => omitted.has(id) === isFirst));
+    this.#idle = [...(first ?? []), ...this.#idle, ...(rest ?? [])];
   }
 }
 
