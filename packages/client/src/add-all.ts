@@ -39,7 +39,12 @@ export async function addAll(
   options: AddAllOptions,
 ): Promise<AddAllSummary> {
   const { signal, onAdded, onRefused } = options;
-  const underWay = new Set<Promise<void>>();
+  /** Settled once all that were begun are answered. */
+  const ended = Promise.withResolvers<void>();
+  let underWay = 1;
+  const end = () => {
+    if (--underWay === 0) ended.resolve();
+  };
   let added = 0;
   let existed = 0;
   let refused = 0;
@@ -67,14 +72,14 @@ export async function addAll(
       signal?.throwIfAborted();
       if (failure !== undefined) break;
       // A listener that throws ends it like a refusal.
-      const adding = addOne(task, index++).catch(fail);
-      underWay.add(adding);
-      void adding.then(() => underWay.delete(adding));
+      underWay++;
+      void addOne(task, index++).catch(fail).then(end);
     }
   } catch (error) {
     fail(error);
   }
-  await Promise.all(underWay);
+  end();
+  await ended.promise;
   if (failure !== undefined) throw failure.error;
   return { added, existed, refused };
 }

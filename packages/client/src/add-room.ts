@@ -18,14 +18,23 @@ export interface AddRoomOptions {
 
 interface Waiter {
   readonly tasks: number;
+  /** It has begun, or was refused. */
+  isOver: boolean;
   begin(): void;
   reject(error: Error): void;
 }
 
+/** As many empty places may be at the front of the line before it is moved up. */
+const maxEmpty = 1_024;
+
 /** See the top of the file. */
 export class AddRoom {
   readonly #options: AddRoomOptions;
-  readonly #waiting = new Set<Waiter>();
+  /** In an array, not in a set: tables that a set has grown out of keep what was in them, until a full collection. */
+  #line: (Waiter | undefined)[] = [];
+  /** Where the line begins. */
+  #head = 0;
+  #waitingCalls = 0;
   readonly #onEmpty: (() => void)[] = [];
   #tasks = 0;
   #bytes = 0;
@@ -47,7 +56,7 @@ export class AddRoom {
 
   /** Whether an add may begin at once. */
   get isFree(): boolean {
-    return this.#waiting.size === 0 && this.#fits;
+    return this.#waitingCalls === 0 && this.#fits;
   }
 
   get #fits(): boolean {
@@ -64,13 +73,13 @@ export class AddRoom {
   leave(tasks: number, bytes: number): void {
     this.#tasks -= tasks;
     this.#bytes -= bytes;
-    if (this.#waiting.size > 0) this.#admit();
-    if (this.#tasks === 0 && this.#waiting.size === 0) for (const listener of this.#onEmpty.splice(0)) listener();
+    if (this.#waitingCalls > 0) this.#admit();
+    if (this.#tasks === 0 && this.#waitingCalls === 0) for (const listener of this.#onEmpty.splice(0)) listener();
   }
 
   /** Begins an add of so many tasks once there is room, after all that came before. `begin` takes the room as it is called. */
   wait<T>(tasks: number, begin: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#waiting.size >= this.#options.maxWaitingCalls) return Promise.reject(tooManyWait(this.#waiting.size));
+    if (this.#waitingCalls >= this.#options.maxWaitingCalls) return Promise.reject(tooManyWait(this.#waitingCalls));
     return new Promise<T>((resolve, reject) => {
       const onAbort = () => {
         this.#forget(waiter);
@@ -78,6 +87,7 @@ export class AddRoom {
       };
       const waiter: Waiter = {
         tasks,
+        isOver: false,
         begin: () => {
           signal?.removeEventListener("abort", onAbort);
           resolve(begin());
@@ -88,35 +98,45 @@ export class AddRoom {
         },
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.add(waiter);
+      this.#line.push(waiter);
+      this.#waitingCalls++;
       this.#waitingTasks += tasks;
     });
   }
 
   /** Resolves once nothing has room or waits for it. */
   async empty(): Promise<void> {
-    if (this.#tasks === 0 && this.#waiting.size === 0) return;
+    if (this.#tasks === 0 && this.#waitingCalls === 0) return;
     await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
   /** Refuses all that wait. */
   refuse(error: Error): void {
-    for (const waiter of this.#waiting) {
-      this.#forget(waiter);
-      waiter.reject(error);
+    for (const waiter of this.#line.slice(this.#head)) {
+      if (waiter !== undefined && this.#forget(waiter)) waiter.reject(error);
     }
   }
 
   #admit(): void {
-    for (const waiter of this.#waiting) {
-      if (!this.#fits) return;
-      this.#forget(waiter);
-      waiter.begin();
+    while (this.#fits) {
+      const waiter = this.#line[this.#head];
+      if (waiter === undefined) break;
+      // Before it begins: that may admit others.
+      this.#line[this.#head++] = undefined;
+      if (this.#forget(waiter)) waiter.begin();
     }
+    if (this.#head < maxEmpty && this.#waitingCalls > 0) return;
+    this.#line = this.#line.slice(this.#head);
+    this.#head = 0;
   }
 
-  #forget(waiter: Waiter): void {
-    if (this.#waiting.delete(waiter)) this.#waitingTasks -= waiter.tasks;
+  /** Answers whether it still waited. */
+  #forget(waiter: Waiter): boolean {
+    if (waiter.isOver) return false;
+    waiter.isOver = true;
+    this.#waitingCalls--;
+    this.#waitingTasks -= waiter.tasks;
+    return true;
   }
 }
 

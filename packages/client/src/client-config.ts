@@ -43,7 +43,7 @@ export interface CoalescingOptions {
  * `maxWaitingCalls` of those (`resource_exhausted`). Who awaits his adds never sees that.
  */
 export interface BackPressureOptions {
-  /** Tasks that are encoded and not answered. Default 20,000: twenty full calls. One `addMany` may go beyond. */
+  /** Tasks that are encoded and not answered. Default 5,000: five full calls; more are no faster, and what waits long costs the garbage collector. One `addMany` may go beyond. */
   readonly maxWaitingTasks?: number;
   /** Their bytes. Default 64 MiB. */
   readonly maxWaitingBytes?: number;
@@ -180,7 +180,7 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
       maxCallsInFlight: atLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
     }),
     backPressure: Object.freeze({
-      maxTasks: atLeast(1, backPressure.maxWaitingTasks ?? 20_000, "backPressure.maxWaitingTasks"),
+      maxTasks: atLeast(1, backPressure.maxWaitingTasks ?? 5_000, "backPressure.maxWaitingTasks"),
       maxBytes: atLeast(1, backPressure.maxWaitingBytes ?? 64 * 1024 * 1024, "backPressure.maxWaitingBytes"),
       maxWaitingCalls: atLeast(0, backPressure.maxWaitingCalls ?? 100_000, "backPressure.maxWaitingCalls"),
     }),
