@@ -160,7 +160,7 @@ export class BenchServer {
 
   /** Adds and handles some tasks of a queue of its own. */
   async warmUp(scale: number): Promise<void> {
-    const tasks = scaled(10_000, scale);
+    const tasks = scaled(30_000, scale);
     await this.configure("warm-up");
     await this.add("warm-up", tasks);
     await this.drain("warm-up", tasks);
