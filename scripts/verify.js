@@ -23,6 +23,16 @@ const steps = [
   },
   { name: "format", command: "oxfmt --check", advice: "run `npx pnpm@12 format`" },
   { name: "boundaries", command: "turbo boundaries", advice: "import along the arrows of turbo.json only" },
+  {
+    name: "api docs",
+    command: "node scripts/api-docs.js",
+    advice: "mend the comments named above; `npx pnpm@12 run docs` makes the documentation again",
+  },
+  {
+    name: "packages",
+    command: "node scripts/packages.js",
+    advice: "mend the packages named above; `npx pnpm@12 run packages` looks again",
+  },
 ];
 if (!process.argv.includes("--no-tests")) {
   steps.push({ name: "tests", command: "vitest run", advice: "run `npx pnpm@12 test FILE` for the one that failed" });

@@ -1,6 +1,13 @@
 import type { Client, Duration } from "@tq/client";
-import { type LeasedTask, type LogFields, type Logger, type TaskBatch, TaskPoller } from "@tq/worker-sdk";
-import { BadEventError, Histories, type RunCacheFigures } from "./histories.ts";
+import {
+  type CacheStatus,
+  type LeasedTask,
+  type LogFields,
+  type Logger,
+  type TaskBatch,
+  TaskPoller,
+} from "@tq/worker-sdk";
+import { BadEventError, Histories } from "./histories.ts";
 import type { End, HistoryRecord } from "./history.ts";
 import { Log } from "./log.ts";
 import { checkCommands, commandsOf, readArrival } from "./wire.ts";
@@ -83,7 +90,7 @@ export class Engine {
   }
 
   /** How often a workflow stood ready for its next event, and how often it had to be replayed. */
-  get runCache(): RunCacheFigures {
+  get runCache(): CacheStatus {
     return this.#histories.runCache;
   }
 

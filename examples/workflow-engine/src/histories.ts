@@ -1,6 +1,6 @@
-import { ApplicationFailure } from "@tq/worker-sdk";
+import { ApplicationFailure, type CacheStatus, HandlerCache } from "@tq/worker-sdk";
 import { asJson, type Event, type HistoryRecord } from "./history.ts";
-import { replay, type Run } from "./replay.ts";
+import { replay, Run } from "./replay.ts";
 import type { WorkflowFunction, WorkflowTable } from "./workflow.ts";
 
 /** An event as a task brings it. */
@@ -36,33 +36,22 @@ export class BadEventError extends Error {
   }
 }
 
-/** What the cache of runs came to. */
-export interface RunCacheFigures {
-  /** Events of a workflow that stood ready for them. */
-  readonly hits: number;
-  /** Events of a workflow that was replayed first: after a restart, or since others had taken its place. */
-  readonly misses: number;
-}
-
 /** The histories of all workflows, and what to answer to a task. Pure: the caller writes the log. */
 export class Histories {
   readonly #workflows: WorkflowTable;
   readonly #entries = new Map<string, Entry>();
-  /** Workflows that stand ready, the least recently used first. */
-  readonly #runs = new Map<string, Run>();
-  readonly #maxRuns: number;
-  #hits = 0;
-  #misses = 0;
+  /** Workflows that stand ready for their next event. */
+  readonly #runs: HandlerCache;
 
   /** @param maxRuns Most workflows that stand ready for their next event. */
   constructor(workflows: WorkflowTable, maxRuns = Infinity) {
     this.#workflows = workflows;
-    this.#maxRuns = maxRuns;
+    this.#runs = new HandlerCache({ maxEntries: maxRuns, maxBytes: Infinity, weigh: () => 1 });
   }
 
-  /** What keeping runs came to. */
-  get runCache(): RunCacheFigures {
-    return { hits: this.#hits, misses: this.#misses };
+  /** What keeping workflows ready came to. */
+  get runCache(): CacheStatus {
+    return this.#runs.status;
   }
 
   /** Takes in a record of the log. */
@@ -98,7 +87,7 @@ export class Histories {
     const record: HistoryRecord = { workflow, type, task, atMs: nowMs, event, decision };
     check(record);
     this.#add(entry, record);
-    this.#keepRun(workflow, run, decision.end !== undefined);
+    if (decision.end === undefined) this.#runs.set(workflow, run);
     return { record, isNew: true };
   }
 
@@ -132,21 +121,9 @@ export class Histories {
    * on past its history, and is made anew for the next one.
    */
   #takeRun({ workflow, type }: Arrival, history: readonly HistoryRecord[]): Run {
-    const kept = this.#runs.get(workflow);
+    const kept = history.length === 0 ? undefined : this.#runs.get(workflow);
     this.#runs.delete(workflow);
-    if (kept !== undefined) this.#hits++;
-    else if (history.length > 0) this.#misses++;
-    return kept ?? replay(workflow, this.#workflow(type), history);
-  }
-
-  #keepRun(workflow: string, run: Run, hasEnded: boolean): void {
-    if (hasEnded) return;
-    this.#runs.set(workflow, run);
-    if (this.#runs.size <= this.#maxRuns) return;
-    for (const oldest of this.#runs.keys()) {
-      this.#runs.delete(oldest);
-      return;
-    }
+    return kept instanceof Run ? kept : replay(workflow, this.#workflow(type), history);
   }
 
   #workflow(type: string): WorkflowFunction {

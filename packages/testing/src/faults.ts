@@ -3,10 +3,10 @@ import { type Duration, durationToMs } from "@tq/client";
 import type { OperatorService, TaskService, WorkerService } from "@tq/proto";
 import type { ManualClock } from "./manual-clock.ts";
 
-type MethodName = keyof (typeof TaskService.method & typeof WorkerService.method & typeof OperatorService.method);
-
 /** A call of the API by its name in the contract, such as `"AddTasks"` or `"RenewLeases"`. */
-export type CallName = Capitalize<MethodName>;
+export type CallName = Capitalize<
+  keyof (typeof TaskService.method & typeof WorkerService.method & typeof OperatorService.method)
+>;
 
 /** Which calls a fault is for. */
 export interface FaultOptions {

@@ -6,5 +6,6 @@ export {
   type MockActivityEnvironmentOptions,
   type MockActivityEvents,
 } from "./mock-activity-environment.ts";
+export type { Quiet } from "./quiet.ts";
 export { TestEnvironment, type TestEnvironmentOptions } from "./test-environment.ts";
 export { type RestartOptions, TestServer, type TestServerOptions } from "./test-server.ts";

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { decodePayload, encodePayload } from "@tq/client";
+import { type Client, decodePayload, encodePayload } from "@tq/client";
 import {
   type CancellationReason,
   CancelledFailure,
@@ -20,6 +20,8 @@ export interface MockActivityEvents extends Record<"heartbeat", [details: unknow
 export interface MockActivityEnvironmentOptions {
   /** The time of `Context.sleep`. Default: a clock of its own, which stands still until it is moved. */
   readonly clock?: ManualClock;
+  /** What the handler gets as `Context.current().client`. Default: none, and asking for it is an error. */
+  readonly client?: Client;
   /** Gets what the handler logs. Default: nothing is done with it. */
   readonly log?: Logger;
 }
@@ -69,7 +71,7 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
   /** @param info what differs from {@link defaultActivityInfo} */
   constructor(
     info: Partial<TaskInfo> = {},
-    { clock = new ManualClock(), log = silent }: MockActivityEnvironmentOptions = {},
+    { clock = new ManualClock(), client, log = silent }: MockActivityEnvironmentOptions = {},
   ) {
     super();
     this.clock = clock;
@@ -79,6 +81,7 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
       log,
       clock,
       heartbeat: (details) => this.#heartbeat(details),
+      ...(client !== undefined && { client }),
     });
   }
 

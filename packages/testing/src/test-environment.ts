@@ -5,15 +5,12 @@ import type { Faults } from "./faults.ts";
 import type { ManualClock, SkipOptions } from "./manual-clock.ts";
 import { type RestartOptions, TestServer } from "./test-server.ts";
 
-/** What an environment gives its clients and workers itself. */
-type Given = "address" | "transport" | "clock";
-
 /** What can be set on a {@link TestEnvironment}. */
 export interface TestEnvironmentOptions {
   /** Its time. Default: a clock of its own, which begins at 2026-01-01T00:00:00Z. */
   readonly clock?: ManualClock;
   /** Options of its client. Default: those of `Client.create`, without randomness in its waits. */
-  readonly client?: Omit<ClientOptions, Given | "httpVersion">;
+  readonly client?: Omit<ClientOptions, "address" | "httpVersion" | "transport" | "clock">;
 }
 
 /**
@@ -30,10 +27,12 @@ export class TestEnvironment implements AsyncDisposable {
   /** What goes wrong between them and the server. */
   readonly faults: Faults;
   readonly #server: TestServer;
+  readonly #ownsClock: boolean;
   readonly #workers: Worker[] = [];
 
   private constructor(server: TestServer, options: TestEnvironmentOptions) {
     this.#server = server;
+    this.#ownsClock = options.clock === undefined;
     this.clock = server.clock;
     this.transport = server.transport;
     this.faults = server.faults;
@@ -51,7 +50,7 @@ export class TestEnvironment implements AsyncDisposable {
    *
    * @throws TqError `invalid_argument` naming an option that is wrong.
    */
-  async createWorker(options: Omit<WorkerOptions, Given | "client">): Promise<Worker> {
+  async createWorker(options: Omit<WorkerOptions, "address" | "transport" | "clock" | "client">): Promise<Worker> {
     const worker = await Worker.create({ random: () => 0, ...options, ...this.#given() });
     this.#workers.push(worker);
     return worker;
@@ -86,7 +85,12 @@ export class TestEnvironment implements AsyncDisposable {
     await this.#server.crash(options);
   }
 
-  /** Clears the faults, shuts down the workers that still run, and removes the server and its data. */
+  /**
+   * Clears the faults, shuts down the workers that still run, and removes the server and its data.
+   *
+   * @throws Error if timers still wait afterwards, unless the clock was given: a client or worker that the test made by hand
+   *   was not closed, or a handler that had been given up still sleeps.
+   */
   async teardown(): Promise<void> {
     this.faults.clear();
     const running = this.#workers.filter((worker) => !isOver(worker));
@@ -96,6 +100,13 @@ export class TestEnvironment implements AsyncDisposable {
     const closed = this.client.close();
     await this.clock.skipUntil(closed);
     await this.#server.stop();
+    const { waiting } = this.clock;
+    if (this.#ownsClock && waiting > 0) {
+      throw new Error(
+        `${waiting} timers still wait after the end of the test: close the clients and workers that it made by hand, and let ` +
+          "handlers give way when their signal aborts.",
+      );
+    }
   }
 
   /** The same as {@link teardown}, for `await using`. */

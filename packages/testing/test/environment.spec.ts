@@ -39,22 +39,22 @@ describe("time", () => {
     const activities = {
       async flaky() {
         attemptsAt.push(env.currentTimeMs());
-        if (attemptsAt.length < 4) throw ApplicationFailure.retryable("not yet");
+        if (attemptsAt.length < 3) throw ApplicationFailure.retryable("not yet");
         return "done";
       },
     };
-    const retry = { initialInterval: "1h", maximumInterval: "1h", maximumAttempts: 4 } as const;
+    const retry = { initialInterval: "1h", maximumInterval: "1h", maximumAttempts: 3 } as const;
     expect(await execute(activities, "flaky", { retry })).toBe("done");
     const waits = attemptsAt.slice(1).map((at, i) => at - attemptsAt[i]!);
-    expect(waits.map((ms) => Math.round(ms / 1_000))).toEqual([3_600, 3_600, 3_600]);
+    expect(waits.map((ms) => Math.round(ms / 1_000))).toEqual([3_600, 3_600]);
   });
 
-  test("a handler that sleeps for hours keeps its lease all the while", async () => {
+  test("a handler that sleeps for an hour keeps its lease all the while", async () => {
     let runs = 0;
     const activities = {
       async long() {
         runs += 1;
-        await Context.current().sleep("8 hours");
+        await Context.current().sleep("1 hour");
         return runs;
       },
     };
@@ -285,4 +285,10 @@ test("teardown ends workers that run, and leaves nothing that waits", async () =
   await other.teardown();
   await running;
   expect([worker.getState(), clock.waiting]).toEqual(["STOPPED", 0]);
+});
+
+test("teardown tells of timers that the test has left behind", async () => {
+  const other = await TestEnvironment.createTimeSkipping();
+  other.clock.after(1_000, () => {});
+  await expect(other.teardown()).rejects.toThrow("1 timers still wait");
 });

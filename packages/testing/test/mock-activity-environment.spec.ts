@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { MockActivityEnvironment } from "@tq/testing";
+import { MockActivityEnvironment, TestEnvironment } from "@tq/testing";
 import { CancelledFailure, Context, type LogFields } from "@tq/worker-sdk";
 import { describe, expect, test } from "vitest";
 
@@ -66,4 +66,13 @@ describe("an activity by itself", () => {
     await new MockActivityEnvironment().run(async () => Context.current());
     expect(() => Context.current()).toThrow("outside of a handler");
   });
+});
+
+test("an activity by itself has the client that the test gives it", async () => {
+  await using server = await TestEnvironment.createTimeSkipping();
+  const env = new MockActivityEnvironment({}, { client: server.client, clock: server.clock });
+  const added = env.run(async () => Context.current().client.tasks.add({ taskQueue: "q", type: "next" }));
+  expect((await env.clock.skipUntil(added)).existed).toBe(false);
+  const without = new MockActivityEnvironment();
+  await expect(without.run(async () => Context.current().client)).rejects.toThrow("without a worker");
 });

@@ -1,38 +1,25 @@
-import { Client } from "@tq/client";
-import { ApplicationFailure, commands, Context, Worker, type WorkerOptions } from "@tq/worker-sdk";
-import { TestServer } from "@tq/testing";
+import type { Client } from "@tq/client";
+import { ApplicationFailure, commands, Context, type Worker } from "@tq/worker-sdk";
+import { TestEnvironment } from "@tq/testing";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 
-let server: TestServer;
+let env: TestEnvironment;
 let client: Client;
 const running: { readonly worker: Worker; readonly done: Promise<void> }[] = [];
 
 beforeEach(async () => {
-  server = await TestServer.start();
-  client = Client.create({ transport: server.transport, clock: server.clock });
+  env = await TestEnvironment.createTimeSkipping();
+  client = env.client;
 });
 afterEach(async () => {
-  for (const { worker } of running) if (worker.getState() === "RUNNING") worker.shutdown();
-  const stopped = Promise.all(running.splice(0).map(async ({ done }) => done));
-  await through(stopped);
-  await server.stop();
+  await env.teardown();
+  for (const { done } of running.splice(0)) await done;
 });
 
-/** Waits for a promise while the clock moves on in small steps, for up to an hour of its time. */
-async function through<Value>(promise: Promise<Value>): Promise<Value> {
-  let over = false;
-  const watched = promise.finally(() => (over = true));
-  watched.catch(() => undefined);
-  for (let step = 0; step < 36_000 && !over; step++) {
-    await server.clock.settle();
-    if (!over) await server.clock.advance(100);
-  }
-  if (!over) throw new Error("it did not come to an end within an hour of the clock's time");
-  return promise;
-}
+const through = async <Value>(promise: Promise<Value>): Promise<Value> => env.skipUntil(promise);
 
-async function start(options: Omit<WorkerOptions, "transport" | "clock">): Promise<Worker> {
-  const worker = await Worker.create({ transport: server.transport, clock: server.clock, ...options });
+async function start(options: Parameters<TestEnvironment["createWorker"]>[0]): Promise<Worker> {
+  const worker = await env.createWorker(options);
   running.push({ worker, done: worker.run() });
   return worker;
 }
@@ -100,11 +87,11 @@ describe("a worker on a whole server", () => {
     const activities = { forever: async () => Context.current().sleep(3_600_000) };
     await start({ taskQueue: "q", activities, maxConcurrentActivityTaskExecutions: 1 });
     const handle = await through(client.activity<typeof activities>({ taskQueue: "q" }).start("forever"));
-    await server.clock.advance(2_000);
-    const before = server.clock.now();
+    await env.clock.advance(2_000);
+    const before = env.clock.now();
     await through(handle.cancel({ reason: "enough" }));
     await expect(through(handle.result())).rejects.toThrow(/enough|cancel/i);
-    expect(server.clock.now() - before).toBeLessThan(1_000);
+    expect(env.clock.now() - before).toBeLessThan(1_000);
   });
 
   test("a restart of the server needs no restart of the worker", async () => {
@@ -117,8 +104,8 @@ describe("a worker on a whole server", () => {
     await start({ taskQueue: "q", activities });
     const remote = client.activity<typeof activities>({ taskQueue: "q" });
     const first = await through(remote.start("slow", 1));
-    await server.clock.advance(1_000);
-    await server.restart();
+    await env.clock.advance(1_000);
+    await env.restartServer();
     expect(await through(first.result())).toBe(1);
     expect(await through(remote.execute("slow", 2))).toBe(2);
   });
@@ -134,7 +121,7 @@ describe("a worker on a whole server", () => {
     const first = await start({ taskQueue: "q", activities: by("a"), maxConcurrentActivityTaskExecutions: 1 });
     const remote = client.activity<ReturnType<typeof by>>({ taskQueue: "q" });
     const handles = [await through(remote.start("work", 1)), await through(remote.start("work", 2))];
-    await server.clock.advance(500);
+    await env.clock.advance(500);
     first.shutdown();
     await through(running[0]!.done);
     expect(ran).toEqual(["a1"]);
@@ -166,7 +153,7 @@ describe("a worker on a whole server", () => {
       },
     });
     await through(client.tasks.add({ taskQueue: "flows", kind: "workflow", type: "begin" }));
-    for (let i = 0; i < 50 && seen.length === 0; i++) await server.clock.advance(100);
+    for (let i = 0; i < 50 && seen.length === 0; i++) await env.clock.advance(100);
     expect(seen).toEqual([42]);
   });
 });

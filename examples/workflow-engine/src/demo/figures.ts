@@ -1,5 +1,4 @@
 import type { Client } from "@tq/client";
-import type { RunCacheFigures } from "../histories.ts";
 import type { ReportPart } from "./workflows.ts";
 
 /** What the server says of all tasks after the demo. */
@@ -36,7 +35,7 @@ export function percentile(values: readonly number[], share: number): number {
 /** What a run of the demo came to. */
 export interface RunFigures extends TaskFigures {
   /** Events of workflows that the engine had ready, and of those that it replayed first. */
-  readonly runs: RunCacheFigures;
+  readonly runs: { readonly hits: number; readonly misses: number };
   readonly seconds: number;
   readonly latenciesMs: readonly number[];
 }

@@ -1,11 +1,10 @@
 import { Client } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
-import type { RunCacheFigures } from "../histories.ts";
 import type { HistoryRecord } from "../history.ts";
 import { readLog } from "../log.ts";
 import { WorkflowClient } from "../workflow-client.ts";
 import { Cast, DemoError, failureOf } from "./cast.ts";
-import { countTasks, summary } from "./figures.ts";
+import { countTasks, type RunFigures, summary } from "./figures.ts";
 import { freePort } from "./free-port.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Progress } from "./progress.ts";
@@ -38,7 +37,7 @@ export async function runDemo({ inputs, workFolder, progress, signal }: RunOptio
   const { folder, paths } = inputs;
   const ended = new Set<string>();
   const latencies: number[] = [];
-  let runs: RunCacheFigures = { hits: 0, misses: 0 };
+  let runs: RunFigures["runs"] = { hits: 0, misses: 0 };
   const watch = new Watch(signal);
   const cast = new Cast({
     folder,

@@ -1,0 +1,6 @@
+/**
+ * Adds tasks, and hears how they end.
+ *
+ * @module @tq/client
+ */
+export * from "@tq/client";

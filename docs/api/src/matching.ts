@@ -1,0 +1,6 @@
+/**
+ * The server, inside a process of yours.
+ *
+ * @module @tq/matching
+ */
+export * from "@tq/matching";

@@ -1,0 +1,6 @@
+/**
+ * Runs handlers for tasks.
+ *
+ * @module @tq/worker-sdk
+ */
+export * from "@tq/worker-sdk";
