@@ -16,6 +16,7 @@ import type { AddedTask, NewTask } from "@tq/proto";
 import { AddGroup, type AddGroupParts } from "./add-group.ts";
 import type { AddRoom } from "./add-room.ts";
 import type { Clock } from "./clock.ts";
+import { Line } from "./line.ts";
 import { type FieldViolation, type TqError, toTqError } from "./errors.ts";
 import { isRetryable, type RetryOptions } from "./retry.ts";
 
@@ -39,7 +40,7 @@ export interface AddCoalescerOptions {
 export class AddCoalescer {
   readonly #options: AddCoalescerOptions;
   readonly #ending = new AbortController();
-  #waiting: AddGroup[] = [];
+  readonly #waiting = new Line<AddGroup>();
   /**
    * The groups of each call under way. In an array, not a set: tables that a set has grown out of keep what was in them, so
    * that young garbage lives on until a full collection.
@@ -59,7 +60,8 @@ export class AddCoalescer {
     const { clock, giveUpAfterMs, room } = this.#options;
     const group = new AddGroup(parts, room, clock.now() + giveUpAfterMs);
     if (this.#ending.signal.aborted) group.reject(this.#ending.signal.reason as Error);
-    else if (!group.isAnswered) {
+    else if (!group.isOver) {
+      if (parts.signal !== undefined) group.onGivenUp = () => this.#waiting.gaveUp();
       this.#waiting.push(group);
       this.#schedule();
     }
@@ -77,7 +79,7 @@ export class AddCoalescer {
     const underWay = this.#underWay.flat();
     this.#ending.abort(unsent);
     for (const group of underWay) group.reject(sent);
-    for (const group of this.#waiting.splice(0)) group.reject(unsent);
+    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) group.reject(unsent);
   }
 
   /** Lets what arrives in this turn of the event loop gather, then sends. */
@@ -91,14 +93,14 @@ export class AddCoalescer {
   }
 
   #sendWaiting(): void {
-    while (this.#waiting.length > 0 && this.#callsInFlight < this.#options.maxCallsInFlight) {
+    while (this.#waiting.first() !== undefined && this.#callsInFlight < this.#options.maxCallsInFlight) {
       const groups = this.#takeWaiting();
       this.#callsInFlight++;
       this.#underWay.push(groups);
       void this.#deliver(groups).then(() => {
         this.#callsInFlight--;
         this.#underWay.splice(this.#underWay.indexOf(groups), 1);
-        if (this.#waiting.length > 0) this.#schedule();
+        if (this.#waiting.first() !== undefined) this.#schedule();
       });
     }
   }
@@ -107,24 +109,25 @@ export class AddCoalescer {
   #takeWaiting(): AddGroup[] {
     const { maxTasksPerCall, maxBytesPerCall } = this.#options;
     const ids = new Set<string>();
+    const groups: AddGroup[] = [];
     let tasks = 0;
     let bytes = 0;
-    let count = 0;
-    for (const group of this.#waiting) {
+    for (let group = this.#waiting.first(); group !== undefined; group = this.#waiting.first()) {
       tasks += group.tasks.length;
       bytes += group.bytes;
-      if (count > 0 && (tasks > maxTasksPerCall || bytes > maxBytesPerCall)) break;
-      if (count > 0 && group.chosenIds.some((id) => ids.has(id))) break;
+      if (groups.length > 0 && (tasks > maxTasksPerCall || bytes > maxBytesPerCall)) break;
+      if (groups.length > 0 && group.chosenIds.some((id) => ids.has(id))) break;
       for (const id of group.chosenIds) ids.add(id);
-      count++;
+      groups.push(group);
+      this.#waiting.shift();
     }
-    return this.#waiting.splice(0, count);
+    return groups;
   }
 
   /** Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects. */
   async #deliver(all: readonly AddGroup[]): Promise<void> {
     // Some callers may have given up meanwhile.
-    const groups = all.filter(({ isAnswered }) => !isAnswered);
+    const groups = all.filter(({ isOver }) => !isOver);
     if (groups.length === 0) return;
     const giveUpAtMs = groups.reduce((latest, group) => Math.max(latest, group.giveUpAtMs), 0);
     const { signal } = this.#ending;
@@ -173,7 +176,7 @@ export class AddCoalescer {
   }
 
   #fail(group: AddGroup, error: TqError): void {
-    if (!group.isAnswered) this.#options.onFailed(group.tasks.length, error);
+    if (!group.isOver) this.#options.onFailed(group.tasks.length, error);
     group.reject(error);
   }
 
@@ -190,7 +193,7 @@ export class AddCoalescer {
     const comeBack = () => {
       this.#aside.delete(group);
       group.onAnswered = before;
-      this.#waiting.unshift(group);
+      this.#waiting.unshift([group]);
       this.#schedule();
     };
     const timer = clock.setTimeout(comeBack, waitMs);

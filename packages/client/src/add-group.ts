@@ -24,12 +24,14 @@ export class AddGroup<T = unknown> {
   readonly bytes: number;
   readonly chosenIds: readonly string[];
   readonly giveUpAtMs: number;
-  /** Called once it is answered. */
+  /** Called once its caller has given up. */
+  onGivenUp: (() => void) | undefined;
+  /** Called once it is over. */
   onAnswered: (() => void) | undefined;
   readonly #parts: AddGroupParts<T>;
   readonly #room: AddRoom;
   readonly #answer: Pick<PromiseWithResolvers<T>, "promise"> & { resolve(answer: T): void; reject(error: Error): void };
-  #isAnswered = false;
+  #isOver = false;
 
   constructor(parts: AddGroupParts<T>, room: AddRoom, giveUpAtMs: number) {
     this.tasks = parts.tasks;
@@ -47,8 +49,9 @@ export class AddGroup<T = unknown> {
     return this.#answer.promise;
   }
 
-  get isAnswered(): boolean {
-    return this.#isAnswered;
+  /** It is answered, or its caller has given up. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** The server has answered a call with these tasks, which stand in it from `offset` on. */
@@ -61,15 +64,18 @@ export class AddGroup<T = unknown> {
   }
 
   #endWith(signal: AbortSignal): void {
-    const onAbort = () => this.reject(signal.reason as Error);
+    const onAbort = () => {
+      this.reject(signal.reason as Error);
+      this.onGivenUp?.();
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     this.onAnswered = () => signal.removeEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
   }
 
   #end(): boolean {
-    if (this.#isAnswered) return false;
-    this.#isAnswered = true;
+    if (this.#isOver) return false;
+    this.#isOver = true;
     this.onAnswered?.();
     this.#room.leave(this.tasks.length, this.#parts.roomBytes);
     return true;

@@ -5,6 +5,7 @@
 // await can pile up only so many waiting calls: beyond that they are refused.
 
 import { TqError } from "./errors.ts";
+import { type InLine, Line } from "./line.ts";
 
 /** How much room there is. */
 export interface AddRoomOptions {
@@ -16,24 +17,17 @@ export interface AddRoomOptions {
   readonly maxWaitingCalls: number;
 }
 
-interface Waiter {
+interface Waiter extends InLine {
   readonly tasks: number;
-  /** It has begun, or was refused. */
   isOver: boolean;
   begin(): void;
   reject(error: Error): void;
 }
 
-/** As many empty places may be at the front of the line before it is moved up. */
-const maxEmpty = 1_024;
-
 /** See the top of the file. */
 export class AddRoom {
   readonly #options: AddRoomOptions;
-  /** In an array, not in a set: tables that a set has grown out of keep what was in them, until a full collection. */
-  #line: (Waiter | undefined)[] = [];
-  /** Where the line begins. */
-  #head = 0;
+  readonly #line = new Line<Waiter>();
   #waitingCalls = 0;
   readonly #onEmpty: (() => void)[] = [];
   #tasks = 0;
@@ -83,6 +77,7 @@ export class AddRoom {
     return new Promise<T>((resolve, reject) => {
       const onAbort = () => {
         this.#forget(waiter);
+        this.#line.gaveUp();
         reject(signal?.reason as Error);
       };
       const waiter: Waiter = {
@@ -112,31 +107,26 @@ export class AddRoom {
 
   /** Refuses all that wait. */
   refuse(error: Error): void {
-    for (const waiter of this.#line.slice(this.#head)) {
-      if (waiter !== undefined && this.#forget(waiter)) waiter.reject(error);
+    for (let waiter = this.#line.shift(); waiter !== undefined; waiter = this.#line.shift()) {
+      this.#forget(waiter);
+      waiter.reject(error);
     }
   }
 
   #admit(): void {
+    // Each leaves the line before it begins: that may admit others.
     while (this.#fits) {
-      const waiter = this.#line[this.#head];
-      if (waiter === undefined) break;
-      // Before it begins: that may admit others.
-      this.#line[this.#head++] = undefined;
-      if (this.#forget(waiter)) waiter.begin();
+      const waiter = this.#line.shift();
+      if (waiter === undefined) return;
+      this.#forget(waiter);
+      waiter.begin();
     }
-    if (this.#head < maxEmpty && this.#waitingCalls > 0) return;
-    this.#line = this.#line.slice(this.#head);
-    this.#head = 0;
   }
 
-  /** Answers whether it still waited. */
-  #forget(waiter: Waiter): boolean {
-    if (waiter.isOver) return false;
+  #forget(waiter: Waiter): void {
     waiter.isOver = true;
     this.#waitingCalls--;
     this.#waitingTasks -= waiter.tasks;
-    return true;
   }
 }
 

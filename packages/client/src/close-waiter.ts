@@ -7,6 +7,7 @@
 
 import type { GetTasksResponse, Task } from "@tq/proto";
 import { TqError, toTqError } from "./errors.ts";
+import { type InLine, Line } from "./line.ts";
 
 /** What the waiter needs. */
 export interface CloseWaiterOptions {
@@ -14,7 +15,7 @@ export interface CloseWaiterOptions {
   readonly getAnyClosed: (ids: string[], waitMs: number, signal: AbortSignal) => Promise<GetTasksResponse>;
 }
 
-interface Waiter {
+interface Waiter extends InLine {
   readonly id: string;
   /** It has heard, or given up. */
   isOver: boolean;
@@ -34,11 +35,8 @@ const maxIdsPerCall = 200;
 export class CloseWaiter {
   readonly #options: CloseWaiterOptions;
   readonly #ending = new AbortController();
-  /**
-   * Those that stand in no call, in order. In arrays, not in sets or maps: tables that those have grown out of keep what was
-   * in them, so that young garbage lives on until a full collection.
-   */
-  #idle: Waiter[] = [];
+  /** Those that stand in no call, in order. */
+  readonly #idle = new Line<Waiter>();
   /** Those that stand in each of the calls under way. */
   readonly #calls: (readonly Waiter[])[] = [];
   #isScheduled = false;
@@ -55,7 +53,10 @@ export class CloseWaiter {
         reject(signal.reason as Error);
         return;
       }
-      const onAbort = () => waiter.reject(signal?.reason as Error);
+      const onAbort = () => {
+        waiter.reject(signal?.reason as Error);
+        this.#idle.gaveUp();
+      };
       const isLate = () => {
         signal?.removeEventListener("abort", onAbort);
         const was = waiter.isOver;
@@ -77,17 +78,17 @@ export class CloseWaiter {
   /** Ends all waiting, with `error`. */
   close(error: TqError): void {
     this.#ending.abort(error);
-    for (const waiter of [...this.#idle.splice(0), ...this.#calls.flat()]) waiter.reject(error);
+    for (const waiter of this.#calls.flat()) waiter.reject(error);
+    for (let waiter = this.#idle.shift(); waiter !== undefined; waiter = this.#idle.shift()) waiter.reject(error);
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#idle.length === 0 || this.#calls.length >= maxCalls) return;
+    if (this.#isScheduled || this.#idle.first() === undefined || this.#calls.length >= maxCalls) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      while (this.#idle.length > 0 && this.#calls.length < maxCalls) {
+      while (this.#idle.first() !== undefined && this.#calls.length < maxCalls) {
         const waiters = this.#take();
-        if (waiters.length === 0) continue;
         this.#calls.push(waiters);
         void this.#call(waiters).then(() => {
           this.#calls.splice(this.#calls.indexOf(waiters), 1);
@@ -100,15 +101,14 @@ export class CloseWaiter {
   /** Those of the next call: from the front, as many as there may be ids in it. */
   #take(): readonly Waiter[] {
     const ids = new Set<string>();
-    let count = 0;
-    for (const { id, isOver } of this.#idle) {
-      if (!isOver && !ids.has(id)) {
-        if (ids.size === maxIdsPerCall) break;
-        ids.add(id);
-      }
-      count++;
+    const taken: Waiter[] = [];
+    for (let waiter = this.#idle.first(); waiter !== undefined; waiter = this.#idle.first()) {
+      if (!ids.has(waiter.id) && ids.size === maxIdsPerCall) break;
+      ids.add(waiter.id);
+      taken.push(waiter);
+      this.#idle.shift();
     }
-    return this.#idle.splice(0, count).filter(({ isOver }) => !isOver);
+    return taken;
   }
 
   /** One call for those who wait; those who still do afterwards are idle again. Never rejects. */
@@ -129,8 +129,8 @@ export class CloseWaiter {
     }
     const open = waiters.filter(({ isOver }) => !isOver);
     // What did not fit into the answer is asked for first: a closed one among it would end every wait at once, unseen.
-    const [first, rest] = [true, false].map((isFirst) => open.filter(({ id }) => omitted.has(id) === isFirst));
-    this.#idle = [...(first ?? []), ...this.#idle, ...(rest ?? [])];
+    this.#idle.unshift(open.filter(({ id }) => omitted.has(id)));
+    for (const waiter of open) if (!omitted.has(waiter.id)) this.#idle.push(waiter);
   }
 }
 
