@@ -25,7 +25,7 @@ test("one trace goes from an add over the queue to the handler, to what it adds,
     taskQueue: "q",
     activities: {
       async outer() {
-        await Context.current().client!.tasks.add({ taskQueue: "q", type: "inner" });
+        await Context.current().client.tasks.add({ taskQueue: "q", type: "inner" });
       },
       inner: () => {},
       last: () => {},
