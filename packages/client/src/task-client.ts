@@ -82,7 +82,7 @@ export class TaskClient implements HandleCalls {
 
   /**
    * Adds tasks all or none, in one call: at most 10,000 tasks and 32 MiB. Errors name the index. For more, or where all
-   * or none does not matter, see `addAll`.
+   * or none does not matter, see {@link TaskClient.addAll}.
    */
   async addMany(tasks: readonly NewTask[], options: CallOptions = noOptions): Promise<readonly AddedTaskHandle[]> {
     return tasks.length === 0 ? [] : this.#calls.add({ tasks, options });

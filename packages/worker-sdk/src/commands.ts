@@ -75,7 +75,7 @@ export const commands = Object.freeze({
     return { command: "scheduleActivity", id, task: { ...task, id, kind: "activity" } };
   },
 
-  /** Typed {@link commands.scheduleActivity}: `commands.activity<typeof activities>({ taskQueue, onClose }).schedule("hash", path)`. */
+  /** Typed `scheduleActivity`: `commands.activity<typeof activities>({ taskQueue, onClose }).schedule("hash", path)`. */
   activity<A extends object>(options: ActivityOptions<A>): ActivityScheduler<A> {
     return {
       schedule: (name, ...args) => commands.scheduleActivity(activityTask(options, name, args)),
