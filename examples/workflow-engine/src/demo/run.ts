@@ -1,4 +1,4 @@
-import { Client } from "@tq/client";
+import { Client, type Logger } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import type { HistoryRecord } from "../history.ts";
 import { readLog } from "../log.ts";
@@ -58,7 +58,9 @@ export async function runDemo({ inputs, workFolder, progress, signal }: RunOptio
     },
     onLost: (child) => void failureOf(child).then((error) => watch.fail(error)),
   });
-  const client = Client.create({ address: cast.address });
+  // That the server is away is no news here: the demo says itself when it kills it.
+  const quiet: Logger = { debug() {}, info() {}, warn() {}, error: console.error };
+  const client = Client.create({ address: cast.address, logger: quiet });
   let ticker: NodeJS.Timeout | undefined;
   try {
     let server = await cast.startServer();
