@@ -40,6 +40,7 @@ async function counting(options: Partial<WorkerOptions> = {}) {
         if (task.args[0] === "forget") cache.delete();
       },
     },
+    maxConcurrentWorkflowTaskExecutions: 10,
     ...options,
   });
   let ids = 0;

@@ -51,7 +51,10 @@ test("a short lease is renewed every third of it", async () => {
 
 test("tasks that arrived are confirmed by the next call, and by one of its own within a second", async () => {
   const end = gate();
-  const { clock, server } = await rig({ activities: { wait: () => end.promise } });
+  const { clock, server } = await rig({
+    activities: { wait: () => end.promise },
+    maxConcurrentActivityTaskExecutions: 10,
+  });
   server.add("a", "wait");
   await settle();
   const [first, second] = server.polls;

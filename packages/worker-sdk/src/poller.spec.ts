@@ -77,6 +77,28 @@ test("while a poll waits, a second one takes answers along without waiting, and 
   end("c");
 });
 
+test("of many slots two polls wait, each with a half; one that ends goes again while the other waits", async () => {
+  const { activities, end } = gated();
+  const { clock, server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 21 });
+  await settle();
+  const asked = () =>
+    server.polls.map(({ maxTasks, answers, wait }) => [maxTasks, answers.length, Number(wait?.seconds)]);
+  expect(asked()).toEqual([
+    [11, 0, 60],
+    [10, 0, 60],
+  ]);
+  server.add("a", "work", { args: ["a"] });
+  await settle();
+  expect(asked().slice(2)).toEqual([[10, 0, 60]]);
+  server.add("b", "work", { args: ["b"] });
+  await settle();
+  expect([...server.leased.keys()]).toEqual(["a", "b"]);
+  end("a");
+  end("b");
+  await clock.advance(2_000);
+  expect(server.answered("completed")).toBe("a b");
+});
+
 test("two polls are under way at most, and together they never ask for more than there are slots", async () => {
   const { activities, end } = gated();
   const { server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 6 });
@@ -195,7 +217,7 @@ test("a poll that broke is repeated with its id, to be answered soon; the next o
 });
 
 test("polls that come back at once with nothing do not become a flood", async () => {
-  const { clock, server } = await rig({ activities: { work: () => 1 } });
+  const { clock, server } = await rig({ activities: { work: () => 1 }, maxConcurrentActivityTaskExecutions: 10 });
   server.isAbsentMinded = true;
   server.add("a", "work");
   await clock.advance(1_000);
@@ -216,7 +238,12 @@ test("a poll that another one replaced is followed by a new one", async () => {
 });
 
 test("registrations are sent in full until a call was answered, then as a hash, and again when asked for", async () => {
-  const { clock, server } = await rig({ activities: { b: () => 1, a: () => 2 }, workflows: { w: () => {} } });
+  const { clock, server } = await rig({
+    activities: { b: () => 1, a: () => 2 },
+    workflows: { w: () => {} },
+    maxConcurrentActivityTaskExecutions: 10,
+    maxConcurrentWorkflowTaskExecutions: 10,
+  });
   const types = { activityTypes: ["a", "b"], workflowTypes: ["w"] };
   expect(server.polls.map(({ worker }) => worker?.registrations)).toMatchObject([types, types]);
   expect(server.polls[0]?.worker).toMatchObject({

@@ -4,6 +4,10 @@
 // free meanwhile can wait for that. But a busy worker's poll is on its way most of the time, and so a second one, with slots
 // of its own, may go while one is under way, if there are answers for it to take along. It does not wait for tasks.
 //
+// A worker of many slots has two polls under way whenever it can, the first with half of its slots, and both wait. So a
+// backlog is worked off by server and worker at the same time, half by half; and another poll waits while one is just coming
+// back with a task, so that the next task meets a waiting poll as it is added, in the commit of its add.
+//
 // A poll takes along the answers of its own slots that wait to be sent, and offers those slots too (where they may be lent),
 // for the server takes the answers before it looks for tasks: so a busy worker needs one call for both, and the server
 // still never has more tasks leased to it than it has slots.
@@ -55,7 +59,7 @@ interface Poll {
   readonly answers: readonly OutgoingAnswer[];
   /** The deliveries among those whose slots it offers. */
   readonly lent: readonly HeldTask[];
-  /** Answered at once: no second poll waits for tasks, nor one for whose statuses somebody waits. */
+  /** Answered at once: no second poll of few slots waits for tasks, nor one for whose statuses somebody waits. */
   readonly isBrief: boolean;
   /** Slots that it offers and that no task fills. */
   offered: number;
@@ -63,6 +67,8 @@ interface Poll {
 
 /** Polls under way at most: with two, tasks fill 98 % of the slots of a busy worker, with one 93 %; more add nothing to that. */
 const maxPolls = 2;
+/** From so many slots on two polls share them: half of fewer is hardly worth a call. */
+const leastHalved = 16;
 /** The contract's bound on a poll. */
 const maxTasksPerPoll = 1_000;
 /** As long as the server holds a poll. */
@@ -136,18 +142,22 @@ export class Poller {
     if (this.#polls.size >= maxPolls || this.#isStopping || this.#isDraining) return;
     const { outbox, slots } = this.#options;
     const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots) : [];
-    // Free slots alone are not worth a second call.
-    if (this.#polls.size > 0 && answers.length === 0) return;
+    const isFirst = this.#polls.size === 0;
+    const isHalved = slots.capacity >= leastHalved;
+    // Free slots alone are not worth a second call that does not wait.
+    if (!isFirst && !isHalved && answers.length === 0) return;
     const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
+    const most = Math.min(maxTasksPerPoll, isFirst && isHalved ? Math.ceil(slots.capacity / 2) : Infinity);
     let free = lent.length;
-    while (free < maxTasksPerPoll && slots.tryReserve()) free++;
+    while (free < most && slots.tryReserve()) free++;
     if (free === 0) {
       outbox.putBack(answers);
       return;
     }
-    const isBrief = this.#polls.size > 0 || (answers.length > 0 && this.#options.answersAreAwaited);
+    const isBrief = (!isFirst && !isHalved) || (answers.length > 0 && this.#options.answersAreAwaited);
     const poll: Poll = { answers, lent, isBrief, offered: free };
     this.#polls.add(poll);
+    if (isHalved) this.#schedule();
     void this.#run(poll).then(() => {
       this.#polls.delete(poll);
       if (this.#polls.size === 0) for (const listener of this.#onEnded.splice(0)) listener();

@@ -147,6 +147,8 @@ test("the queue's rate goes with each poll for activities", async () => {
     activities: { work: () => 1 },
     workflows: { advance: () => {} },
     maxTaskQueueActivitiesPerSecond: 2.5,
+    maxConcurrentActivityTaskExecutions: 10,
+    maxConcurrentWorkflowTaskExecutions: 10,
   });
   expect(server.polls.map(({ taskQueueRatePerSecond }) => taskQueueRatePerSecond)).toEqual([2.5, undefined]);
 });

@@ -25,11 +25,14 @@ test("a worker without anything to do stops at once, and says so by its states",
 
 test("a worker says how it does", async () => {
   const end = gate();
-  const { clock, server, worker } = await rig({ activities: { work: () => end.promise } });
+  const { clock, server, worker } = await rig({
+    activities: { work: () => end.promise },
+    maxConcurrentActivityTaskExecutions: 10,
+  });
   server.add("a", "work");
   await settle();
   const busy = { state: "RUNNING", heldTasks: 1, runningHandlers: 1, answersUnderWay: 0, activitySlotsUsed: 1 };
-  expect(worker.getStatus()).toMatchObject({ ...busy, isServerAway: false, activitySlots: 100, workflowSlots: 0 });
+  expect(worker.getStatus()).toMatchObject({ ...busy, isServerAway: false, activitySlots: 10, workflowSlots: 0 });
   server.failNext("PollTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"));
   end.resolve();
   await settle();
