@@ -48,6 +48,8 @@ test(
     }
     await withThread.worker.until(() => withThread.worker.errors.includes("blocks the event loop"));
     expect(withThread.worker.errors).toMatch(/handlers="sleep, block"/);
+    // Dispatched to a poll whose answer the worker reads when it is no longer current.
+    const late = await withThread.activity.start("sleep", 10);
 
     const kept = handles[0] ?? [];
     expect(await Promise.all(kept.map(async (handle) => handle.result()))).toEqual(["slept", "blocked"]);
@@ -56,6 +58,9 @@ test(
       [1, 0],
       [1, 0],
     ]);
+    expect(await late.result()).toBe("slept");
+    expect(withThread.worker.said.filter(({ begun }) => begun === "sleep").length).toBe(2);
+    expect(withThread.worker.said.filter(({ message }) => String(message).includes("dropped"))).toEqual([]);
     // So that this test shows something: without the thread the lease was lost.
     const { worker } = without;
     await worker.until(() => worker.said.some(({ message }) => String(message).startsWith("An answer was dropped")));

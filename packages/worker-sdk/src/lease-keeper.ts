@@ -12,13 +12,15 @@ import { type Heartbeat, HeartbeatSchema, type Payload, type RenewLeasesResponse
 import type { Confirmations } from "./confirmations.ts";
 import type { LeaseSet } from "./lease-set.ts";
 import type { Registrations } from "./registrations.ts";
-import type { SlotStatus } from "./renewal-messages.ts";
+import type { RenewalSettings, SlotStatus } from "./renewal-messages.ts";
 import type { ServerLink } from "./server-link.ts";
 
 /** What keeper and listener need. */
 export interface LeaseCallOptions {
   readonly client: Client;
   readonly registrations: Registrations;
+  /** Named in each call, so that the server knows who serves them also while no slot is free. */
+  readonly taskQueues: RenewalSettings["taskQueues"];
   readonly leases: LeaseSet;
   readonly link: ServerLink;
   readonly status: () => SlotStatus;
@@ -132,7 +134,7 @@ export class LeaseKeeper {
   }
 
   async #call(): Promise<void> {
-    const { client, registrations, confirmations, leases, status, onConfirmed } = this.#options;
+    const { client, registrations, taskQueues, confirmations, leases, status, onConfirmed } = this.#options;
     const { clock, namespace, callTimeoutMs } = client.config;
     const { worker, answered } = registrations.reference();
     const receivedPollIds = confirmations.ids();
@@ -143,6 +145,7 @@ export class LeaseKeeper {
     const request = {
       namespace,
       worker,
+      taskQueues: [...taskQueues],
       tokens: leases.tokens(),
       // Of what has ended meanwhile, the answer tells more.
       heartbeats: [...heartbeats].flatMap(([key, heartbeat]) => (leases.get(key) === undefined ? [] : heartbeat)),

@@ -27,6 +27,9 @@ export interface EventLoopStatus {
   readonly longestBlockMs: number;
 }
 
+/** Well below the shortest time after which the server takes back what is not confirmed, a second; and two pulses. */
+const staleAfterMs = 1_000;
+
 interface Changes {
   readonly answering: string[];
   readonly over: string[];
@@ -47,6 +50,8 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   #pulse: NodeJS.Timeout | undefined;
   #changes = noChanges();
   #isScheduled = false;
+  #pulsedAtMs = 0;
+  #heldUpAtMs = Number.NEGATIVE_INFINITY;
   #blocks = 0;
   #longestBlockMs = 0;
 
@@ -58,6 +63,16 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   /** How the event loop did, as far as a thread looked. */
   get eventLoop(): EventLoopStatus {
     return { blocks: this.#blocks, longestBlockMs: this.#longestBlockMs };
+  }
+
+  /**
+   * Whether the event loop has just stood still for so long that what has arrived meanwhile may be another worker's by now.
+   * Known with the thread alone.
+   */
+  get wasBlocked(): boolean {
+    if (this.#pulse === undefined) return false;
+    const nowMs = performance.now();
+    return nowMs - this.#pulsedAtMs >= staleAfterMs || nowMs - this.#heldUpAtMs < pulseMs;
   }
 
   start(): void {
@@ -73,7 +88,8 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
       (news) => this.#heard(news),
       (error) => this.#threadIsGone(error),
     );
-    this.#pulse = setInterval(() => this.tell({ kind: "pulse", status: this.#options.status() }), pulseMs);
+    this.#pulsedAtMs = performance.now();
+    this.#pulse = setInterval(() => this.#beat(), pulseMs);
     this.#pulse.unref();
   }
 
@@ -119,6 +135,13 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   /** @throws TqError if the details cannot be serialised, or are too large */
   heartbeat(held: HeldTask, details: unknown): void {
     this.#heartbeats.heartbeat(held, details);
+  }
+
+  #beat(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#pulsedAtMs >= staleAfterMs) this.#heldUpAtMs = nowMs;
+    this.#pulsedAtMs = nowMs;
+    this.tell({ kind: "pulse", status: this.#options.status() });
   }
 
   #renewHere(): void {

@@ -94,9 +94,10 @@ export class LeaseSession {
     this.#options = options;
 
     const { activityTypes, workflowTypes } = options;
+    const taskQueues = polls.flatMap(({ kind, names }) => names.map((name) => ({ name, kind })));
     const renewals = new LeaseRenewals({
       config,
-      settings: { workerId, identity, buildId, activityTypes, workflowTypes, leaseMs },
+      settings: { workerId, identity, buildId, activityTypes, workflowTypes, taskQueues, leaseMs },
       logger,
       status: () => this.slotStatus(),
       heldNow: () => ({ held, received: confirmations.ids() }),
@@ -142,6 +143,7 @@ export class LeaseSession {
         begin,
         refuse: (task, reason) => this.#refuse(task, reason),
         polled: (elapsedMs, tasks) => options.polled?.(kind, elapsedMs, tasks),
+        wasBlocked: () => renewals.wasBlocked,
         onDrainRequested,
         onFatal: (error: TqError) => {
           logger.error({ error: error.message }, "The server refuses this worker");

@@ -33,6 +33,8 @@ test("all leases are renewed every five seconds, and a call goes out without any
   await clock.advance(10_000);
   const renews = server.renews.slice(2).filter(({ receivedPollIds }) => receivedPollIds.length === 0);
   expect(renews.map(({ tokens }) => tokens.map(text))).toEqual([["a/1", "b/2"]]);
+  // So that the queue has a worker also while no slot is free.
+  for (const { taskQueues } of [...server.renews, ...server.listens]) expect(taskQueues).toMatchObject([{ name: "q" }]);
   expect(server.renews.at(-1)?.status).toMatchObject({ activitySlots: 100, activitySlotsUsed: 2, workflowSlots: 0 });
   end.resolve();
   await clock.advance(5_000);

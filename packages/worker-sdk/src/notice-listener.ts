@@ -115,11 +115,12 @@ export class NoticeListener {
   }
 
   #ask(call: HeldCall): Promise<RenewLeasesResponse> {
-    const { client, registrations, status } = this.#options;
+    const { client, registrations, taskQueues, status } = this.#options;
     const { worker } = registrations.reference();
     const request = {
       namespace: client.config.namespace,
       worker,
+      taskQueues: [...taskQueues],
       tokens: Array.from(call.tasks, ({ token }) => token),
       status: status(),
       hold: durationFromMs(holdMs),

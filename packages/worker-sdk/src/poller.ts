@@ -18,7 +18,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Client, sleep, toTqError, TqError } from "@tq/client";
 import { AnswerResult, type DispatchedTask, type PollTasksResponse, type TaskQueueKind } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
-import { HeldTask } from "./held-task.ts";
+import { HeldTask, tokenKey } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
 import type { OutgoingAnswer, Outbox } from "./outbox.ts";
 import type { Registrations } from "./registrations.ts";
@@ -47,6 +47,8 @@ export interface PollerOptions {
   readonly refuse: (task: DispatchedTask, reason: string) => void;
   /** A poll was answered: how long it took, and how many tasks it brought. */
   readonly polled: (elapsedMs: number, tasks: number) => void;
+  /** Whether the event loop has just stood still for long. */
+  readonly wasBlocked: () => boolean;
   /** An operator wants this worker to take nothing new, or no longer. */
   readonly onDrainRequested: (isRequested: boolean) => void;
   /** The server refuses to be polled like this. */
@@ -176,7 +178,7 @@ export class Poller {
     } else {
       this.#options.polled(clock.now() - askedAtMs, response.tasks.length);
       this.#settle(poll, response);
-      this.#begin(poll, response.tasks);
+      this.#begin(poll, await this.#current(response.tasks));
     }
     for (; poll.offered > 0; poll.offered--) slots.release();
     const isEmpty = response instanceof TqError || (response.tasks.length === 0 && poll.answers.length === 0);
@@ -269,6 +271,27 @@ export class Poller {
     // A server that does not take answers with a poll.
     this.#carriesAnswers = false;
     this.#unload(poll);
+  }
+
+  /**
+   * Those that are still this worker's. After the event loop was blocked an answer may have lain there for long, and its tasks
+   * have gone back to the server, unconfirmed: so it is asked before they are begun. If it cannot say, the renewals will.
+   */
+  async #current(tasks: readonly DispatchedTask[]): Promise<readonly DispatchedTask[]> {
+    const { client, registrations, wasBlocked } = this.#options;
+    if (tasks.length === 0 || !wasBlocked()) return tasks;
+    const request = {
+      namespace: client.config.namespace,
+      worker: registrations.reference().worker,
+      tokens: tasks.map(({ token }) => token),
+    };
+    try {
+      const { lostTokens } = await client.services.workers.renewLeases(request, { signal: this.#ending.signal });
+      const lost = new Set(lostTokens.map(tokenKey));
+      return tasks.filter(({ token }) => !lost.has(tokenKey(token)));
+    } catch {
+      return tasks;
+    }
   }
 
   /** Begins as many as there are slots for, and gives back the others. */

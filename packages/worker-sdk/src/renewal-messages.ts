@@ -1,6 +1,7 @@
 // What the worker and its renewal tell each other. Plain data, since the renewal usually runs in a thread of its own. A token
 // is told as its key, a short string: cheaper to hand over than bytes, which bring along the whole answer that they came in.
 
+import type { TaskQueueKind } from "@tq/proto";
 import type { LinkEvent } from "./server-link.ts";
 
 /** Slots of a worker, and how many of them tasks fill. */
@@ -18,6 +19,8 @@ export interface RenewalSettings {
   readonly buildId: string;
   readonly activityTypes: readonly string[];
   readonly workflowTypes: readonly string[];
+  /** Queues that the worker serves, whether or not it has a slot free to poll them. */
+  readonly taskQueues: readonly { readonly name: string; readonly kind: TaskQueueKind }[];
   readonly leaseMs: number;
 }
 

@@ -16,7 +16,15 @@ function rig() {
   let isOwnerAwake = true;
   const renewal = new Renewal({
     client,
-    settings: { workerId: "w", identity: "me", buildId: "", activityTypes: ["a"], workflowTypes: [], leaseMs: 30_000 },
+    settings: {
+      workerId: "w",
+      identity: "me",
+      buildId: "",
+      activityTypes: ["a"],
+      workflowTypes: [],
+      taskQueues: [],
+      leaseMs: 30_000,
+    },
     report: (one) => void news.push(one),
     isOwnerAwake: () => isOwnerAwake,
   });

@@ -44,7 +44,15 @@ export class Renewal {
     this.#link = new ServerLink({ clock, random, report: (event) => report({ kind: "calls", event }) });
     const { workerId, identity, buildId, activityTypes, workflowTypes } = settings;
     const registrations = new Registrations({ workerId, identity, buildId }, activityTypes, workflowTypes);
-    const calls = { client, registrations, leases: this.leases, link: this.#link, status: () => this.#status };
+    const { taskQueues } = settings;
+    const calls = {
+      client,
+      registrations,
+      taskQueues,
+      leases: this.leases,
+      link: this.#link,
+      status: () => this.#status,
+    };
     const confirmations = this.#confirmations;
     this.#keeper = new LeaseKeeper({
       ...calls,
