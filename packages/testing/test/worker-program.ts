@@ -9,8 +9,10 @@ const log = (level: string) => (fields: LogFields, message: string) => say({ lev
 
 const activities = {
   /** Keeps the event loop from turning, without using the processor that others need. */
-  block(ms: number): string {
+  async block(ms: number): Promise<string> {
     say({ begun: "block" });
+    // So that the next poll is under way by then.
+    await Context.current().sleep(500);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
     return "blocked";
   },
