@@ -1,7 +1,10 @@
 import { Client } from "@tq/client";
 import { commands, Context, ReleaseToFallback, Worker, type WorkerOptions } from "@tq/worker-sdk";
 import { TestServer } from "@tq/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+// Thousands of tasks, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let server: TestServer;
 let client: Client;
@@ -131,8 +134,8 @@ describe("sticky workflows", () => {
     for (let n = 0; n < 3; n++) hosts.push(await start({ taskQueue: "engine", processQueue: true, workflows }));
     await start({ taskQueue: "work", activities: { square: (n: number) => n * n } });
     // In portions, so that the clock comes to rest in between.
-    for (let left = flows; left > 0; left -= 50) {
-      await begin(50);
+    for (let left = flows; left > 0; left -= 25) {
+      await begin(25);
       await server.clock.advance(100);
     }
     for (let turns = 0; done.size < flows && turns < 1_000; turns++) await server.clock.advance(100);
@@ -159,8 +162,8 @@ describe("sticky workflows", () => {
         },
       },
     });
-    for (let left = 300; left > 0; left -= 50) {
-      await begin(50);
+    for (let left = 300; left > 0; left -= 25) {
+      await begin(25);
       await server.clock.advance(100);
     }
     const [gone] = hosts;
