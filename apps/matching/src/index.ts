@@ -1,5 +1,7 @@
 export type { Cancel, Clock } from "./clock.ts";
 export { createServer, type Server, type ServerOptions } from "./composition.ts";
 export { lineLogger, type LogFields, type Logger } from "./log.ts";
+export type { Delivery } from "./matching/matching.ts";
+export { deliveryKey } from "./rpc/delivery.ts";
 export { ListenError, type ListenErrorCode } from "./net/listen-error.ts";
 export { StoreError } from "@tq/storage";

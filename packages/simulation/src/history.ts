@@ -12,8 +12,8 @@ export interface CallEntry {
   readonly call: number;
   readonly actor: string;
   readonly request: Request;
-  /** Sent again: the number of the call that it repeats. */
-  readonly repeats?: number;
+  /** Ms since the world began. */
+  readonly elapsed?: number;
 }
 
 /** What clients ask for, as far as the checks care. */
@@ -22,6 +22,7 @@ export type Request =
   | { readonly method: "cancel"; readonly requestId: string; readonly ids: readonly string[]; readonly force: boolean }
   | {
       readonly method: "poll";
+      readonly namespace: string;
       readonly requestId: string;
       readonly pollId: string;
       readonly workerId: string;
@@ -32,6 +33,7 @@ export type Request =
       readonly leaseMs: number;
       readonly confirmWithinMs?: number;
       readonly waitMs: number;
+      readonly receivedPollIds: readonly string[];
       readonly answers: readonly AskedAnswer[];
     }
   | {
@@ -40,7 +42,13 @@ export type Request =
       readonly workerId: string;
       readonly answers: readonly AskedAnswer[];
     }
-  | { readonly method: "renew"; readonly requestId: ""; readonly workerId: string; readonly tokens: readonly string[] }
+  | {
+      readonly method: "renew";
+      readonly requestId: "";
+      readonly workerId: string;
+      readonly tokens: readonly string[];
+      readonly receivedPollIds: readonly string[];
+    }
   | { readonly method: "shutdown"; readonly requestId: ""; readonly workerId: string }
   | { readonly method: "operate"; readonly requestId: string; readonly call: string; readonly asks: unknown };
 
@@ -56,6 +64,8 @@ export interface ReplyEntry {
   readonly call: number;
   readonly request: Request;
   readonly outcome: CallOutcome;
+  /** Ms since the world began. */
+  readonly elapsed?: number;
 }
 
 /** How a call ended, for whoever made it. */
@@ -84,6 +94,8 @@ export interface PolledTask {
   readonly queue: string;
   readonly type: string;
   readonly attempt: number;
+  /** How large it was in the answer. */
+  readonly bytes: number;
 }
 
 /** A server opened the store. */
@@ -107,6 +119,8 @@ export interface CommitEntry {
   readonly closed: readonly ClosedNotice[];
   /** Every open task as the transaction left it, in order of adding. */
   readonly open: readonly TaskRecord[];
+  /** Ms since the world began. */
+  readonly elapsed?: number;
 }
 
 /** A task that a transaction gave to a poll. */
@@ -114,6 +128,11 @@ export interface Grant {
   readonly task: DispatchedTask;
   readonly workerId: string;
   readonly pollId: string;
+  /** Which offer of the commit it went to, and the most bytes that one took. */
+  readonly offer: number;
+  readonly maxBytes: number;
+  /** Whether that offer was for its queue. */
+  readonly asked: boolean;
   /** The types that the claim was for. */
   readonly types: TypeSet;
   /** The rate that workers asked for. */
@@ -126,6 +145,15 @@ export interface RefusedEntry {
   readonly life: number;
   readonly epoch: number;
   readonly why: string;
+}
+
+/** The connection of a poll broke before a byte of its answer went out, and the server noticed it. */
+export interface UndeliveredEntry {
+  readonly kind: "undelivered";
+  readonly life: number;
+  readonly workerId: string;
+  readonly pollId: string;
+  readonly tokens: readonly string[];
 }
 
 /** What befell the world. */
@@ -144,7 +172,15 @@ export interface StepEntry {
 }
 
 /** One thing that happened. */
-export type Entry = CallEntry | ReplyEntry | OpenedEntry | CommitEntry | RefusedEntry | EventEntry | StepEntry;
+export type Entry =
+  | CallEntry
+  | ReplyEntry
+  | UndeliveredEntry
+  | OpenedEntry
+  | CommitEntry
+  | RefusedEntry
+  | EventEntry
+  | StepEntry;
 
 /** Everything that happened, in order. */
 export type History = readonly Entry[];
@@ -157,6 +193,22 @@ export function queueName(queue: Pick<TaskQueue, "name" | "kind">): string {
 /** Names a run of a task. */
 export function runName(task: { readonly id: string; readonly run: number }): string {
   return `${task.id}#${task.run}`;
+}
+
+/** Names the lease that a token proves. A token is version, shard, seq and lease number as varints, and a check. */
+export function leaseOfToken(token: string): string {
+  const bytes = Buffer.from(token, "hex");
+  const numbers: number[] = [];
+  for (let at = 1; numbers.length < 3;) {
+    let [value, factor] = [0, 1];
+    for (let byte = 0x80; byte >= 0x80; factor *= 0x80) {
+      byte = bytes[at++] ?? 0;
+      value += (byte & 0x7f) * factor;
+    }
+    numbers.push(value);
+  }
+  const [, seq = 0, leaseNo = 0] = numbers;
+  return leaseName({ seq, leaseNo });
 }
 
 /** Names a lease. */

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { NewTaskSchema, RetryPolicySchema, TaskTimeoutsSchema } from "@tq/proto";
+import { TaskQueueKind } from "@tq/proto";
 import type { Random } from "./random.ts";
 import {
   activityQueues,
@@ -19,12 +20,16 @@ type NewTask = MessageInitShape<typeof NewTaskSchema>;
 /** A task with everything that a task can have, each now and then; in this queue, or in any. */
 export function newTask(random: Random, id: string, inQueue?: QueueRef): NewTask {
   const queue = inQueue ?? (random.chance(0.7) ? random.pick(activityQueues) : random.pick(workflowQueues));
-  const types = activityQueues.includes(queue) ? activityTypes : workflowTypes;
+  const types = queue.kind === TaskQueueKind.ACTIVITY ? activityTypes : workflowTypes;
+  const isOwn = !queues.includes(queue);
+  const fallsBack = isOwn || random.chance(0.2);
   return {
     id,
     taskQueue: queue,
     type: random.pick(types),
-    input: [{ body: { case: "text", value: `"${id}"` } }],
+    input: [
+      { body: { case: "text", value: `"${id}${"x".repeat(random.chance(0.15) ? random.int(500, 2_500) : 0)}"` } },
+    ],
     priority: random.chance(0.6) ? 0 : random.int(1, 5),
     fairnessKey: random.pick(fairnessKeys),
     fairnessWeight: random.pick(weights),
@@ -33,7 +38,7 @@ export function newTask(random: Random, id: string, inQueue?: QueueRef): NewTask
     timeouts: newTimeouts(random),
     retryPolicy: newRetryPolicy(random),
     ...(random.chance(0.5) && { onClose: newOnClose(random, id) }),
-    ...(random.chance(0.2) && {
+    ...(fallsBack && {
       fallback: { taskQueue: random.pick(queues.filter(({ kind }) => kind === queue.kind)) },
     }),
     ...(random.chance(0.3) && { retention: duration(random.pick([0, 0, 1_000, 60_000])) }),

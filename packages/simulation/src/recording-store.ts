@@ -3,12 +3,18 @@
  * its process can be killed.
  */
 import { taskQueueKey } from "@tq/matching-core";
-import { StoreError, type ClaimOrder, type Commit, type Committed, type Store } from "@tq/storage";
+import {
+  StoreError,
+  type ClaimOrder,
+  type Commit,
+  type Committed,
+  type Operation,
+  type Store,
+  type TaskRecord,
+} from "@tq/storage";
 import type { Entry, Grant } from "./history.ts";
+import { namespaces } from "./scenery.ts";
 import { overrideStore } from "./store-overrides.ts";
-
-/** The namespace that everything in a run lives in. */
-export const namespace = "default";
 
 /**
  * What goes wrong with a commit: its process dies on one side of it (before it, all that was asked is lost; after it, all
@@ -35,9 +41,21 @@ async function never<Answer>(): Promise<Answer> {
 }
 
 /** Every open task, read as the store tells it. */
-async function openTasks(store: Store): ReturnType<Store["listTasks"]> {
+async function openTasks(store: Store): Promise<readonly TaskRecord[]> {
   const everything = { size: 1_000_000, examine: 1_000_000, maxBytes: Infinity };
-  return store.listTasks(namespace, { states: ["scheduled", "ready", "started"] }, everything);
+  const open: TaskRecord[] = [];
+  for (const namespace of namespaces) {
+    const { items } = await store.listTasks(namespace, { states: ["scheduled", "ready", "started"] }, everything);
+    open.push(...items);
+  }
+  return open.sort((a, b) => a.seq - b.seq);
+}
+
+/** So few tasks does one chunk of a bulk call look at here, so that most calls have several. */
+const examinedAtOnce = 7;
+
+function inSmallChunks(operation: Operation): Operation {
+  return operation.verb === "change-tasks" ? { ...operation, examine: examinedAtOnce } : operation;
 }
 
 /** Puts the recorder around a store. */
@@ -61,16 +79,16 @@ export function recordingStore(inner: Store, process: Process): Store {
     let order: ClaimOrder = { offers: [], claims: [] };
     const plan: Commit["plan"] = (touched, results) => (order = asked.plan(touched, results));
     const { epoch } = asked.lease;
+    const operations = asked.operations.map(inSmallChunks);
     let committed: Committed;
     try {
-      committed = await inner.commit({ ...asked, plan });
+      committed = await inner.commit({ ...asked, operations, plan });
     } catch (error) {
       record({ kind: "commit-refused", life, epoch, why: error instanceof Error ? error.message : String(error) });
       throw error;
     }
     const { now, results, closed } = committed;
-    const { operations } = asked;
-    const { items } = await openTasks(inner);
+    const open = await openTasks(inner);
     record({
       kind: "commit",
       life,
@@ -80,7 +98,7 @@ export function recordingStore(inner: Store, process: Process): Store {
       results,
       grants: grantsOf(order, committed),
       closed,
-      open: items,
+      open,
     });
     if (fault === "dies after") {
       process.die();
@@ -93,12 +111,12 @@ export function recordingStore(inner: Store, process: Process): Store {
 }
 
 function grantsOf({ offers, claims }: ClaimOrder, committed: Committed): Grant[] {
-  return offers.flatMap(({ workerId, pollId }, i) =>
+  return offers.flatMap(({ workerId, pollId, maxBytes }, i) =>
     (committed.granted[i] ?? []).map((task): Grant => {
       const key = taskQueueKey(task.queue);
       const claim = claims.find(({ queue, offers: among }) => taskQueueKey(queue) === key && among.includes(i));
-      if (claim === undefined) throw new Error(`${task.id} was granted to a poll that had not asked for it`);
-      return { task, workerId, pollId, types: claim.types, askedRate: claim.askedRate };
+      const { types = [], askedRate } = claim ?? {};
+      return { task, workerId, pollId, offer: i, maxBytes, asked: claim !== undefined, types, askedRate };
     }),
   );
 }

@@ -9,6 +9,19 @@ export interface QueueRef {
 
 const { ACTIVITY, WORKFLOW } = TaskQueueKind;
 
+/** Spaces of names that share nothing: queues, keys and worker ids are the same in both. */
+export const namespaces: readonly string[] = ["default", "team"];
+
+/** The namespace that an id was made for. Ids of the second begin with its name. */
+export function namespaceOf(id: string): string {
+  return namespaces.find((namespace) => id.startsWith(`${namespace}.`)) ?? "default";
+}
+
+/** The queue of one worker: what is added there is for that worker, and falls back to others. */
+export function ownQueue(workerId: string): QueueRef {
+  return { name: `own-${workerId}`, kind: ACTIVITY };
+}
+
 export const activityQueues: readonly QueueRef[] = [
   { name: "payments", kind: ACTIVITY },
   { name: "mail", kind: ACTIVITY },

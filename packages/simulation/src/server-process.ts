@@ -1,11 +1,14 @@
-import { createRouterTransport, type Transport } from "@connectrpc/connect";
-import { createServer, type Logger, type Server } from "@tq/matching";
+import { createRouterTransport, type ConnectRouter, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createServer, deliveryKey, type Delivery, type Logger, type Server } from "@tq/matching";
 import type { Store } from "@tq/storage";
 import { InvariantChecker } from "@tq/storage-sqlite/testing";
 import type { SimulatedClock } from "./clock.ts";
 import type { Disk } from "./folder.ts";
 import type { Entry } from "./history.ts";
 import { recordingStore, type CommitFault } from "./recording-store.ts";
+
+/** So few bytes go into an answer that one task in seven is too large to come with others. */
+export const maxReplyBytes = 68 * 1024;
 
 /** What the processes of a run share. */
 export interface Machine {
@@ -46,6 +49,7 @@ export class ServerProcess {
     this.#server = createServer(
       {
         dataDir: disk.folder,
+        maxReplyBytes,
         clock: clock.forProcess(() => this.#isDead),
         random,
         instanceId: `life-${life}`,
@@ -59,6 +63,29 @@ export class ServerProcess {
 
   get isDead(): boolean {
     return this.#isDead;
+  }
+
+  /**
+   * A way to it for one call, whose connection breaks before a byte of the answer has gone out: `lose` says that the
+   * process notices.
+   */
+  connectionThatBreaks(): { readonly transport: Transport; readonly lose: () => void } {
+    let tell: (() => void) | undefined;
+    const delivery: Delivery = { onUndelivered: (callback) => (tell = callback) };
+    const interceptor: Interceptor = (next) => async (request) => {
+      request.contextValues.set(deliveryKey, delivery);
+      return next(request);
+    };
+    const transport = createRouterTransport((router) => {
+      const { routes } = this.#server;
+      // Services have interceptors of their own, which would take the place of a router's.
+      const service: ConnectRouter["service"] = (type, implementation, options = {}) => {
+        const interceptors = [interceptor, ...(options.interceptors ?? [])];
+        return router.service(type, implementation, { ...options, interceptors });
+      };
+      routes(Object.assign(Object.create(router) as ConnectRouter, { service }));
+    });
+    return { transport, lose: () => tell?.() };
   }
 
   async start(): Promise<void> {

@@ -37,7 +37,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const world = new World(seed, breakStore);
   const { history } = world;
   try {
-    await world.startServer();
+    await world.begin();
     const violations = (await play(world, options.steps)) ?? (await finish(world));
     return { seed, history, violations: violations.length > 0 ? violations : checkHistory(history) };
   } finally {

@@ -1,6 +1,7 @@
 /* What must be true after every step: whatever is counted equals what is there. */
 import { createClient } from "@connectrpc/connect";
 import { OperatorService, TaskQueueKind, TaskService, TaskState, type Task, type TaskCounts } from "@tq/proto";
+import { namespaces } from "./scenery.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 type Counts = Readonly<Record<"scheduled" | "ready" | "started" | "dead", number>>;
@@ -11,15 +12,19 @@ type Counts = Readonly<Record<"scheduled" | "ready" | "started" | "dead", number
  */
 export async function checkState(server: ServerProcess): Promise<void> {
   await server.checkInvariants();
+  for (const namespace of namespaces) await checkNamespace(server, namespace);
+}
+
+async function checkNamespace(server: ServerProcess, namespace: string): Promise<void> {
   const counted = new Map<string, Counts>();
-  for (const task of await everyTask(server)) count(counted, task);
+  for (const task of await tasksOf(server, namespace)) count(counted, task);
   const operators = createClient(OperatorService, server.transport);
-  const { taskQueues } = await operators.listTaskQueues({ pageSize: 1_000 });
+  const { taskQueues } = await operators.listTaskQueues({ namespace, pageSize: 1_000 });
   const names = new Set(taskQueues.map(({ taskQueue }) => nameOf(taskQueue)));
   for (const name of counted.keys())
     if (!names.has(name)) throw new Error(`ListTaskQueues lacks ${name}, which has tasks`);
   for (const { taskQueue } of taskQueues) {
-    const { taskQueues: described } = await operators.describeTaskQueue({ ...(taskQueue && { taskQueue }) });
+    const { taskQueues: described } = await operators.describeTaskQueue({ namespace, ...(taskQueue && { taskQueue }) });
     for (const queue of described) {
       const name = nameOf(queue.taskQueue);
       same(`the counts of ${name}`, toCounts(queue.counts), counted.get(name) ?? none);
@@ -32,11 +37,17 @@ export async function checkState(server: ServerProcess): Promise<void> {
 
 /** Every task that the server has, open or kept. */
 export async function everyTask(server: ServerProcess): Promise<Task[]> {
+  const all: Task[] = [];
+  for (const namespace of namespaces) all.push(...(await tasksOf(server, namespace)));
+  return all;
+}
+
+async function tasksOf(server: ServerProcess, namespace: string): Promise<Task[]> {
   const tasks = createClient(TaskService, server.transport);
   const all: Task[] = [];
   let pageToken = "";
   do {
-    const page = await tasks.listTasks({ pageSize: 1_000, pageToken });
+    const page = await tasks.listTasks({ namespace, pageSize: 1_000, pageToken });
     all.push(...page.tasks);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

@@ -38,9 +38,11 @@ export const steps: readonly Step[] = [
   { name: "a worker answers", weight: 18, run: ({ workers }) => workers.respond() },
   { name: "a worker answers late", weight: 5, run: ({ workers }) => workers.answerLate() },
   { name: "a worker renews", weight: 7, run: ({ workers }) => workers.renew() },
+  { name: "a broken connection is noticed", weight: 4, run: ({ network }) => network.notice() },
+  { name: "a new version rolls out", weight: 1, run: ({ workers }) => workers.rollOut() },
   { name: "a worker vanishes", weight: 2, run: ({ workers }) => workers.vanish() },
   { name: "a worker shuts down", weight: 1, run: ({ workers }) => workers.shutDown() },
-  { name: "an operator sets limits", weight: 3, run: ({ operators }) => operators.configure() },
+  { name: "an operator sets limits", weight: 4, run: ({ operators }) => operators.configure() },
   { name: "an operator pauses", weight: 1, run: ({ operators }) => operators.pause() },
   { name: "an operator drains", weight: 0.5, run: ({ operators }) => operators.drain() },
   { name: "an operator resumes", weight: 2, run: ({ operators }) => operators.resume() },
@@ -52,8 +54,8 @@ export const steps: readonly Step[] = [
     name: "an operator drains a worker",
     weight: 0.4,
     run: ({ operators, workers }) => {
-      const workerId = workers.someId();
-      if (workerId !== undefined) operators.drainWorker(workerId);
+      const worker = workers.someWorker();
+      if (worker !== undefined) operators.drainWorker(worker);
     },
   },
   { name: "an operator releases", weight: 1, run: ({ operators }) => operators.release() },

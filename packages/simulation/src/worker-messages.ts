@@ -1,7 +1,8 @@
 /* What workers send and get, between messages and the history. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   AnswerResult,
+  DispatchedTaskSchema,
   TaskQueueKind,
   type PollTasksResponse,
   type RespondTasksResponse,
@@ -64,14 +65,18 @@ export function statusesOf(statuses: RespondTasksResponse["statuses"]): string[]
 export function readPoll({ tasks, answerStatuses }: PollTasksResponse): Extract<Reply, { method: "poll" }> {
   return {
     method: "poll",
-    tasks: tasks.map(({ token, id, run, taskQueue, type, attempt }) => ({
-      token: tokenName(token),
-      id,
-      run,
-      queue: taskQueue === undefined ? "" : nameOf({ name: taskQueue.name, kind: taskQueue.kind }),
-      type,
-      attempt,
-    })),
+    tasks: tasks.map((task) => {
+      const { token, id, run, taskQueue, type, attempt } = task;
+      return {
+        token: tokenName(token),
+        id,
+        run,
+        queue: taskQueue === undefined ? "" : nameOf({ name: taskQueue.name, kind: taskQueue.kind }),
+        type,
+        attempt,
+        bytes: toBinary(DispatchedTaskSchema, task).length,
+      };
+    }),
     statuses: statusesOf(answerStatuses),
   };
 }

@@ -5,7 +5,8 @@ import type { Request } from "./history.ts";
 import type { Call, Network } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Repeater } from "./repeater.ts";
-import { builds, duration, queues, type Build } from "./scenery.ts";
+import { someNamespace } from "./producers.ts";
+import { builds, duration, namespaces, ownQueue, queues, type Build, type QueueRef } from "./scenery.ts";
 import {
   asked,
   nameOf,
@@ -19,6 +20,8 @@ import {
 
 /** Most workers at once. */
 const mostWorkers = 4;
+/** Workers of the past whose queues still get tasks. */
+const ownQueuesKept = 6;
 /** Tokens of the past that are kept, to be presented again. */
 const oldTokensKept = 40;
 
@@ -35,6 +38,9 @@ interface Poll {
 
 interface Worker {
   readonly id: string;
+  readonly namespace: string;
+  /** Its own queue, if it has one: it polls it with each poll. */
+  readonly own: QueueRef | undefined;
   readonly build: Build;
   readonly slots: number;
   readonly leaseMs: number;
@@ -56,13 +62,16 @@ export class SimulatedWorkers {
   readonly #network: Network;
   readonly #repeater: Repeater;
   /** Undefined while no more tasks are wanted. */
-  readonly #ids: () => Ids | undefined;
+  readonly #ids: (namespace: string) => Ids | undefined;
   #workers: Worker[] = [];
-  readonly #old: { readonly workerId: string; readonly held: Held }[] = [];
+  /** What may come: two versions and one that takes everything, or the newer version alone once it rolls out. */
+  #builds = builds;
+  readonly #own = new Map<string, QueueRef[]>(namespaces.map((namespace) => [namespace, []]));
+  readonly #old: { readonly workerId: string; readonly namespace: string; readonly held: Held }[] = [];
   #hired = 0;
   #polls = 0;
 
-  constructor(random: Random, network: Network, repeater: Repeater, ids: () => Ids | undefined) {
+  constructor(random: Random, network: Network, repeater: Repeater, ids: (namespace: string) => Ids | undefined) {
     this.#random = random;
     this.#network = network;
     this.#repeater = repeater;
@@ -75,9 +84,15 @@ export class SimulatedWorkers {
     const random = this.#random;
     this.#hired += 1;
     const leaseMs = random.pick([1_000, 5_000, 10_000, 30_000]);
+    const id = `worker-${this.#hired}`;
+    const namespace = someNamespace(random);
+    const own = random.chance(0.4) ? ownQueue(id) : undefined;
+    if (own !== undefined) this.#noteOwn(namespace, own);
     this.#workers.push({
-      id: `worker-${this.#hired}`,
-      build: random.pick(builds),
+      id,
+      namespace,
+      own,
+      build: random.pick(this.#builds),
       slots: random.int(1, 5),
       leaseMs,
       confirmWithinMs: random.chance(0.3) ? random.int(1_000, Math.min(leaseMs, 5_000)) : undefined,
@@ -91,9 +106,22 @@ export class SimulatedWorkers {
     });
   }
 
-  /** The id of one of them; undefined: there is none. */
-  someId(): string | undefined {
-    return this.#workers.length === 0 ? undefined : this.#random.pick(this.#workers).id;
+  /** One of them, for an operator; undefined: there is none. */
+  someWorker(): { readonly id: string; readonly namespace: string } | undefined {
+    return this.#workers.length === 0 ? undefined : this.#random.pick(this.#workers);
+  }
+
+  /** The queues of single workers of a namespace, some of whom may be gone. */
+  ownQueues(namespace: string): readonly QueueRef[] {
+    return this.#own.get(namespace) ?? [];
+  }
+
+  /** The newer version takes the place of the older one: one worker goes, another comes; both are at work until the last. */
+  rollOut(): void {
+    this.#builds = builds.filter(({ id }) => id === "v2");
+    const old = this.#workers.find(({ build }) => build.id === "v1");
+    if (old !== undefined) this.#shutDown(old);
+    this.hire();
   }
 
   /** A worker is gone without a word. What it had may still be answered, late. */
@@ -107,13 +135,15 @@ export class SimulatedWorkers {
 
   /** A worker says that it goes, and goes. */
   shutDown(): void {
-    if (this.#workers.length === 0) return;
-    const worker = this.#random.pick(this.#workers);
-    const workerId = worker.id;
+    if (this.#workers.length > 0) this.#shutDown(this.#random.pick(this.#workers));
+  }
+
+  #shutDown(worker: Worker): void {
+    const { id: workerId, namespace } = worker;
     void this.#network.call({
       actor: workerId,
       request: { method: "shutdown", requestId: "", workerId },
-      send: async (services, signal) => services.workers.shutdownWorker({ workerId }, { signal }),
+      send: async (services, signal) => services.workers.shutdownWorker({ namespace, workerId }, { signal }),
       read: () => ({ method: "done", answer: "" }),
     });
     this.#workers = this.#workers.filter((other) => other !== worker);
@@ -150,14 +180,14 @@ export class SimulatedWorkers {
   respond(): void {
     const worker = this.#oneThatHolds();
     if (worker === undefined) this.poll();
-    else this.#respond(worker.id, this.#answersOf(worker));
+    else this.#respond(worker, this.#answersOf(worker));
   }
 
   /** Somebody presents tokens of the past. */
   answerLate(): void {
     if (this.#old.length === 0) return;
-    const { workerId, held } = this.#random.pick(this.#old);
-    this.#respond(workerId, [this.#answer(held)]);
+    const { workerId, namespace, held } = this.#random.pick(this.#old);
+    this.#respond({ id: workerId, namespace }, [this.#answer(held, namespace)]);
   }
 
   /** A worker renews what it has, or some of it. */
@@ -178,17 +208,22 @@ export class SimulatedWorkers {
 
   /** A worker that takes everything says that it is there, polls every queue, waits for nothing, and completes what it gets. */
   async workThrough(): Promise<void> {
-    const workerId = "the-last";
+    await Promise.all(namespaces.map(async (namespace) => this.#workThrough(namespace)));
+  }
+
+  async #workThrough(namespace: string): Promise<void> {
+    const workerId = `the-last-of-${namespace}`;
     await this.#network.call({
       actor: workerId,
-      request: { method: "renew", requestId: "", workerId, tokens: [] },
-      send: async (services, signal) => services.workers.renewLeases({ worker: { workerId } }, { signal }),
+      request: { method: "renew", requestId: "", workerId, tokens: [], receivedPollIds: [] },
+      send: async (services, signal) => services.workers.renewLeases({ namespace, worker: { workerId } }, { signal }),
       read: () => ({ method: "done", answer: "" }),
     });
     const { message } = await this.#network.call({
       actor: workerId,
       request: {
         method: "poll",
+        namespace,
         requestId: "",
         pollId: "",
         workerId,
@@ -197,11 +232,12 @@ export class SimulatedWorkers {
         maxTasks: 1_000,
         leaseMs: 30_000,
         waitMs: 0,
+        receivedPollIds: [],
         answers: [],
       },
       send: async (services, signal) =>
         services.workers.pollTasks(
-          { worker: { workerId }, taskQueues: [...queues], maxTasks: 1_000, wait: duration(0) },
+          { namespace, worker: { workerId }, taskQueues: [...queues], maxTasks: 1_000, wait: duration(0) },
           { signal },
         ),
       read: readPoll,
@@ -209,7 +245,7 @@ export class SimulatedWorkers {
     const tasks = message?.tasks ?? [];
     if (tasks.length > 0)
       this.#respond(
-        workerId,
+        { id: workerId, namespace },
         tasks.map(({ token }) => ({ token, answer: success })),
       );
   }
@@ -220,7 +256,8 @@ export class SimulatedWorkers {
     const pollId = random.chance(0.85) ? `poll-${this.#polls}` : "";
     const taskQueues = random.chance(0.4) ? [...queues] : random.some(queues, 0.5);
     if (taskQueues.length === 0) taskQueues.push(random.pick(queues));
-    const { id: workerId, leaseMs, confirmWithinMs, held, slots, rate } = worker;
+    if (worker.own !== undefined) taskQueues.push(worker.own);
+    const { id: workerId, namespace, leaseMs, confirmWithinMs, held, slots, rate } = worker;
     const answers = held.size > 0 && random.chance(0.3) ? this.#answersOf(worker) : [];
     const maxTasks = slots - held.size;
     const waitMs = random.pick([0, 0, 1_000, 20_000, 60_000]);
@@ -232,6 +269,7 @@ export class SimulatedWorkers {
         actor: workerId,
         request: {
           method: "poll",
+          namespace,
           requestId,
           pollId,
           workerId,
@@ -241,11 +279,13 @@ export class SimulatedWorkers {
           leaseMs,
           ...(confirmWithinMs !== undefined && { confirmWithinMs }),
           waitMs,
+          receivedPollIds,
           answers: asked(answers),
         },
         send: async (services, signal) =>
           services.workers.pollTasks(
             {
+              namespace,
               pollId,
               worker: refOf(worker),
               taskQueues,
@@ -294,13 +334,13 @@ export class SimulatedWorkers {
     }));
     const receivedPollIds = worker.receivedPollIds.splice(0);
     const hold = duration(random.pick([0, 0, 5_000, 30_000]));
-    const { noticesSeen, id: workerId } = worker;
+    const { noticesSeen, id: workerId, namespace } = worker;
     const { message } = await this.#network.call({
       actor: workerId,
-      request: { method: "renew", requestId: "", workerId, tokens: tokens.map(tokenName) },
+      request: { method: "renew", requestId: "", workerId, tokens: tokens.map(tokenName), receivedPollIds },
       send: async (services, signal) =>
         services.workers.renewLeases(
-          { worker: refOf(worker), tokens, heartbeats, receivedPollIds, hold, noticesSeen },
+          { namespace, worker: refOf(worker), tokens, heartbeats, receivedPollIds, hold, noticesSeen },
           { signal },
         ),
       read: ({ lostTokens, cancelRequests }) => ({
@@ -319,13 +359,14 @@ export class SimulatedWorkers {
     for (const token of message.lostTokens) this.#letGo(worker, token);
   }
 
-  #respond(workerId: string, answers: AnswerMessage[]): void {
+  #respond({ id: workerId, namespace }: Pick<Worker, "id" | "namespace">, answers: AnswerMessage[]): void {
     const requestId = this.#repeater.requestId();
     const request: Request = { method: "respond", requestId, workerId, answers: asked(answers) };
     void this.#repeater.make({
       actor: workerId,
       request,
-      send: async (services, signal) => services.workers.respondTasks({ workerId, requestId, answers }, { signal }),
+      send: async (services, signal) =>
+        services.workers.respondTasks({ namespace, workerId, requestId, answers }, { signal }),
       read: (message) => ({ method: "statuses", statuses: statusesOf(message.statuses) }),
     });
   }
@@ -336,12 +377,18 @@ export class SimulatedWorkers {
     const some = this.#random.some(all, 0.6);
     return (some.length > 0 ? some : all.slice(0, 1)).map((held) => {
       this.#letGo(worker, held.token);
-      return this.#answer(held);
+      return this.#answer(held, worker.namespace);
     });
   }
 
-  #answer(held: Held): AnswerMessage {
-    return { token: held.token, answer: someAnswer(this.#random, held, this.#ids()) };
+  #answer(held: Held, namespace: string): AnswerMessage {
+    return { token: held.token, answer: someAnswer(this.#random, held, this.#ids(namespace)) };
+  }
+
+  #noteOwn(namespace: string, queue: QueueRef): void {
+    const own = this.#own.get(namespace) ?? [];
+    own.push(queue);
+    if (own.length > ownQueuesKept) own.shift();
   }
 
   #oneThatHolds(): Worker | undefined {
@@ -357,7 +404,7 @@ export class SimulatedWorkers {
   }
 
   #remember(worker: Worker, held: Held): void {
-    this.#old.push({ workerId: worker.id, held });
+    this.#old.push({ workerId: worker.id, namespace: worker.namespace, held });
     if (this.#old.length > oldTokensKept) this.#old.shift();
   }
 }

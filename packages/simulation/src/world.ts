@@ -2,7 +2,7 @@
 import { SimulatedClock } from "./clock.ts";
 import { Disk } from "./folder.ts";
 import type { Entry } from "./history.ts";
-import { Network, type Faults } from "./network.ts";
+import { Network, noFaults, type Faults } from "./network.ts";
 import { Operators } from "./operators.ts";
 import { Producers } from "./producers.ts";
 import { Random } from "./random.ts";
@@ -16,7 +16,12 @@ const beginning = 1_767_225_600_000;
 /** With so many open tasks there is enough to do. */
 const enoughTasks = 60;
 
-const everydayFaults: Faults = { "request lost": 0.02, "reply lost": 0.06, "arrives twice": 0.04 };
+const everydayFaults: Faults = {
+  "request lost": 0.02,
+  "reply lost": 0.06,
+  "arrives twice": 0.04,
+  "connection breaks": 0.15,
+};
 
 /** Everything of one run. */
 export class World {
@@ -44,9 +49,11 @@ export class World {
     const elapsed = (): number => this.clock.elapsed;
     this.network = new Network(this.random.fork(), record, everydayFaults);
     this.repeater = new Repeater(this.random.fork(), this.network, elapsed);
-    this.producers = new Producers(this.random.fork(), this.repeater);
-    this.workers = new SimulatedWorkers(this.random.fork(), this.network, this.repeater, () =>
-      this.hasEnough ? undefined : { newId: () => this.producers.newId(), someId: () => this.producers.someId() },
+    this.producers = new Producers(this.random.fork(), this.repeater, (namespace) => this.workers.ownQueues(namespace));
+    this.workers = new SimulatedWorkers(this.random.fork(), this.network, this.repeater, (namespace) =>
+      this.hasEnough
+        ? undefined
+        : { newId: () => this.producers.newId(namespace), someId: () => this.producers.someId(namespace) },
     );
     this.operators = new Operators(this.random.fork(), this.repeater, () => this.clock.wall);
     this.#machine = { clock: this.clock, disk: this.#disk, random: this.random.fork().next, record, breakStore };
@@ -69,7 +76,9 @@ export class World {
   record(entry: Entry): void {
     if (entry.kind === "commit") this.#openTasks = entry.open.length;
     if (entry.kind === "commit" || entry.kind === "commit-refused" || entry.kind === "opened") this.#hasChanged = true;
-    this.history.push(entry);
+    const { elapsed } = this.clock;
+    const isTimed = entry.kind === "commit" || entry.kind === "call" || entry.kind === "reply";
+    this.history.push(isTimed ? { ...entry, elapsed } : entry);
   }
 
   /** Whether the state is another one than when this was last asked. */
@@ -81,6 +90,16 @@ export class World {
 
   tell(what: string): void {
     this.record({ kind: "event", what });
+  }
+
+  /** Starts the first server, and creates what is to be there. */
+  async begin(): Promise<void> {
+    await this.startServer();
+    const { faults } = this.network;
+    this.network.faults = noFaults;
+    this.operators.createNamespaces();
+    await this.clock.settle();
+    this.network.faults = faults;
   }
 
   /** Starts a server over what is on the disk. */

@@ -3,7 +3,7 @@
  * that the product has no switch for any of them.
  */
 import type { LeaseRef } from "@tq/matching-core";
-import type { Commit, Committed, NewTask, OnCloseRecord, Operation, Store } from "@tq/storage";
+import type { ClaimOrder, Commit, Committed, NewTask, OnCloseRecord, Operation, Store } from "@tq/storage";
 import Database from "better-sqlite3";
 import { overrideStore } from "../src/store-overrides.ts";
 
@@ -14,6 +14,13 @@ export type BreakStore = (store: Store, file: string) => Store;
 function changing(store: Store, change: (operation: Operation) => Operation): Store {
   return overrideStore(store, {
     commit: async (commit) => store.commit({ ...commit, operations: commit.operations.map(change) }),
+  });
+}
+
+/** Claims go to the store changed. */
+function claiming(store: Store, change: (order: ClaimOrder) => ClaimOrder): Store {
+  return overrideStore(store, {
+    commit: async (commit) => store.commit({ ...commit, plan: (...asked) => change(commit.plan(...asked)) }),
   });
 }
 
@@ -127,3 +134,85 @@ export const withoutEpochs: BreakStore = (store, file) =>
       return store.commit({ ...commit, lease: { ...commit.lease, epoch } });
     },
   });
+
+/** Gives nothing back of which no byte went out. */
+export const withoutReturns: BreakStore = (store) =>
+  changing(store, (operation) =>
+    operation.verb === "return" && operation.why === "undelivered" ? { ...operation, leases: [] } : operation,
+  );
+
+/** Forgets at each start what its workers have not confirmed. */
+export const withoutStoredConfirmations: BreakStore = (store) =>
+  overrideStore(store, { open: async (now) => ({ ...(await store.open(now)), unconfirmed: [] }) });
+
+/** Finds at each start what its workers have confirmed unconfirmed again. */
+export const withoutConfirming: BreakStore = (store) =>
+  changing(store, (operation) => (operation.verb === "confirm" ? { ...operation, deliveries: [] } : operation));
+
+/** Takes a delivery that comes back unconfirmed for an attempt that failed. */
+export const withoutFreeReturns: BreakStore = (store) =>
+  overrideStore(store, {
+    commit: async (asked) => {
+      const operations = asked.operations.map((operation): Operation => {
+        if (operation.verb !== "return" || operation.why !== "unconfirmed") return operation;
+        const failure = { type: "Undelivered", message: "", nonRetryable: false, encoded: new Uint8Array() };
+        const answers = operation.leases.map((lease) => ({ lease, kind: "failed", failure }) as const);
+        return { verb: "answer", namespace: "default", answers };
+      });
+      const committed = await store.commit({ ...asked, operations });
+      const results = committed.results.map((result, i) => {
+        const { verb } = asked.operations[i] ?? result;
+        return verb === "return" && result.verb === "answer" ? ({ verb, returned: 1 } as const) : result;
+      });
+      return { ...committed, results };
+    },
+  });
+
+/** Fills answers without looking at how large they get. */
+export const withoutReplySizes: BreakStore = (store) =>
+  claiming(store, ({ offers, claims }) => ({
+    offers: offers.map((offer) => ({ ...offer, maxBytes: Infinity })),
+    claims,
+  }));
+
+/** Fills answers without looking at how many slots are free. */
+export const withoutSlots: BreakStore = (store) =>
+  claiming(store, ({ offers, claims }) => ({
+    offers: offers.map((offer) => ({ ...offer, slots: offer.slots + 5 })),
+    claims,
+  }));
+
+/** Gives a worker of an older version what only the newer one can run. */
+export const withoutTypes: BreakStore = (store) =>
+  claiming(store, ({ offers, claims }) => ({ offers, claims: claims.map((claim) => ({ ...claim, types: null })) }));
+
+/** Takes a queue for the one of the same name in another namespace. */
+export const withoutNamespaces: BreakStore = (store) =>
+  claiming(store, ({ offers, claims }) => ({
+    offers,
+    claims: claims.map((claim) => ({ ...claim, queue: { ...claim.queue, namespace: "default" } })),
+  }));
+
+/** Overwrites what somebody else has configured meanwhile. */
+export const withoutRevisions: BreakStore = (store) =>
+  changing(store, (operation) => {
+    if (operation.verb !== "configure") return operation;
+    const { expectedRevision: _, ...without } = operation;
+    return without;
+  });
+
+/** Begins a bulk call from the first that is made again. */
+export const withoutBulkCursors: BreakStore = (store) =>
+  changing(store, (operation) => {
+    if (operation.verb !== "change-tasks") return operation;
+    const { request: _, ...without } = operation;
+    return without;
+  });
+
+/** Uses the id of a closed task anew, whatever the policy says. */
+export const withoutIdPolicies: BreakStore = (store) =>
+  changing(store, (operation) =>
+    operation.verb === "add"
+      ? { ...operation, tasks: operation.tasks.map((task) => ({ ...task, idPolicy: "allow" as const })) }
+      : operation,
+  );

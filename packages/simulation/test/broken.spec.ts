@@ -8,6 +8,17 @@ import {
   withoutRequestIds,
   withoutRestartGrace,
   withoutStoredRates,
+  withoutReturns,
+  withoutStoredConfirmations,
+  withoutConfirming,
+  withoutFreeReturns,
+  withoutReplySizes,
+  withoutSlots,
+  withoutTypes,
+  withoutNamespaces,
+  withoutRevisions,
+  withoutBulkCursors,
+  withoutIdPolicies,
   type BreakStore,
 } from "./broken-stores.ts";
 
@@ -25,6 +36,21 @@ const guards: readonly { readonly guard: string; readonly breakStore: BreakStore
   { guard: "request ids", breakStore: withoutRequestIds, caughtAs: /^requests: / },
   { guard: "the grace after a restart", breakStore: withoutRestartGrace, caughtAs: /^leases: .* lost / },
   { guard: "stored rates", breakStore: withoutStoredRates, caughtAs: /^rates: / },
+  { guard: "returns", breakStore: withoutReturns, caughtAs: /^undelivered: .* reached nobody/ },
+  {
+    guard: "stored confirmations",
+    breakStore: withoutStoredConfirmations,
+    caughtAs: /^confirmations: .* was to come back unconfirmed/,
+  },
+  { guard: "confirming", breakStore: withoutConfirming, caughtAs: /^confirmations: .* and was mentioned/ },
+  { guard: "free returns", breakStore: withoutFreeReturns, caughtAs: /^confirmations: .* used an attempt/ },
+  { guard: "the size of answers", breakStore: withoutReplySizes, caughtAs: /^replySizes: / },
+  { guard: "slots, which queues share", breakStore: withoutSlots, caughtAs: /^routing: .* slots and got/ },
+  { guard: "types, of two versions at work", breakStore: withoutTypes, caughtAs: /^routing: .* and got .*, a / },
+  { guard: "namespaces", breakStore: withoutNamespaces, caughtAs: /^routing: .* of another namespace/ },
+  { guard: "revisions", breakStore: withoutRevisions, caughtAs: /^revisions: .* took an update/ },
+  { guard: "where bulk calls are", breakStore: withoutBulkCursors, caughtAs: /^bulks: .* had come to/ },
+  { guard: "id policies", breakStore: withoutIdPolicies, caughtAs: /^idPolicies: / },
   { guard: "epochs", breakStore: withoutEpochs, caughtAs: /^owners: .* committed with epoch/ },
 ];
 
@@ -46,6 +72,6 @@ describe("a store without a guard is caught", () => {
       // It is the defect that was caught: with the real store, that run goes well.
       expect((await simulate({ seed, steps })).violations).toEqual([]);
     },
-    60_000,
+    300_000,
   );
 });

@@ -67,7 +67,16 @@ export function grant(record: TaskRecord, fields: Partial<DispatchedTask> = {}):
     retryPolicy,
     ...fields,
   };
-  return { task: dispatched, workerId: "worker", pollId: "poll", types: null, askedRate: undefined };
+  return {
+    task: dispatched,
+    workerId: "worker",
+    pollId: "poll",
+    offer: 0,
+    maxBytes: Infinity,
+    asked: true,
+    types: null,
+    askedRate: undefined,
+  };
 }
 
 /** A commit that did nothing, but for what is said. */

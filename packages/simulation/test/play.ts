@@ -15,6 +15,6 @@ export function playSeeds(first: number, last: number): void {
         const result = await simulate({ seed, steps: defaultSteps });
         if (result.violations.length > 0) expect.fail(report(result, defaultSteps));
       }
-    }, 120_000);
+    }, 300_000);
   }
 }

@@ -21,6 +21,6 @@ describe("what a seed has found stays mended", () => {
       const result = await simulate({ seed, steps });
       if (result.violations.length > 0) expect.fail(report(result, steps));
     },
-    60_000,
+    300_000,
   );
 });

@@ -1,4 +1,5 @@
 import { taskQueueKey } from "@tq/matching-core";
+import { StoreError } from "@tq/storage";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   delivery as task,
@@ -132,6 +133,25 @@ describe("the engine", () => {
     scripted.commits.length = 0;
     await clock.advance(3_000);
     expect(scripted.returned).toEqual([7]);
+  });
+
+  test("a poll that says that another has arrived is answered once that is on disk, and refused if it cannot be", async () => {
+    const scripted = new ScriptedStore();
+    scripted.ready = [task(7)];
+    const engine = await start(scripted);
+    await engine.poll(pollCall({ confirmWithinMs: 5_000, pollId: "first" }));
+    const gate = Promise.withResolvers<void>();
+    scripted.stall = gate.promise;
+    const next = engine.poll(pollCall({ waitMs: 0, pollId: "", receivedPollIds: ["first"] }));
+    expect(await Promise.race([next, settle().then(() => "not yet")])).toBe("not yet");
+    gate.resolve();
+    expect(await next).toMatchObject({ kind: "answered", tasks: [] });
+    expect(scripted.operations("confirm").flatMap(({ deliveries }) => deliveries)).toEqual([{ delivery: 7, left: [] }]);
+    scripted.ready = [task(8)];
+    await engine.poll(pollCall({ confirmWithinMs: 5_000, pollId: "second" }));
+    scripted.failing = true;
+    const refused = engine.poll(pollCall({ waitMs: 0, pollId: "", receivedPollIds: ["second"] }));
+    await expect(refused).rejects.toBeInstanceOf(StoreError);
   });
 
   test("a drain ends a renewal that is inside its commit when it begins", async () => {

@@ -4,6 +4,7 @@
  */
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
 import type {
+  ConfirmOperation,
   AnswerStatus,
   Committed,
   DispatchedTask,
@@ -43,6 +44,9 @@ export interface EngineOptions {
   /** Called once if another server has taken the store over: this one must stop. */
   readonly onFatal: (error: Error) => void;
 }
+
+/** Goes with what the store is to be told of confirmations in the same commit. */
+const nothingMore: ConfirmOperation = { verb: "confirm", deliveries: [] };
 
 /** The server behind the RPC handlers. Make one, `start` it, and `stop` it. */
 export class Engine implements Matching {
@@ -283,8 +287,11 @@ export class Engine implements Matching {
     const poll = await this.#polls.arrive(call, worker);
     let statuses: readonly AnswerStatus[] = [];
     try {
-      if (call.answers === undefined) {
+      if (call.answers === undefined && !this.#confirmations.isAheadOfStore) {
         poll.begin();
+      } else if (call.answers === undefined) {
+        // What it says that it has received is on disk before it is answered: it will not say so again.
+        await this.#group().submit(nothingMore, () => poll.beginInCommit());
       } else {
         // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
         const answered = await this.#group().submit(call.answers, (result) => {

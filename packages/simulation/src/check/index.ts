@@ -1,5 +1,12 @@
 import type { History } from "../history.ts";
 import { attempts } from "./attempts.ts";
+import { undelivered } from "./undelivered.ts";
+import { revisions } from "./revisions.ts";
+import { replySizes } from "./reply-sizes.ts";
+import { idPolicies } from "./id-policies.ts";
+import { fallbacks } from "./fallbacks.ts";
+import { confirmations } from "./confirmations.ts";
+import { bulks } from "./bulks.ts";
 import { closings } from "./closings.ts";
 import { deadlines } from "./deadlines.ts";
 import { fencing } from "./fencing.ts";
@@ -29,6 +36,13 @@ const checks = {
   order,
   rates,
   maxStarted,
+  bulks,
+  confirmations,
+  fallbacks,
+  idPolicies,
+  replySizes,
+  revisions,
+  undelivered,
   switchedOff,
 } as const satisfies Readonly<Record<string, Check>>;
 

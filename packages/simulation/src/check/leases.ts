@@ -4,6 +4,7 @@
  */
 import type { ChangeTasksOperation, ReturnOperation } from "@tq/storage";
 import { leaseName, queueName, runName, type CommitEntry, type History } from "../history.ts";
+import { confirmWithinOf } from "./confirmations.ts";
 import { endsAt, leaseChanges, type LiveLease } from "./live-leases.ts";
 
 /** Finds leases that ended too early, or beside another one of their task. */
@@ -84,21 +85,10 @@ function hasCause(commit: CommitEntry, lease: LiveLease, confirmWithinMs: number
 function mayReturn(
   { why }: ReturnOperation,
   { now }: CommitEntry,
-  { task }: LiveLease,
+  { confirmFrom }: LiveLease,
   confirmWithinMs: number | undefined,
 ): boolean {
-  return why === "undelivered" || (confirmWithinMs !== undefined && now >= task.startedAt + confirmWithinMs);
-}
-
-/** Within what time each worker confirms what it gets. */
-function confirmWithinOf(history: History): ReadonlyMap<string, number> {
-  const confirmWithin = new Map<string, number>();
-  for (const entry of history) {
-    if (entry.kind !== "call" || entry.request.method !== "poll") continue;
-    const { workerId, confirmWithinMs } = entry.request;
-    if (confirmWithinMs !== undefined) confirmWithin.set(workerId, confirmWithinMs);
-  }
-  return confirmWithin;
+  return why === "undelivered" || (confirmWithinMs !== undefined && now >= confirmFrom + confirmWithinMs);
 }
 
 function takesLeases({ change, dryRun }: ChangeTasksOperation): boolean {

@@ -1,7 +1,7 @@
 /* Which leases are live, and until when each was promised, as follows from what the store was asked for. */
 import { attemptGraceUntil, type LeaseRef } from "@tq/matching-core";
 import type { DispatchedTask } from "@tq/storage";
-import { leaseName, type CommitEntry, type Grant, type History } from "../history.ts";
+import { leaseName, type CommitEntry, type Entry, type Grant, type History } from "../history.ts";
 
 /** A lease that was granted and has not ended. */
 export interface LiveLease {
@@ -13,6 +13,8 @@ export interface LiveLease {
   /** After a start, no timeout of its own ends an attempt before. */
   graceUntil: number;
   heartbeatAt: number;
+  /** From when on its worker has its time for confirming it. */
+  confirmFrom: number;
 }
 
 /** When an attempt ends by time, at the earliest: its lease is over, or one of its own limits. */
@@ -34,8 +36,20 @@ export interface LeaseChange {
 
 /** Goes through a history, commit by commit. */
 export function* leaseChanges(history: History): Iterable<LeaseChange> {
-  const live = new Map<string, LiveLease>();
+  const live = new LiveLeases();
   for (const entry of history) {
+    const change = live.follow(entry);
+    if (change !== undefined) yield change;
+  }
+}
+
+/** The leases that are live, as a history goes on. */
+export class LiveLeases {
+  readonly #live = new Map<string, LiveLease>();
+
+  /** Takes an entry in. Answers what a commit did; undefined for any other entry. */
+  follow(entry: Entry): LeaseChange | undefined {
+    const live = this.#live;
     if (entry.kind === "opened") {
       for (const lease of live.values()) {
         lease.graceUntil = attemptGraceUntil(lease.task.leaseMs, entry.now);
@@ -43,16 +57,16 @@ export function* leaseChanges(history: History): Iterable<LeaseChange> {
         lease.promisedUntil = entry.now + lease.task.leaseMs;
         // Nor could the worker send a heartbeat meanwhile.
         lease.heartbeatAt = entry.now;
+        lease.confirmFrom = entry.now;
       }
     }
-    if (entry.kind !== "commit") continue;
+    if (entry.kind !== "commit") return undefined;
     const before = new Map(live);
     renew(entry, live);
     const held = new Set(
       entry.open.flatMap(({ seq, started }) => (started ? [leaseName({ seq, leaseNo: started.leaseNo })] : [])),
     );
     const ended = [...before].filter(([name]) => !held.has(name)).map(([, lease]) => lease);
-    yield { commit: entry, before, ended, granted: entry.grants };
     for (const { task } of ended) live.delete(leaseName(task.lease));
     for (const { task, workerId, pollId } of entry.grants) {
       const promisedUntil = entry.now + task.leaseMs;
@@ -63,14 +77,22 @@ export function* leaseChanges(history: History): Iterable<LeaseChange> {
         promisedUntil,
         graceUntil: 0,
         heartbeatAt: entry.now,
+        confirmFrom: entry.now,
       });
     }
+    return { commit: entry, before, ended, granted: entry.grants };
   }
 }
 
 function renew(commit: CommitEntry, live: ReadonlyMap<string, LiveLease>): void {
   commit.operations.forEach((operation, i) => {
     const result = commit.results[i];
+    if (result?.verb === "repoll") {
+      for (const { lease: ref } of result.tasks) {
+        const lease = live.get(leaseName(ref));
+        if (lease !== undefined) lease.confirmFrom = commit.now;
+      }
+    }
     if (operation.verb !== "renew" || result?.verb !== "renew") return;
     const lost = new Set(result.lost.map(leaseName));
     const current = (ref: LeaseRef): LiveLease | undefined =>

@@ -1,12 +1,14 @@
 /* A worker gets what it asked for: from its queues, of its types, no more than it has slots; and what is leased to it. */
 import { commitsOf, runName, type History, type PolledTask, type Request } from "../history.ts";
+import { namespaceOf } from "../scenery.ts";
 
 /** Finds deliveries to the wrong worker, and too many of them. */
 export function routing(history: History): string[] {
   const wrong: string[] = [];
   const leasedTo = new Set<string>();
   for (const { grants } of commitsOf(history)) {
-    for (const { task, workerId, pollId, types } of grants) {
+    for (const { task, workerId, pollId, types, asked } of grants) {
+      if (!asked) wrong.push(`${runName(task)} was given to ${workerId}, which had not asked for its queue`);
       leasedTo.add(`${workerId} ${pollId} ${runName(task)}`);
       if (types !== null && !types.includes(task.type))
         wrong.push(`${runName(task)} (${task.type}) was claimed for ${types.join()}`);
@@ -30,8 +32,10 @@ export function routing(history: History): string[] {
 }
 
 function misrouted(task: PolledTask, request: Extract<Request, { method: "poll" }>): string[] {
-  const { workerId, queues, types } = request;
+  const { workerId, namespace, queues, types } = request;
   const wrong: string[] = [];
+  if (namespaceOf(task.id) !== namespace)
+    wrong.push(`${workerId} of ${namespace} got ${runName(task)} of another namespace`);
   if (!queues.includes(task.queue))
     wrong.push(`${workerId} polled ${queues.join()} and got ${runName(task)} of ${task.queue}`);
   if (types !== undefined && !types.includes(task.type)) {
