@@ -22,6 +22,8 @@ interface KeyLimit {
   heldBack: KeyHeldBack | undefined;
   /** Since when it is held back. */
   since: number;
+  /** How many of its tasks stand in its lanes, while it is held back. */
+  tasks: number;
   /** When its rate allows another dispatch, if that is why. */
   wakeAt: number | undefined;
 }
@@ -67,6 +69,11 @@ export class KeyLimits {
       >("select arrival, held_back, since, wake_at from key_limit where queue = ? and key = ?"),
       set: db.prepare("insert or replace into key_limit values(?, ?, ?, ?, ?, ?)"),
       delete: db.prepare("delete from key_limit where queue = ? and key = ?"),
+      tasks: db
+        .prepare<[number, string], number>(
+          "select coalesce(sum(tasks), 0) from lane where queue = ? and key = ? and blocked = 1",
+        )
+        .pluck(),
       due: db.prepare<[number, number], { queue: number; key: string }>(
         steady("select queue, key from key_limit where wake_at <= ? order by wake_at, queue, key limit ?"),
       ),
@@ -138,11 +145,16 @@ export class KeyLimits {
   setHeldBack(queue: QueueState, key: string, held: HoldBack | undefined, now: number): void {
     const entry = this.#entry(queue, key);
     const before = entry.heldBack;
-    if (before !== undefined) queue.heldBack[before].keys -= 1;
-    if (held !== undefined) {
+    if (before !== undefined) {
+      queue.heldBack[before].keys -= 1;
+      queue.heldBack[before].tasks -= entry.tasks;
+    }
+    if (held === undefined) entry.tasks = 0;
+    else {
       const count = queue.heldBack[held.why];
       if (count.keys === 0) count.since = now;
       count.keys += 1;
+      count.tasks += entry.tasks;
       if (before === undefined) entry.since = now;
     }
     entry.heldBack = held?.why;
@@ -150,8 +162,16 @@ export class KeyLimits {
     this.#dirty.add(entry);
   }
 
+  /** So many more tasks stand in the lanes of a key, or fewer. Counts while it is held back. */
+  heldTasks(queue: QueueState, key: string, by: number): void {
+    const entry = this.#entry(queue, key);
+    if (entry.heldBack === undefined) return;
+    entry.tasks += by;
+    queue.heldBack[entry.heldBack].tasks += by;
+  }
+
   /**
-   * The configuration has changed: what each key has used of its rate is used of its new one (see the core's
+   * The configuration has changed (what is in lanes is written): what each key has used of its rate is used of its new one (see the core's
    * `arrivalAfterChange`), and those that are held back are to be looked at again.
    */
   reconfigured(queue: QueueState, before: TaskQueueConfig, now: number): void {
@@ -229,6 +249,7 @@ export class KeyLimits {
         arrival: row?.arrival ?? 0,
         heldBack: row?.held_back ?? undefined,
         since: row?.since ?? 0,
+        tasks: row?.held_back == null ? 0 : (this.#sql.tasks.get(queue.id, key) ?? 0),
         wakeAt: row?.wake_at ?? undefined,
       };
       this.#cache.set(queue, 0, key, entry);

@@ -23,8 +23,8 @@ import { Unconfirmed } from "./unconfirmed.ts";
 export function openParts(db: Database.Database, random: () => number): Parts {
   const namespaces = new Namespaces(db);
   const passes = new KeyPasses(db);
-  const lanes = new Lanes(db);
   const limits = new KeyLimits(db);
+  const lanes = new Lanes(db, limits);
   const kept = new Kept(db);
   const tasks = new TaskRows(db, kept);
   const forgotten = (queueId: number): void => {

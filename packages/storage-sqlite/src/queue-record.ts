@@ -39,12 +39,13 @@ export function describe(
     ...(rateLimitedUntil !== undefined && { rateLimitedUntil }),
     heldBackKeys: { rate: heldBack(queue, "rate"), "max-started": heldBack(queue, "max-started") },
     ...(oldestReadyAt !== undefined && { oldestReadyAt }),
+    ...(queue.delayedSince !== undefined && { delayedSince: queue.delayedSince }),
   };
 }
 
 function heldBack(queue: QueueState, why: KeyHeldBack): HeldBackKeys {
-  const { keys, since } = queue.heldBack[why];
-  return keys > 0 && since !== undefined ? { keys, since } : { keys };
+  const { keys, tasks, since } = queue.heldBack[why];
+  return keys > 0 && since !== undefined ? { keys, tasks, since } : { keys, tasks };
 }
 
 /** What the contract counts: those that wait for their serial key are ready. */

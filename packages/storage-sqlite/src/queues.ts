@@ -35,12 +35,16 @@ export interface QueueState {
   /** The rate that workers asked for, as of the last dispatch under it. */
   askedRate: number | undefined;
   /** Fairness keys that are held back, and since when there are any. */
-  readonly heldBack: Readonly<Record<KeyHeldBack, { keys: number; since: number | undefined }>>;
+  readonly heldBack: Readonly<Record<KeyHeldBack, { keys: number; tasks: number; since: number | undefined }>>;
   /** How many lanes there are: see order/. */
   lanes: number;
-  /** Open tasks, and those of them that are started. */
+  /** Open tasks, and those of them that are started, ready (in line for their serial key, too) and scheduled. */
   open: number;
   started: number;
+  ready: number;
+  scheduled: number;
+  /** Since when tasks are scheduled and none is ready. */
+  delayedSince: number | undefined;
   /** Closed tasks that are kept: as long as there are any, somebody may ask for them, and so for their queue. */
   closed: number;
   /** Where its deletion goes on: of the tasks up to this number, none is a closed one of this queue. */
@@ -72,7 +76,7 @@ function isEmpty(queue: QueueState): boolean {
   return counts.size === 0 && closed === 0 && pause === undefined && drain === undefined && !isSet(config);
 }
 
-const columns = `id, namespace, name, kind, virtual_times, closed, arrival, asked_rate, config_revision,
+const columns = `id, namespace, name, kind, virtual_times, closed, arrival, asked_rate, delayed_since, config_revision,
   config, pause, drain`;
 /** In SQL, where `q` is the row of the queue. */
 const emptyWithoutSettings =
@@ -119,7 +123,7 @@ export class Queues {
          values(?, ?, ?, ?, ?, 0, 0, 0)`,
       ),
       update: db.prepare(
-        `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, config_revision = ?, config = ?,
+        `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, delayed_since = ?, config_revision = ?, config = ?,
            pause = ?, drain = ? where id = ?`,
       ),
       counts: db.prepare<[number], Counts & { type: string; priority: Priority }>(
@@ -131,9 +135,10 @@ export class Queues {
       ),
       deleteCount: db.prepare("delete from count where queue = ? and priority = ? and type = ?"),
       lanes: db.prepare<[number], number>("select count(*) from lane where queue = ?").pluck(),
-      heldBack: db.prepare<[number], { held_back: KeyHeldBack; keys: number; since: number }>(
-        `select held_back, count(*) as keys, min(since) as since from key_limit
-         where queue = ? and held_back is not null group by held_back`,
+      heldBack: db.prepare<[number], { held_back: KeyHeldBack; keys: number; tasks: number; since: number }>(
+        `select held_back, count(*) as keys, min(since) as since,
+           coalesce(sum((select sum(tasks) from lane l where l.queue = k.queue and l.key = k.key)), 0) as tasks
+         from key_limit k where queue = ? and held_back is not null group by held_back`,
       ),
       empty: db.prepare<[], { id: number }>(`select id from queue q where ${emptyWithoutSettings}`),
       arrival: db.prepare<[number], number>("select arrival from queue where id = ?").pluck(),
@@ -185,6 +190,7 @@ export class Queues {
       closed: 0,
       arrival: 0,
       asked_rate: null,
+      delayed_since: null,
       config_revision: 0,
       config: null,
       pause: null,
@@ -247,6 +253,8 @@ export class Queues {
     counts[state] += by;
     if (state !== "dead") queue.open += by;
     if (state === "started") queue.started += by;
+    else if (state === "scheduled") queue.scheduled += by;
+    else if (state !== "dead") queue.ready += by;
     // Of the counter that has just been noted nothing new is said.
     const last = this.#lastDirty;
     if (last.queue === queue && last.type === type && last.priority === priority) return;
@@ -282,6 +290,7 @@ export class Queues {
       // Put in anew, so that they stay in order of time.
       this.#emptied.delete(queue.id);
       if (isEmpty(queue)) this.#emptied.set(queue.id, now);
+      noteDelay(queue, now);
       this.#flushRow(queue);
     }
     this.#dirty.clear();
@@ -355,12 +364,13 @@ export class Queues {
 
   #flushRow(queue: QueueState): void {
     if (!queue.rowChanged) return;
-    const { virtualTimes, closed, arrival, askedRate, config, pause, drain } = queue;
+    const { virtualTimes, closed, arrival, askedRate, delayedSince, config, pause, drain } = queue;
     this.#sql.update.run(
       JSON.stringify(virtualTimes),
       closed,
       arrival,
       askedRate ?? null,
+      delayedSince ?? null,
       config.revision,
       writeConfig(config),
       pause === undefined ? null : JSON.stringify(pause),
@@ -389,29 +399,43 @@ export class Queues {
       drain: row.drain === null ? undefined : (JSON.parse(row.drain) as DrainRecord),
       arrival: row.arrival,
       askedRate: row.asked_rate ?? undefined,
-      heldBack: { rate: { keys: 0, since: undefined }, "max-started": { keys: 0, since: undefined } },
+      heldBack: {
+        rate: { keys: 0, tasks: 0, since: undefined },
+        "max-started": { keys: 0, tasks: 0, since: undefined },
+      },
       lanes: this.#sql.lanes.get(row.id) ?? 0,
       open: 0,
       started: 0,
+      ready: 0,
+      scheduled: 0,
+      delayedSince: row.delayed_since ?? undefined,
       closed: row.closed,
       closedGoneUpTo: 0,
       rowChanged: false,
       counts: new Map(),
     };
-    for (const { held_back, keys, since } of this.#sql.heldBack.all(row.id)) {
-      Object.assign(state.heldBack[held_back], { keys, since });
-    }
+    for (const { held_back, ...held } of this.#sql.heldBack.all(row.id)) Object.assign(state.heldBack[held_back], held);
     for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
       let ofType = state.counts.get(type);
       if (ofType === undefined) state.counts.set(type, (ofType = []));
       ofType[priority] = counts;
       state.open += counts.scheduled + counts.ready + counts.waiting + counts.started;
       state.started += counts.started;
+      state.ready += counts.ready + counts.waiting;
+      state.scheduled += counts.scheduled;
     }
     this.#byKey.set(state.key, state);
     this.#byId.set(state.id, state);
     return state;
   }
+}
+
+/** Notes since when everything of a queue is delayed. */
+function noteDelay(queue: QueueState, now: number): void {
+  const isDelayed = queue.ready === 0 && queue.scheduled > 0;
+  if (isDelayed === (queue.delayedSince !== undefined)) return;
+  queue.delayedSince = isDelayed ? now : undefined;
+  queue.rowChanged = true;
 }
 
 /** A configuration, with what is asked of it at every dispatch. */
@@ -433,6 +457,7 @@ interface QueueRow {
   readonly closed: number;
   readonly arrival: number;
   readonly asked_rate: number | null;
+  readonly delayed_since: number | null;
   readonly config_revision: number;
   readonly config: string | null;
   readonly pause: string | null;

@@ -4,7 +4,7 @@ import { StoreError } from "@tq/storage";
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
 /** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
@@ -23,6 +23,7 @@ const tables = `
     closed integer not null,         -- closed tasks of it that are kept: as long as there are any, its row stays
     arrival real not null,           -- theoretical arrival time of its rate limit: see the core's rate-limit
     asked_rate real,                 -- the rate that workers asked for, as of the last dispatch under it
+    delayed_since integer,           -- since when tasks are scheduled and none is ready
     config_revision integer not null,
     config text, pause text, drain text -- JSON; null: nothing is set
   );
@@ -81,6 +82,7 @@ const tables = `
   create table lane(
     queue integer, key text, priority integer, type text,
     marker_pass real not null, marker_place integer not null, blocked integer not null,
+    tasks integer not null,          -- how many stand in it
     primary key(queue, key, priority, type)
   ) without rowid;
   -- The next pass of a key; gone once the virtual time has passed it.

@@ -202,6 +202,8 @@ export type KeyHeldBack = "rate" | "max-started";
 /** Fairness keys that are passed over. */
 export interface HeldBackKeys {
   readonly keys: number;
+  /** Ready tasks of theirs, as far as claims have met them: those that were placed before a key had limits may be left out. */
+  readonly tasks: number;
   /** Since when the first of them is; undefined: not known. */
   readonly since?: number;
 }
@@ -227,6 +229,8 @@ export interface TaskQueueRecord {
   readonly rateLimitedUntil?: number;
   /** Fairness keys that are passed over, by why. */
   readonly heldBackKeys: Readonly<Record<KeyHeldBack, HeldBackKeys>>;
+  /** Since when tasks are scheduled and none is ready; absent: that is not so. */
+  readonly delayedSince?: number;
 }
 
 /** A namespace with what is in it. */
@@ -257,7 +261,7 @@ export function emptyTaskQueue(queue: TaskQueue): TaskQueueRecord {
     placedByType: new Map(),
     startedByWorker: new Map(),
     config: noConfig,
-    heldBackKeys: { rate: { keys: 0 }, "max-started": { keys: 0 } },
+    heldBackKeys: { rate: { keys: 0, tasks: 0 }, "max-started": { keys: 0, tasks: 0 } },
   };
 }
 

@@ -74,8 +74,10 @@ describe("waitReasons", () => {
   });
 
   it("says that everything is delayed only where nothing is ready", () => {
-    const record = fakeQueue(queue, { counts: { scheduled: 2, ready: 0, started: 1, dead: 0 } });
-    expect(waitReasons(record, activity())).toMatchObject([{ reason: "all-delayed", count: 2 }]);
+    const counts = { scheduled: 2, ready: 0, started: 1, dead: 0 };
+    expect(waitReasons(fakeQueue(queue, { counts }), activity())).toMatchObject([{ reason: "all-delayed", count: 2 }]);
+    const since = fakeNow - 9;
+    expect(waitReasons(fakeQueue(queue, { counts, delayedSince: since }), activity())).toMatchObject([{ since }]);
   });
 });
 
@@ -123,16 +125,16 @@ describe("limits and pauses", () => {
     ]);
   });
 
-  it("say of keys how many are held back, and not how many tasks", () => {
-    const heldBackKeys = { rate: { keys: 1, since: 7 }, "max-started": { keys: 3 } };
+  it("say of keys how many are held back, with how many tasks", () => {
+    const heldBackKeys = { rate: { keys: 1, tasks: 5, since: 7 }, "max-started": { keys: 3, tasks: 20 } };
     const [started, rate] = reasonsIn({ heldBackKeys });
-    expect(started).toMatchObject({ reason: "key-max-started", count: 0 });
+    expect(started).toMatchObject({ reason: "key-max-started", count: 20 });
     expect(started?.hint).toContain("3 fairness keys");
-    expect(rate).toMatchObject({ reason: "key-rate-limited", count: 0, since: 7 });
+    expect(rate).toMatchObject({ reason: "key-rate-limited", count: 5, since: 7 });
   });
 
   const held = { pause, rateLimitedUntil: fakeNow + 1, counts: { scheduled: 0, ready: 2, started: 9, dead: 0 } };
-  const heldBackKeys = { rate: { keys: 1 }, "max-started": { keys: 1 } };
+  const heldBackKeys = { rate: { keys: 1, tasks: 1 }, "max-started": { keys: 1, tasks: 1 } };
   const everyLimit = { ...held, heldBackKeys, config: config({ ratePerSecond: 5, maxStarted: 9 }) };
   const limits = ["max-started", "rate-limited", "key-max-started", "key-rate-limited"];
 
@@ -179,7 +181,7 @@ describe("waitReasonsOfTask", () => {
   });
 
   it("knows the limits of its queue, and not the keys of others", () => {
-    const heldBackKeys = { rate: { keys: 9 }, "max-started": { keys: 9 } };
+    const heldBackKeys = { rate: { keys: 9, tasks: 40 }, "max-started": { keys: 9, tasks: 9 } };
     const counts = { scheduled: 0, ready: 50, started: 1, dead: 0 };
     const fields = { heldBackKeys, counts, config: { ...noConfig, maxStarted: 1 } };
     expect(of(fakeTask("a"), fields, activity(fakeWorker("w")))).toMatchObject([{ reason: "max-started", count: 1 }]);

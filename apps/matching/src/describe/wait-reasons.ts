@@ -26,7 +26,7 @@ export type WaitReason =
 /** One reason, with what an operator needs to act on it. */
 export interface WaitingTasks {
   readonly reason: WaitReason;
-  /** How many tasks wait for it; 0 where that is not known. */
+  /** How many tasks wait for it. */
   readonly count: number;
   /** Since when; undefined where that is not known. */
   readonly since?: number;
@@ -42,7 +42,10 @@ export interface QueueNow {
 }
 
 /** The tasks that wait: all of a queue, or one of them. */
-type Waiting = Pick<TaskQueueRecord, "placedByType" | "waitForSerialKey" | "heldBackKeys" | "oldestReadyAt"> & {
+type Waiting = Pick<
+  TaskQueueRecord,
+  "placedByType" | "waitForSerialKey" | "heldBackKeys" | "oldestReadyAt" | "delayedSince"
+> & {
   readonly ready: number;
   readonly scheduled: number;
 };
@@ -56,7 +59,11 @@ export function waitReasons(queue: QueueNow): WaitingTasks[] {
 /** Why one task waits; the same, for GetTasks. */
 export function waitReasonsOfTask(task: TaskRecord, queue: QueueNow): WaitingTasks[] {
   if (task.state !== "scheduled" && task.state !== "ready") return [];
-  const held = (why: KeyHeldBack): HeldBackKeys => ({ keys: task.keyHeldBack === why ? 1 : 0 });
+  const held = (why: KeyHeldBack): HeldBackKeys => {
+    const count = task.keyHeldBack === why ? 1 : 0;
+    return { keys: count, tasks: count };
+  };
+  const lastFailure = task.failedAttempts.findLast(({ run }) => run === task.run);
   const waiting = {
     scheduled: task.state === "scheduled" ? 1 : 0,
     ready: task.state === "ready" ? 1 : 0,
@@ -64,10 +71,9 @@ export function waitReasonsOfTask(task: TaskRecord, queue: QueueNow): WaitingTas
     placedByType: new Map(task.state === "ready" && !task.waitsForSerialKey ? [[task.type, 1]] : []),
     heldBackKeys: { rate: held("rate"), "max-started": held("max-started") },
     ...(task.readyAt !== undefined && { oldestReadyAt: task.readyAt }),
+    delayedSince: lastFailure?.failedAt ?? task.addedAt,
   };
-  const reasons = reasonsOf(waiting, queue);
-  // Of a queue it cannot be told how many tasks wait for their key; of one task it can.
-  return reasons.map((reason) => (reason.count === 0 ? { ...reason, count: 1 } : reason));
+  return reasonsOf(waiting, queue);
 }
 
 /** The pause of a queue; undefined: it has none, or its time is over. */
@@ -87,7 +93,11 @@ function reasonsOf(waiting: Waiting, queue: QueueNow): WaitingTasks[] {
   if (storeError !== undefined && ready + scheduled > 0) {
     return [{ reason: "store-unavailable", count: ready + scheduled, hint: hints.storeUnavailable(storeError) }];
   }
-  if (ready === 0) return scheduled === 0 ? [] : [{ reason: "all-delayed", count: scheduled, hint: hints.allDelayed }];
+  if (ready === 0) {
+    if (scheduled === 0) return [];
+    const since = waiting.delayedSince === undefined ? {} : { since: waiting.delayedSince };
+    return [{ reason: "all-delayed", count: scheduled, ...since, hint: hints.allDelayed }];
+  }
   const workers = ofWorkers(waiting, queue);
   const placed = placedOf(waiting);
   const reasons = [...ofPause(ready, queue), ...workers.missing];
@@ -164,12 +174,13 @@ function ofLimits(waiting: Waiting, placed: number, { record, activity, now }: Q
     reasons.push({ reason: "rate-limited", count: placed, ...since, hint: hints.rateLimited(config, activity) });
   }
   const { rate, "max-started": maxStarted } = waiting.heldBackKeys;
-  // How many tasks wait behind a key is not counted: that would cost something for each of them.
   if (maxStarted.keys > 0) {
-    reasons.push({ reason: "key-max-started", count: 0, ...known(maxStarted), hint: hints.keyMaxStarted(maxStarted) });
+    const hint = hints.keyMaxStarted(maxStarted);
+    reasons.push({ reason: "key-max-started", count: maxStarted.tasks, ...known(maxStarted), hint });
   }
   if (rate.keys > 0) {
-    reasons.push({ reason: "key-rate-limited", count: 0, ...known(rate), hint: hints.keyRateLimited(rate) });
+    const hint = hints.keyRateLimited(rate);
+    reasons.push({ reason: "key-rate-limited", count: rate.tasks, ...known(rate), hint });
   }
   return reasons;
 }

@@ -2,7 +2,8 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
-import { LaneRows, type LaneRow, type Run } from "./lane-rows.ts";
+import type { KeyLimits } from "../key-limits.ts";
+import { LaneRows, type LaneId, type LaneRow, type Run } from "./lane-rows.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
@@ -13,6 +14,8 @@ export interface Lane {
   markerPass: number;
   markerPlace: number;
   blocked: boolean;
+  /** How many tasks stand in it. */
+  tasks: number;
   /** Its last run, if the present transaction put it in. */
   tail?: Run | undefined;
 }
@@ -21,22 +24,30 @@ export interface Lane {
 export class Lanes {
   readonly #cache = new QueueCache<Lane[]>(maxCached);
   readonly #rows: LaneRows;
+  /** Whose number of tasks the transaction changed. */
+  readonly #changed = new Map<Lane, LaneId>();
+  readonly #limits: KeyLimits;
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  /** @param limits told how many tasks of each key that is held back stand in its lanes */
+  constructor(db: Database.Database, limits: KeyLimits) {
     this.#rows = new LaneRows(db);
+    this.#limits = limits;
     this.#sql = {
       of: db.prepare<
         [number, string, number],
-        { type: string; marker_pass: number; marker_place: number; blocked: number }
-      >("select type, marker_pass, marker_place, blocked from lane where queue = ? and key = ? and priority = ?"),
+        { type: string; marker_pass: number; marker_place: number; blocked: number; tasks: number }
+      >(
+        "select type, marker_pass, marker_place, blocked, tasks from lane where queue = ? and key = ? and priority = ?",
+      ),
       ofKey: db.prepare<[number, string], { priority: Priority }>(
         "select distinct priority from lane where queue = ? and key = ?",
       ),
       set: db.prepare(
-        `insert into lane values(?, ?, ?, ?, ?, ?, ?) on conflict do update
+        `insert into lane values(?, ?, ?, ?, ?, ?, ?, 0) on conflict do update
          set marker_pass = excluded.marker_pass, marker_place = excluded.marker_place, blocked = excluded.blocked`,
       ),
+      setTasks: db.prepare("update lane set tasks = ? where queue = ? and key = ? and priority = ? and type = ?"),
       delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
     };
   }
@@ -44,12 +55,17 @@ export class Lanes {
   /** Forgets what is in memory. */
   reset(): void {
     this.#cache.clear();
+    this.#changed.clear();
     this.#rows.reset();
   }
 
   /** Writes what the transaction put into lanes. */
   flush(): void {
     this.#rows.flush();
+    for (const [{ tasks }, { queue, key, priority, type }] of this.#changed) {
+      this.#sql.setTasks.run(tasks, queue.id, key, priority, type);
+    }
+    this.#changed.clear();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -76,15 +92,20 @@ export class Lanes {
   }
 
   /** Opens a lane, or moves its marker. Answers the lane. */
-  set(queue: QueueState, key: string, priority: Priority, lane: Lane): Lane {
+  set(queue: QueueState, key: string, priority: Priority, at: Omit<Lane, "tasks" | "tail">): Lane {
+    const { type, markerPass, markerPlace, blocked } = at;
     const lanes = this.#of(queue, key, priority);
-    const present = lanes.find((one) => one.type === lane.type);
-    if (present === undefined) {
+    let lane = lanes.find((one) => one.type === type);
+    if (lane === undefined) {
+      lane = { ...at, tasks: 0 };
       lanes.push(lane);
       queue.lanes += 1;
-    } else Object.assign(present, lane);
-    this.#sql.set.run(queue.id, key, priority, lane.type, lane.markerPass, lane.markerPlace, lane.blocked ? 1 : 0);
-    return present ?? lane;
+    } else {
+      if (blocked !== lane.blocked) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
+      Object.assign(lane, { markerPass, markerPlace, blocked });
+    }
+    this.#sql.set.run(queue.id, key, priority, type, markerPass, markerPlace, blocked ? 1 : 0);
+    return lane;
   }
 
   /** Closes a lane that has become empty. */
@@ -92,7 +113,7 @@ export class Lanes {
     const lanes = this.#of(queue, key, priority);
     const at = lanes.findIndex((lane) => lane.type === type);
     if (at !== -1) {
-      lanes.splice(at, 1);
+      for (const lane of lanes.splice(at, 1)) this.#changed.delete(lane);
       queue.lanes -= 1;
     }
     this.#sql.delete.run(queue.id, key, priority, type);
@@ -100,12 +121,16 @@ export class Lanes {
 
   /** Puts a task into an open lane, behind all others of it. */
   push(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
-    lane.tail = this.#rows.push({ queue, key, priority, type: lane.type }, row, lane.tail);
+    const id = { queue, key, priority, type: lane.type };
+    lane.tail = this.#rows.push(id, row, lane.tail);
+    this.#count(id, lane, 1);
   }
 
-  /** Puts a task into a lane, wherever its place is in it. */
-  putInto(queue: QueueState, key: string, priority: Priority, type: string, row: LaneRow): void {
-    this.#rows.push({ queue, key, priority, type }, row, undefined);
+  /** Puts a task into an open lane, wherever its place is in it. */
+  putInto(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
+    const id = { queue, key, priority, type: lane.type };
+    this.#rows.push(id, row, undefined);
+    this.#count(id, lane, 1);
   }
 
   /** Up to `limit` rows of a lane behind a place. */
@@ -115,22 +140,36 @@ export class Lanes {
 
   /** Takes the one at a place out. Answers whether there was one. */
   remove(queue: QueueState, key: string, priority: Priority, type: string, place: number): boolean {
-    return this.#rows.remove({ queue, key, priority, type }, place - 1, place) > 0;
+    return this.#remove({ queue, key, priority, type }, place - 1, place) > 0;
   }
 
   /** Takes those behind a place out, up to another and with it. */
   removeUpTo(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): void {
-    this.#rows.remove({ queue, key, priority, type }, after, upTo);
+    this.#remove({ queue, key, priority, type }, after, upTo);
+  }
+
+  #remove(id: LaneId, after: number, upTo: number): number {
+    const removed = this.#rows.remove(id, after, upTo);
+    const lane = this.#of(id.queue, id.key, id.priority).find(({ type }) => type === id.type);
+    if (lane !== undefined && removed > 0) this.#count(id, lane, -removed);
+    return removed;
+  }
+
+  #count(id: LaneId, lane: Lane, by: number): void {
+    lane.tasks += by;
+    this.#changed.set(lane, id);
+    if (lane.blocked) this.#limits.heldTasks(id.queue, id.key, by);
   }
 
   #of(queue: QueueState, key: string, priority: Priority): Lane[] {
     let lanes = this.#cache.get(queue, priority, key);
     if (lanes === undefined) {
-      lanes = this.#sql.of.all(queue.id, key, priority).map(({ type, marker_pass, marker_place, blocked }) => ({
+      lanes = this.#sql.of.all(queue.id, key, priority).map(({ type, marker_pass, marker_place, blocked, tasks }) => ({
         type,
         markerPass: marker_pass,
         markerPlace: marker_place,
         blocked: blocked !== 0,
+        tasks,
       }));
       this.#cache.set(queue, priority, key, lanes);
     }

@@ -113,7 +113,8 @@ export class Order {
     for (const { priority, lane } of this.lanes.ofKey(queue, key)) {
       if (lane.blocked) continue;
       this.front.delete(queue, priority, lane.type, { pass: lane.markerPass, place: lane.markerPlace });
-      this.lanes.set(queue, key, priority, { ...lane, blocked: true });
+      const { type, markerPass, markerPlace } = lane;
+      this.lanes.set(queue, key, priority, { type, markerPass, markerPlace, blocked: true });
     }
   }
 
@@ -138,15 +139,16 @@ export class Order {
   moveToLane(queue: QueueState, priority: Priority, type: string, row: FrontRow): void {
     const { key, place, seq, weight, since } = row;
     this.front.delete(queue, priority, type, row);
-    this.lanes.putInto(queue, key, priority, type, { place, seq, weight, since });
     const lane = this.lanes.of(queue, key, priority).find((one) => one.type === type);
     if (lane !== undefined) {
+      this.lanes.putInto(queue, key, priority, lane, { place, seq, weight, since });
       this.settleLane(queue, key, priority, type);
       return;
     }
     const blocked = this.limits.heldBack(queue, key) !== undefined;
     const pass = placePass(queue.virtualTimes[priority] ?? 0, this.passes.get(queue, priority, key));
-    this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
+    const opened = this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
+    this.lanes.putInto(queue, key, priority, opened, { place, seq, weight, since });
     if (!blocked) this.front.insert(queue, priority, type, { pass, place, seq: 0, key, marker: true, weight, since });
   }
 

@@ -107,6 +107,16 @@ const contradictions: Readonly<Record<string, string>> = {
     select * from lane l where not exists(
       select 1 from lane_row r where r.queue = l.queue and r.key = l.key and r.priority = l.priority and r.type = l.type)`,
 
+  "lanes that do not know how many tasks stand in them": `
+    select l.*, (select count(*) from lane_row r
+      where r.queue = l.queue and r.key = l.key and r.priority = l.priority and r.type = l.type) as n
+    from lane l where l.tasks <> n`,
+
+  "queues that do not know whether everything is delayed": `
+    select q.id, q.delayed_since from queue q where (q.delayed_since is not null) <> (
+      exists(select 1 from count c where c.queue = q.id and c.scheduled > 0)
+      and not exists(select 1 from count c where c.queue = q.id and c.ready + c.waiting > 0))`,
+
   "rows of lanes without a lane": `
     select * from lane_row r where not exists(
       select 1 from lane l where r.queue = l.queue and r.key = l.key and r.priority = l.priority and r.type = l.type)`,

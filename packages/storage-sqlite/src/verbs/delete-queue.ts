@@ -50,7 +50,10 @@ function remove(tx: Transaction, { queue: name, action, event, limit }: DeleteQu
     queue.drain = undefined;
     const { hasKeyLimits, config } = queue;
     queues.configure(queue, noConfig);
-    if (hasKeyLimits) tx.parts.limits.reconfigured(queue, config, tx.now);
+    if (hasKeyLimits) {
+      tx.parts.order.lanes.flush();
+      tx.parts.limits.reconfigured(queue, config, tx.now);
+    }
   }
   if (event !== undefined) events.setChanged(event.id, event.changed);
   else if (existed) events.add(namespaces.idOf(name.namespace) ?? 0, tx.now, action, { queue: name });

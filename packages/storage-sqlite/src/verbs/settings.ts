@@ -36,7 +36,10 @@ export function configure(tx: Transaction, operation: ConfigureOperation): Confi
     const config = { ...changed(present, fields, to), revision: tx.parts.numbers.next() };
     const hadKeyLimits = queue.hasKeyLimits;
     tx.parts.queues.configure(queue, config);
-    if (hadKeyLimits || queue.hasKeyLimits) tx.parts.limits.reconfigured(queue, present, tx.now);
+    if (hadKeyLimits || queue.hasKeyLimits) {
+      tx.parts.order.lanes.flush();
+      tx.parts.limits.reconfigured(queue, present, tx.now);
+    }
     const before = rateLimit(present.ratePerSecond ?? queue.askedRate, present.burst);
     rateChanged(tx, queue, before, rateLimit(config.ratePerSecond, config.burst));
     tx.touch(queue);

@@ -108,5 +108,21 @@ export function describing(harness: Harness): void {
       await d.complete(await d.claimOne());
       expect([...(d.last?.added ?? [])].map(([, n]) => n)).toEqual([1]);
     });
+
+    test("knows since when everything is delayed", async (d) => {
+      await d.add({ id: "a", startDelayMs: 5_000 });
+      expect((await d.describe()).delayedSince).toBe(start);
+      d.now += 1_000;
+      await d.add({ id: "b" });
+      expect(await d.describe()).not.toHaveProperty("delayedSince");
+      d.now += 1_000;
+      await d.fail(await d.claimOne());
+      expect((await d.describe()).delayedSince).toBe(d.now);
+      const since = d.now;
+      await d.crash(500);
+      expect((await d.describe()).delayedSince).toBe(since);
+      await d.cancel(["a", "b"]);
+      expect(await d.describe()).not.toHaveProperty("delayedSince");
+    });
   });
 }

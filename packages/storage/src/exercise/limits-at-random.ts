@@ -159,6 +159,9 @@ class Walk {
       ({ key, type }) => (wanted?.includes(type) ?? true) && this.#closed(this.#of(key), now) === undefined,
     );
     expect(heldUp).toEqual([]);
+    if (wanted !== null) return;
+    const { rate, "max-started": maxStarted } = (await this.#d.describe()).heldBackKeys;
+    expect(rate.tasks + maxStarted.tasks).toBe(this.#waiting.length);
   }
 
   #closed(limited: Limited, now: number): "rate" | "maximum" | undefined {

@@ -158,11 +158,11 @@ export function limits(harness: Harness): void {
       const tasks = await d.claim();
       expect(tasks.map(({ id }) => id).toSorted()).toEqual(["k0", "o0", "o1"]);
       expect(await d.task("k1")).toMatchObject({ keyHeldBack: "max-started" });
-      expect((await d.describe()).heldBackKeys["max-started"]).toEqual({ keys: 1, since: start });
+      expect((await d.describe()).heldBackKeys["max-started"]).toEqual({ keys: 1, tasks: 2, since: start });
       const k0 = tasks.find(({ id }) => id === "k0");
       if (k0 === undefined) throw new Error("k0 was dispatched");
       await d.complete(k0);
-      expect((await d.describe()).heldBackKeys["max-started"].keys).toBe(0);
+      expect((await d.describe()).heldBackKeys["max-started"]).toEqual({ keys: 0, tasks: 0 });
       expect(await take(d)).toEqual(["k1"]);
     });
 
@@ -189,7 +189,11 @@ export function limits(harness: Harness): void {
       await addMany(d, "o", 2, "o");
       expect((await take(d)).toSorted()).toEqual(["k0", "k1", "o0", "o1"]);
       expect(d.nextDue.promote).toBe(start + 100);
-      expect((await d.describe()).heldBackKeys.rate).toEqual({ keys: 1, since: start });
+      expect((await d.describe()).heldBackKeys.rate).toEqual({ keys: 1, tasks: 3, since: start });
+      await addMany(d, "more", 4, "k");
+      await d.cancel(["more0", "more1", "more2", "more3", "k4"]);
+      expect((await d.describe()).heldBackKeys.rate.tasks).toBe(2);
+      await addMany(d, "k4", 1, "k");
       expect(await take(d)).toEqual([]);
       expect(await takeAt(d, start + 100)).toEqual(["k2"]);
       expect(await takeAt(d, start + 101)).toEqual([]);
