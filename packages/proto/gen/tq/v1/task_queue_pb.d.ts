@@ -288,7 +288,8 @@ export declare type WaitingTasks = Message<"tq.v1.WaitingTasks"> & {
   reason: WaitReason;
 
   /**
-   * How many tasks wait for this reason. 0 where it cannot be told without counting rows.
+   * How many tasks wait for this reason. Of fairness keys that are held back: as far as dispatch has met their tasks, which
+   * may leave out some that were ready before the key had limits.
    *
    * @generated from field: uint64 count = 2;
    */

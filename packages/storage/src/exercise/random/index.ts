@@ -20,7 +20,7 @@ export function exerciseAtRandom(harness: Harness, { walks, steps }: RandomExerc
   describe("at random", () => {
     it(
       `agrees with the model on ${seeds.length} walks of ${steps} steps`,
-      { timeout: 500 * seeds.length },
+      { timeout: 5_000 * seeds.length },
       async () => {
         for (const seed of seeds) await walk(harness, seed, steps);
       },
