@@ -37,7 +37,7 @@ const rows: Row[] = [];
 const shortfalls: string[] = [];
 try {
   for (const { name, batch, table, reference: shape, behind, run } of cases) {
-    if (values.only !== undefined && !name.includes(values.only)) continue;
+    if (values.only?.split("|").some((text) => name.includes(text)) === false) continue;
     const reference =
       shape &&
       measureReference(join(folder, `reference-${rows.length}.db`), {
