@@ -25,7 +25,7 @@ export async function idleLatency(run: Run, scenario: Extract<Scenario, { kind: 
 
 /**
  * See {@link Scenario}. A task's time begins as `add` is called, whether earlier adds are acknowledged or not. Left out if
- * the system does not keep up.
+ * the system does not keep up, or gives adds up.
  */
 export async function latencyAtRate(
   run: Run,
@@ -34,18 +34,24 @@ export async function latencyAtRate(
   if (!(await isIdle(run))) return {};
   const ages: number[] = [];
   run.tally.onTask = (payload) => ages.push(ageMs(payload));
-  const adding: Promise<unknown>[] = [];
+  const adding: Promise<boolean>[] = [];
+  const add = (): Promise<boolean> =>
+    run.adapter.add(stampedPayload()).then(
+      () => true,
+      () => false,
+    );
   const sinceMs = performance.now();
   for (let elapsedMs = 0; elapsedMs < scenario.forMs; elapsedMs = performance.now() - sinceMs) {
     const due = Math.floor((elapsedMs * scenario.perSecond) / 1_000);
-    while (adding.length < due) adding.push(run.adapter.add(stampedPayload()));
+    while (adding.length < due) adding.push(add());
     await sleep(1);
   }
-  await Promise.all(adding);
-  run.added += adding.length;
+  const acknowledged = (await Promise.all(adding)).filter((isAcknowledged) => isAcknowledged).length;
+  run.added += acknowledged;
   await run.tally.until(run.added, patienceMs);
   run.tally.onTask = () => {};
-  return run.tally.handled >= run.added ? defined({ loadedP99Ms: quantile(ages, 0.99) }) : {};
+  const keptUp = acknowledged === adding.length && run.tally.handled >= run.added;
+  return keptUp ? defined({ loadedP99Ms: quantile(ages, 0.99) }) : {};
 }
 
 async function isIdle(run: Run): Promise<boolean> {
