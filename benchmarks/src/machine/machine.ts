@@ -31,10 +31,13 @@ export function provenance(now: Date): Provenance {
   };
 }
 
+/** Results that were just kept are no change to what is measured. */
+const changes = ["status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/results"];
+
 function commitHere(): string | undefined {
   const git = (...args: string[]): string => execFileSync("git", args, { encoding: "utf8", stdio: "pipe" }).trim();
   try {
-    return git("rev-parse", "--short=12", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+changes");
+    return git("rev-parse", "--short=12", "HEAD") + (git(...changes) === "" ? "" : "+changes");
   } catch {
     return undefined;
   }
