@@ -84,6 +84,8 @@ export class StartedTasks {
   /** By queue, then by fairness key. */
   readonly #keysByQueue = new Map<number, Map<string, number>>();
   readonly #deadlines = new Deadlines<Started>();
+  /** Those with a cancel request. */
+  readonly #toCancel = new Set<Started>();
   /** What the present transaction took out: should it fail, they are leased as they were. */
   readonly #ended: Started[] = [];
   readonly #deliveries: Deliveries;
@@ -142,6 +144,7 @@ export class StartedTasks {
     this.#byPoll.clear();
     this.#byQueue.clear();
     this.#keysByQueue.clear();
+    this.#toCancel.clear();
     this.#deliveries.reset();
     this.committed();
     for (const { id, tasks } of deliveries) {
@@ -207,6 +210,11 @@ export class StartedTasks {
     return [...(this.#byPoll.get(pollKey({ namespaceId, workerId, pollId })) ?? [])];
   }
 
+  /** Everything leased that has a cancel request, in order of asking. */
+  toCancel(): Iterable<Started> {
+    return this.#toCancel;
+  }
+
   /** @param offer what it was granted to */
   add(task: Started, offer: object): void {
     this.#deliveries.add(task, offer);
@@ -218,6 +226,7 @@ export class StartedTasks {
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
     this.#deadlines.delete(task);
+    this.#toCancel.delete(task);
     this.#deliveries.end(task, completed);
     if (task.cancel !== undefined || task.hasDetails) this.#sql.deleteNote.run(task.seq);
     if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
@@ -232,6 +241,7 @@ export class StartedTasks {
 
   askCancel(task: Started, reason: string, at: number): void {
     task.cancel = { reason, at };
+    this.#toCancel.add(task);
     this.#sql.cancel.run(task.seq, reason, at);
   }
 
@@ -273,6 +283,7 @@ export class StartedTasks {
     this.#bySeq.set(task.seq, task);
     if (task.pollId !== "") keep(this.#byPoll, pollKey(task), task);
     this.#count(task, 1);
+    if (task.cancel !== undefined) this.#toCancel.add(task);
     this.#deadlines.set(task, endOf(task));
   }
 

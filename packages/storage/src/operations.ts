@@ -126,7 +126,7 @@ export interface RenewResult {
   readonly verb: "renew";
   /** Those of the named that are not current any more. */
   readonly lost: readonly LeaseRef[];
-  /** Every cancel request for the named, told before or not. */
+  /** Every cancel request for a task of the worker's, named or not, or else for the named; told before or not. */
   readonly cancels: readonly CancelNotice[];
   /** Queues of those that were renewed: the worker serves them, even if it has no slot free to poll with. */
   readonly queues: readonly TaskQueue[];

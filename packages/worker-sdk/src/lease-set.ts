@@ -18,6 +18,8 @@ export class LeaseSet {
   readonly #report: (news: RenewalNews) => void;
   readonly #leases = new Map<string, Lease>();
   readonly #onAdded: (() => void)[] = [];
+  /** By key: cancel requests of the last answer for deliveries that are still on their way, or whose answer is. */
+  #early = new Map<string, string>();
 
   constructor(report: (news: RenewalNews) => void) {
     this.#report = report;
@@ -39,6 +41,8 @@ export class LeaseSet {
     for (const [index, key] of keys.entries()) {
       const token = Buffer.from(key, "latin1");
       this.#leases.set(key, { key, token, type: types[index] ?? "", isCancelTold: false, isAnswering: false });
+      const reason = this.#early.get(key);
+      if (reason !== undefined) this.#tellOfCancel(key, reason);
     }
     if (keys.length > 0) for (const listener of this.#onAdded) listener();
   }
@@ -76,14 +80,23 @@ export class LeaseSet {
     let news = 0;
     const lost = response.lostTokens.map(tokenKey).filter((key) => this.#leases.delete(key));
     if (lost.length > 0) this.#report({ kind: "lost", keys: lost });
+    const early = new Map<string, string>();
     for (const { token, reason } of response.cancelRequests) {
-      const lease = this.#leases.get(tokenKey(token));
-      if (lease === undefined || lease.isCancelTold) continue;
-      news++;
-      lease.isCancelTold = true;
-      this.#report({ kind: "cancelRequested", key: lease.key, reason });
+      const key = tokenKey(token);
+      if (!this.#leases.has(key)) early.set(key, reason);
+      else if (this.#tellOfCancel(key, reason)) news++;
     }
+    this.#early = early;
     this.#report({ kind: "drain", isRequested: response.drainRequested });
     return news + lost.length;
+  }
+
+  /** Answers whether that is news. */
+  #tellOfCancel(key: string, reason: string): boolean {
+    const lease = this.#leases.get(key);
+    if (lease === undefined || lease.isCancelTold) return false;
+    lease.isCancelTold = true;
+    this.#report({ kind: "cancelRequested", key, reason });
+    return true;
   }
 }

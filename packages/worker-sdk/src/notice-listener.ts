@@ -1,10 +1,10 @@
 // Hears at once when a task is to be canceled, or its lease is gone, also while no slot is free and so no poll waits.
 //
-// It is a call to RenewLeases that the server holds open until there is news about the leases it names. A task that came
-// after the call was sent is not in it, so the call is replaced by a new one; but not sooner than a moment after, and at
-// most so often: most tasks are over by then, and then there was no need. The first call that names a task says that
-// nothing was seen yet, and so is answered at once; what is missed between two calls is told by the next one, since it
-// says what was seen last. Where tasks come all the time this amounts to asking four times a second.
+// It is a call to RenewLeases that the server holds open until there is news for the worker. The answer has the cancel
+// requests of all its tasks, but only of those that the call names does it say that their lease is gone; so for a task that
+// came after the call was sent the call is replaced by a new one, at most so often: most tasks are over by then, and then
+// there was no need. What is missed between two calls is told by the next one, since it says what was seen last. Where
+// tasks come all the time this amounts to asking four times a second.
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Timer, toTqError } from "@tq/client";
@@ -12,8 +12,10 @@ import type { RenewLeasesResponse } from "@tq/proto";
 import type { LeaseCallOptions } from "./lease-keeper.ts";
 import type { Lease } from "./lease-set.ts";
 
-/** A new task is listened for after this time at most, which bounds how late a cancel is heard. */
-const listenAfterMs = 250;
+/** While no call is open, one is made so long after the first task has come, which bounds how late a cancel is heard. */
+const listenAfterMs = 50;
+/** A call that is open is replaced so long after one that it does not name, at most so often. */
+const replaceAfterMs = 250;
 /** How long the server is asked to hold a call. */
 const holdMs = 20_000;
 /** What an answer may take beyond that. */
@@ -24,7 +26,6 @@ const restMs = 1_000;
 interface HeldCall {
   readonly ending: AbortController;
   readonly tasks: ReadonlySet<Lease>;
-  /** What was seen last, of all of these tasks; empty if there is one that the server has said nothing about yet. */
   readonly noticesSeen: string;
 }
 
@@ -32,11 +33,12 @@ interface HeldCall {
 export class NoticeListener {
   readonly #options: LeaseCallOptions;
   readonly #ending = new AbortController();
+  /** Of the last answer; empty before the first one, which is given at once. */
   #noticesSeen = "";
-  /** Tasks of the last call that was answered: `#noticesSeen` is about them. */
-  #told: ReadonlySet<Lease> = new Set();
   #call: HeldCall | undefined;
   #timer: Timer | undefined;
+  /** When the timer is due. */
+  #lookAtMs = 0;
   #calledAtMs = Number.NEGATIVE_INFINITY;
   #isBackingOff = false;
   #failures = 0;
@@ -46,7 +48,7 @@ export class NoticeListener {
   }
 
   start(): void {
-    this.#options.leases.onAdded(() => this.#lookIn(listenAfterMs));
+    this.#options.leases.onAdded(() => this.#lookIn(this.#pauseMs));
   }
 
   /** Listens no more. */
@@ -57,17 +59,27 @@ export class NoticeListener {
     this.#timer = undefined;
   }
 
-  /** Looks in a while whether a call is needed, unless it is going to anyway. */
+  get #pauseMs(): number {
+    return this.#call === undefined ? listenAfterMs : replaceAfterMs;
+  }
+
+  /** Looks in a while whether a call is needed, unless it is going to sooner anyway. */
   #lookIn(delayMs: number): void {
-    if (this.#timer !== undefined || this.#isBackingOff || this.#ending.signal.aborted) return;
+    if (this.#isBackingOff || this.#ending.signal.aborted) return;
     const { clock } = this.#options.client.config;
-    const soonestMs = this.#calledAtMs + listenAfterMs - clock.now();
+    const nowMs = clock.now();
+    const atMs = Math.max(nowMs + delayMs, this.#calledAtMs + this.#pauseMs);
+    if (this.#timer !== undefined) {
+      if (this.#lookAtMs <= atMs) return;
+      clock.clearTimeout(this.#timer);
+    }
+    this.#lookAtMs = atMs;
     this.#timer = clock.setTimeout(
       () => {
         this.#timer = undefined;
         this.#look();
       },
-      Math.max(delayMs, soonestMs, 0),
+      Math.max(atMs - nowMs, 0),
     );
   }
 
@@ -86,8 +98,7 @@ export class NoticeListener {
   /** One call, from its beginning to its answer or its replacement. Never rejects. */
   async #listen(tasks: ReadonlySet<Lease>): Promise<void> {
     const { client, link } = this.#options;
-    const isTold = [...tasks].every((lease) => this.#told.has(lease));
-    const call: HeldCall = { ending: new AbortController(), tasks, noticesSeen: isTold ? this.#noticesSeen : "" };
+    const call: HeldCall = { ending: new AbortController(), tasks, noticesSeen: this.#noticesSeen };
     const replaced = this.#call;
     this.#call = call;
     this.#calledAtMs = client.config.clock.now();
@@ -104,7 +115,7 @@ export class NoticeListener {
       if (this.#call !== call || this.#ending.signal.aborted) return;
       this.#call = undefined;
       // So that the next call is answered at once, and shows whether the server is back.
-      this.#told = new Set();
+      this.#noticesSeen = "";
       const error = toTqError(unknown);
       link.failed("RenewLeases (held open)", error);
       this.#isBackingOff = true;
@@ -136,7 +147,6 @@ export class NoticeListener {
     const isNew = news > 0 || response.lostTokens.length > 0 || response.noticesSeen !== call.noticesSeen;
     const wasHeld = client.config.clock.now() - this.#calledAtMs >= restMs;
     this.#noticesSeen = response.noticesSeen;
-    this.#told = call.tasks;
     this.#lookIn(isNew || wasHeld ? 0 : restMs);
   }
 }

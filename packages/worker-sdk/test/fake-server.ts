@@ -187,9 +187,10 @@ export class FakeServer {
     const idOf = (token: Uint8Array) => Buffer.from(token).toString().split("/")[0]!;
     return {
       lostTokens: request.tokens.filter((token) => this.#lost.has(idOf(token))),
-      cancelRequests: request.tokens.flatMap((token) => {
-        const reason = this.#cancels.get(idOf(token));
-        return reason === undefined ? [] : { token, reason };
+      // Of all that the worker has, whether or not the call names it.
+      cancelRequests: [...this.#cancels].flatMap(([id, reason]) => {
+        const task = this.leased.get(id);
+        return task === undefined ? [] : { token: task.token, reason };
       }),
       noticesSeen: `n${this.#notices}`,
       drainRequested: this.drainRequested,

@@ -11,6 +11,7 @@ import type {
 } from "@tq/storage";
 import { dispatched, dispatchedBytes } from "../dispatch.ts";
 import { returnTask } from "../life.ts";
+import type { Started } from "../started.ts";
 import { optionsOf } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 
@@ -24,8 +25,8 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
     return operation.workerId === undefined || task.workerId === operation.workerId ? task : undefined;
   };
   const lost: RenewOperation["leases"][number][] = [];
-  const cancels: CancelNotice[] = [];
   const queueIds = new Set<number>();
+  const named = new Set<Started>();
   for (const lease of operation.leases) {
     const task = own(lease);
     if (task === undefined) {
@@ -34,11 +35,20 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
     }
     parts.started.renew(task, now);
     queueIds.add(task.queueId);
-    if (task.cancel !== undefined) cancels.push({ lease, reason: task.cancel.reason, requestedAt: task.cancel.at });
+    named.add(task);
   }
   for (const { lease, details } of operation.heartbeats) {
     const task = own(lease);
     if (task !== undefined) parts.started.heartbeat(task, details, now);
+  }
+  const cancels: CancelNotice[] = [];
+  for (const task of parts.started.toCancel()) {
+    const { namespaceId: of, workerId, seq, leaseNo, cancel } = task;
+    // A worker hears of all of its tasks: it may not have known of one yet when it made a call that is held open.
+    const isTold =
+      operation.workerId === undefined ? named.has(task) : of === namespaceId && workerId === operation.workerId;
+    if (isTold && cancel !== undefined)
+      cancels.push({ lease: { seq, leaseNo }, reason: cancel.reason, requestedAt: cancel.at });
   }
   const queues = [...queueIds].map((id) => parts.queues.byId(id).queue);
   return { verb: "renew", lost, cancels, queues };

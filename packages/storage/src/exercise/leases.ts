@@ -61,6 +61,20 @@ export function leases(harness: Harness): void {
       expect((await d.renew(task)).cancels).toEqual([notice]);
     });
 
+    test("tells a worker of all cancel requests for its tasks, named or not, and nobody else", async (d) => {
+      await d.add({ id: "a" });
+      await d.add({ id: "b" });
+      const [task, other] = [await d.claimOne(), await d.claimOne()];
+      await d.cancel(["b"]);
+      const notice = { lease: other.lease, reason: "not needed", requestedAt: d.now };
+      expect((await d.renew(task)).cancels).toEqual([notice]);
+      const renew = { verb: "renew" as const, namespace: "default", leases: [task.lease], heartbeats: [] };
+      expect((await d.run({ ...renew, workerId: "w2" })).cancels).toEqual([]);
+      expect((await d.run(renew)).cancels).toEqual([]);
+      await d.complete(other);
+      expect((await d.renew(task)).cancels).toEqual([]);
+    });
+
     test("a heartbeat's details are there for the next attempt", async (d) => {
       await d.add({ id: "a" });
       const first = await d.claimOne();

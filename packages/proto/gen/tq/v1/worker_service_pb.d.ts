@@ -796,7 +796,7 @@ export declare type RenewLeasesResponse = Message<"tq.v1.RenewLeasesResponse"> &
   lostTokens: Uint8Array[];
 
   /**
-   * All cancel requests for the request's tokens, told before or not.
+   * All cancel requests for tasks that the worker has, whether or not the request names them; told before or not.
    *
    * @generated from field: repeated tq.v1.CancelRequest cancel_requests = 2;
    */
