@@ -52,7 +52,7 @@ export interface TaskInfo {
   readonly closedTask: ClosedTask | undefined;
   /** Proof of this delivery: what completes it later, from anywhere, after {@link Context.completeAsync}. */
   readonly taskToken: Uint8Array;
-  /** Id of the worker, as `tq worker list` shows it. */
+  /** Id of the worker, as `tq worker ls` shows it. */
   readonly workerId: string;
   /** Name of the worker's own queue, for what has to run in this very process; unset without the option `processQueue`. */
   readonly processTaskQueue: string | undefined;
