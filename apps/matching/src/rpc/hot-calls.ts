@@ -11,7 +11,14 @@ import {
   WorkerService,
 } from "@tq/proto";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { messageOf, splitItems, unusual } from "@tq/proto/wire";
+import {
+  addTasksRequestTags,
+  messageOf,
+  pollTasksRequestTags,
+  respondTasksRequestTags,
+  splitItems,
+  unusual,
+} from "@tq/proto/wire";
 import { normalizeError, type ReportIncident } from "../errors/boundary.ts";
 import { readAddBatch, type AddBatch } from "../translation/add-tasks.ts";
 import { answersInBytes } from "../wire/answers.ts";
@@ -30,13 +37,10 @@ export type HotCall = (request: Uint8Array, origin: CallOrigin) => Promise<Uint8
 /** By their path, such as "/tq.v1.TaskService/AddTasks". */
 export type HotCalls = ReadonlyMap<string, HotCall>;
 
-/** Tags of the lists that are the bulk of the requests. */
-const itemTags = { newTasks: 0x1a, pollAnswers: 0x52, answers: 0x22 } as const;
-
 /** The hot calls of these services. */
 export function hotCalls(services: ServicesContext, report: ReportIncident): HotCalls {
   const add: HotCall = async (bytes) => {
-    const { rest, items } = splitItems(bytes, itemTags.newTasks);
+    const { rest, items } = splitItems(bytes, addTasksRequestTags.tasks);
     const request = messageOf(AddTasksRequestSchema, rest);
     const tasks = new NewTaskBytes(bytes);
     const batch: AddBatch = {
@@ -48,13 +52,13 @@ export function hotCalls(services: ServicesContext, report: ReportIncident): Hot
     return writeAdded(await addTasks(services, namespace, (...around) => readAddBatch(batch, ...around)));
   };
   const poll: HotCall = async (bytes, origin) => {
-    const { rest, items } = splitItems(bytes, itemTags.pollAnswers);
+    const { rest, items } = splitItems(bytes, pollTasksRequestTags.answers);
     const request = messageOf(PollTasksRequestSchema, rest);
     const answers = answersInBytes(bytes, items, request.requestId);
     return writePolled(await pollTasks(services, request, answers, origin));
   };
   const respond: HotCall = async (bytes) => {
-    const { rest, items } = splitItems(bytes, itemTags.answers);
+    const { rest, items } = splitItems(bytes, respondTasksRequestTags.answers);
     const request = messageOf(RespondTasksRequestSchema, rest);
     const answers = answersInBytes(bytes, items, request.requestId);
     return writeResponded(await respondTasks(services, request, answers));

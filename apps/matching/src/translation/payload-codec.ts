@@ -8,6 +8,7 @@
  */
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { PayloadSchema, type Payload } from "@tq/proto";
+import { payloadTags } from "@tq/proto/wire";
 import type { Encoded } from "@tq/storage";
 
 /** No payload at all: the input of a task without arguments. */
@@ -70,7 +71,8 @@ export function decodePayloads(encoded: Encoded): Payload[] {
   return payloads;
 }
 
-const tags = { contentType: 0x0a, text: 0x12, bytes: 0x1a, metadata: 0x22, key: 0x0a, value: 0x12 } as const;
+/** Of an entry of the metadata: every map has these. */
+const metadataTags = { key: 0x0a, value: 0x12 } as const;
 
 function bodyBytes({ body }: Payload): number {
   if (body.case === "text") return Buffer.byteLength(body.value);
@@ -103,21 +105,21 @@ function varintBytes(value: number): number {
 
 function writePayload(payload: Payload, buffer: Buffer, start: number): void {
   let at = start;
-  if (payload.contentType !== "") at = writeText(tags.contentType, payload.contentType, buffer, at);
+  if (payload.contentType !== "") at = writeText(payloadTags.contentType, payload.contentType, buffer, at);
   const { body } = payload;
-  if (body.case === "text") at = writeText(tags.text, body.value, buffer, at);
+  if (body.case === "text") at = writeText(payloadTags.text, body.value, buffer, at);
   if (body.case === "bytes") {
-    buffer[at] = tags.bytes;
+    buffer[at] = payloadTags.bytes;
     at = writeVarint(body.value.length, buffer, at + 1);
     buffer.set(body.value, at);
     at += body.value.length;
   }
   for (const key in payload.metadata) {
     const value = payload.metadata[key] ?? "";
-    buffer[at] = tags.metadata;
+    buffer[at] = payloadTags.metadata;
     at = writeVarint(entryBytes(key, value), buffer, at + 1);
-    at = writeText(tags.key, key, buffer, at);
-    at = writeText(tags.value, value, buffer, at);
+    at = writeText(metadataTags.key, key, buffer, at);
+    at = writeText(metadataTags.value, value, buffer, at);
   }
 }
 

@@ -3,14 +3,12 @@
  * stays as it came. Every other answer, and whatever is wrong, goes through the message.
  */
 import { TaskAnswerSchema, type TaskAnswer } from "@tq/proto";
-import { messageOf, unusual, WireReader } from "@tq/proto/wire";
+import { messageOf, taskAnswerTags, taskCompletedTags, unusual, WireReader } from "@tq/proto/wire";
 import type { Answer, CommandRecord } from "@tq/storage";
 import { commandsIn, readAnswer, type AnswerBatch, type AnswerReader } from "../translation/answers.ts";
 import { decodeTaskToken } from "../translation/task-token.ts";
 import { readSomePayload } from "./payload.ts";
 
-const tags = { token: 0x0a, completed: 0x12 } as const;
-const resultTag = 0x0a;
 const noCommands: readonly CommandRecord[] = [];
 
 /** The answers that lie in `bytes`, each from one number of `items` to the next. */
@@ -36,15 +34,15 @@ export function answersInBytes(bytes: Uint8Array, items: readonly number[], requ
 function readCompleted(reader: WireReader, from: number, to: number): Answer {
   reader.at = from;
   reader.end = to;
-  if (reader.tag() !== tags.token) throw unusual;
+  if (reader.tag() !== taskAnswerTags.token) throw unusual;
   const lease = decodeTaskToken(reader.view());
-  if (lease === undefined || reader.tag() !== tags.completed) throw unusual;
+  if (lease === undefined || reader.tag() !== taskAnswerTags.completed) throw unusual;
   reader.piece();
   // The last field of both messages, so nothing is behind it.
   if (reader.to !== to) throw unusual;
   if (reader.from === to) return { lease, kind: "completed", commands: noCommands };
   reader.at = reader.from;
-  if (reader.tag() !== resultTag) throw unusual;
+  if (reader.tag() !== taskCompletedTags.result) throw unusual;
   const result = readSomePayload(reader, false);
   if (reader.at !== to) throw unusual;
   return { lease, kind: "completed", result, commands: noCommands };

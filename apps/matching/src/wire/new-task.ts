@@ -5,7 +5,7 @@
  */
 import { defaultPriority, defaultWeight, weightBounds, type Priority, type TaskQueue } from "@tq/matching-core";
 import { NewTaskSchema } from "@tq/proto";
-import { messageOf, unusual, WireReader } from "@tq/proto/wire";
+import { messageOf, newTaskTags, taskQueueRefTags, timeTags, unusual, WireReader } from "@tq/proto/wire";
 import type { Encoded, NewTask, NewTimeouts } from "@tq/storage";
 import { readNewTask, type NewTaskReader } from "../translation/new-task.ts";
 import { noPayloads } from "../translation/payload-codec.ts";
@@ -13,21 +13,6 @@ import { reservedPrefix } from "../translation/task-queue.ts";
 import type { Writable } from "../translation/writable.ts";
 import { bounds } from "../validation/bounds.ts";
 import { readSomePayload } from "./payload.ts";
-
-/** Tags of the fields that are read here. */
-const tags = {
-  id: 0x0a,
-  taskQueue: 0x12,
-  type: 0x1a,
-  input: 0x22,
-  priority: 0x28,
-  fairnessKey: 0x32,
-  fairnessWeight: 0x39,
-  serialKey: 0x42,
-  retention: 0x82,
-} as const;
-const queueTags = { name: 0x0a, kind: 0x10 } as const;
-const durationTags = { seconds: 0x08, nanos: 0x10 } as const;
 
 /** A task that says nothing of its timeouts. */
 const unsaid: NewTimeouts = {};
@@ -72,32 +57,32 @@ export class NewTaskBytes {
     let retentionMs: number | undefined;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       switch (tag) {
-        case tags.id:
+        case newTaskTags.id:
           id = plainName(reader, bounds.taskIdBytes);
           break;
-        case tags.taskQueue:
+        case newTaskTags.taskQueue:
           if (queue !== undefined) throw unusual;
           queue = this.#readQueue(namespace);
           break;
-        case tags.type:
+        case newTaskTags.type:
           type = this.#readType();
           break;
-        case tags.input:
+        case newTaskTags.input:
           input = withPayload(input, reader);
           break;
-        case tags.priority:
+        case newTaskTags.priority:
           priority = readPriority(reader.number());
           break;
-        case tags.fairnessKey:
+        case newTaskTags.fairnessKey:
           fairnessKey = plainName(reader, bounds.nameBytes);
           break;
-        case tags.fairnessWeight:
+        case newTaskTags.fairnessWeight:
           fairnessWeight = readWeight(reader.double());
           break;
-        case tags.serialKey:
+        case newTaskTags.serialKey:
           serialKey = plainName(reader, bounds.nameBytes);
           break;
-        case tags.retention:
+        case newTaskTags.retention:
           if (retentionMs !== undefined) throw unusual;
           retentionMs = readDuration(reader);
           break;
@@ -134,8 +119,8 @@ export class NewTaskBytes {
     let name = "";
     let kind = 0;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (tag === queueTags.name) name = plainName(reader, bounds.nameBytes);
-      else if (tag === queueTags.kind) kind = reader.number();
+      if (tag === taskQueueRefTags.name) name = plainName(reader, bounds.nameBytes);
+      else if (tag === taskQueueRefTags.kind) kind = reader.number();
       else throw unusual;
     }
     if (name === "" || name.startsWith(reservedPrefix) || (kind !== 1 && kind !== 2)) throw unusual;
@@ -199,8 +184,8 @@ function readDuration(reader: WireReader): number {
   let seconds = 0;
   let nanos = 0;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === durationTags.seconds) seconds = reader.number();
-    else if (tag === durationTags.nanos) nanos = reader.number();
+    if (tag === timeTags.seconds) seconds = reader.number();
+    else if (tag === timeTags.nanos) nanos = reader.number();
     else throw unusual;
   }
   reader.end = end;

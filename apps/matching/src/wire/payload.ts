@@ -1,9 +1,7 @@
 import { isUtf8 } from "node:buffer";
-import { unusual, type WireReader } from "@tq/proto/wire";
+import { payloadTags, unusual, type WireReader } from "@tq/proto/wire";
 import type { Encoded } from "@tq/storage";
 import { bounds } from "../validation/bounds.ts";
-
-const tags = { contentType: 0x0a, text: 0x12, bytes: 0x1a } as const;
 
 /**
  * A payload as it is to be stored, which is as it came: checked, and not decoded. One with metadata, one that is not
@@ -19,15 +17,15 @@ export function readSomePayload(reader: WireReader, withLength: boolean): Encode
   reader.at = from;
   reader.end = to;
   let tag = reader.tag();
-  if (tag === tags.contentType) {
+  if (tag === payloadTags.contentType) {
     if (reader.plainText().length > bounds.contentTypeBytes || reader.from === reader.to) throw unusual;
     tag = reader.tag();
   }
-  if (tag === tags.text) {
+  if (tag === payloadTags.text) {
     reader.piece();
     if (!isUtf8(reader.bytes.subarray(reader.from, reader.to))) throw unusual;
     tag = reader.tag();
-  } else if (tag === tags.bytes) {
+  } else if (tag === payloadTags.bytes) {
     reader.piece();
     tag = reader.tag();
   }

@@ -4,30 +4,8 @@
  */
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { type DispatchedTask, DispatchedTaskSchema, type TaskQueueRef } from "@tq/proto";
-import { messageOf, unusual, WireReader } from "@tq/proto/wire";
+import { dispatchedTaskTags, messageOf, taskQueueRefTags, timeTags, unusual, WireReader } from "@tq/proto/wire";
 import { readPayload } from "./payload.ts";
-
-const tags = {
-  token: 0x0a,
-  id: 0x12,
-  run: 0x18,
-  taskQueue: 0x22,
-  type: 0x2a,
-  input: 0x32,
-  attempt: 0x38,
-  priority: 0x48,
-  fairnessKey: 0x52,
-  serialKey: 0x5a,
-  addedAt: 0x62,
-  startedAt: 0x6a,
-  lease: 0x72,
-  startToClose: 0x7a,
-  heartbeat: 0x82,
-  scheduleToClose: 0x8a,
-  maximumAttempts: 0xa8,
-} as const;
-const queueTags = { name: 0x0a, kind: 0x10 } as const;
-const timeTags = { seconds: 0x08, nanos: 0x10 } as const;
 
 /** Remembers the last piece that it has read, and what that was. */
 class Shared<Value> {
@@ -102,55 +80,55 @@ export class DispatchedBytes {
     };
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       switch (tag) {
-        case tags.token:
+        case dispatchedTaskTags.token:
           task.token = reader.view();
           break;
-        case tags.id:
+        case dispatchedTaskTags.id:
           task.id = reader.text();
           break;
-        case tags.run:
+        case dispatchedTaskTags.run:
           task.run = reader.uint32();
           break;
-        case tags.taskQueue:
+        case dispatchedTaskTags.taskQueue:
           task.taskQueue = this.#queue.next(reader);
           break;
-        case tags.type:
+        case dispatchedTaskTags.type:
           task.type = this.#type.next(reader);
           break;
-        case tags.input:
+        case dispatchedTaskTags.input:
           task.input.push(readPayload(reader));
           break;
-        case tags.attempt:
+        case dispatchedTaskTags.attempt:
           task.attempt = reader.uint32();
           break;
-        case tags.priority:
+        case dispatchedTaskTags.priority:
           task.priority = reader.uint32();
           break;
-        case tags.fairnessKey:
+        case dispatchedTaskTags.fairnessKey:
           task.fairnessKey = reader.text();
           break;
-        case tags.serialKey:
+        case dispatchedTaskTags.serialKey:
           task.serialKey = reader.text();
           break;
-        case tags.addedAt:
+        case dispatchedTaskTags.addedAt:
           task.addedAt = this.#addedAt.next(reader);
           break;
-        case tags.startedAt:
+        case dispatchedTaskTags.startedAt:
           task.startedAt = this.#startedAt.next(reader);
           break;
-        case tags.lease:
+        case dispatchedTaskTags.lease:
           task.lease = this.#lease.next(reader);
           break;
-        case tags.startToClose:
+        case dispatchedTaskTags.startToCloseTimeout:
           task.startToCloseTimeout = this.#startToClose.next(reader);
           break;
-        case tags.heartbeat:
+        case dispatchedTaskTags.heartbeatTimeout:
           task.heartbeatTimeout = this.#heartbeat.next(reader);
           break;
-        case tags.scheduleToClose:
+        case dispatchedTaskTags.scheduleToCloseDeadline:
           task.scheduleToCloseDeadline = this.#scheduleToClose.next(reader);
           break;
-        case tags.maximumAttempts:
+        case dispatchedTaskTags.maximumAttempts:
           task.maximumAttempts = reader.uint32();
           break;
         default:
@@ -166,8 +144,8 @@ const noBytes = new Uint8Array(0);
 function readQueue(reader: WireReader): TaskQueueRef {
   const queue: TaskQueueRef = { $typeName: "tq.v1.TaskQueueRef", name: "", kind: 0 };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === queueTags.name) queue.name = reader.text();
-    else if (tag === queueTags.kind) queue.kind = reader.uint32();
+    if (tag === taskQueueRefTags.name) queue.name = reader.text();
+    else if (tag === taskQueueRefTags.kind) queue.kind = reader.uint32();
     else throw unusual;
   }
   return queue;

@@ -23,7 +23,23 @@ import {
   type TaskAnswer,
   TaskAnswerSchema,
 } from "@tq/proto";
-import { messageOf, splitItems, unusual, WireReader, WireWriter } from "@tq/proto/wire";
+import {
+  addedTaskTags,
+  addTasksRequestTags,
+  addTasksResponseTags,
+  answerStatusTags,
+  messageOf,
+  pollTasksRequestTags,
+  pollTasksResponseTags,
+  respondTasksRequestTags,
+  respondTasksResponseTags,
+  splitItems,
+  taskAnswerTags,
+  taskCompletedTags,
+  unusual,
+  WireReader,
+  WireWriter,
+} from "@tq/proto/wire";
 import { DispatchedBytes } from "./dispatched.ts";
 import { writeNewTask, writePayload } from "./new-task.ts";
 
@@ -65,16 +81,6 @@ const readers = new Map<DescMessage, (bytes: Uint8Array) => Message>([
   [RespondTasksResponseSchema, readRespondTasksResponse],
 ]);
 
-const addTags = { namespace: 0x0a, requestId: 0x12, tasks: 0x1a } as const;
-const pollAnswersTag = 0x52;
-const respondTags = { namespace: 0x0a, workerId: 0x12, requestId: 0x1a, answers: 0x22, receivedPollIds: 0x2a } as const;
-const answerTags = { token: 0x0a, completed: 0x12 } as const;
-const resultTag = 0x0a;
-const itemTag = 0x0a;
-const addedTags = { id: 0x0a, run: 0x10, existed: 0x18, warnings: 0x22 } as const;
-const polledTags = { tasks: 0x0a, statuses: 0x12, registrationsWanted: 0x18, drainRequested: 0x20 } as const;
-const statusResultTag = 0x08;
-
 /** What a task or an answer probably takes: for a writer's first size. */
 const likelyTaskBytes = 400;
 const likelyAnswerBytes = 64;
@@ -82,9 +88,9 @@ const likelyAnswerBytes = 64;
 function writeAddTasks(request: AddTasksRequest): Uint8Array {
   if (request.$unknown !== undefined) throw unusual;
   const writer = new WireWriter(100 + request.tasks.length * likelyTaskBytes);
-  writer.text(addTags.namespace, request.namespace);
-  writer.text(addTags.requestId, request.requestId);
-  for (const task of request.tasks) writeNewTask(writer, addTags.tasks, task);
+  writer.text(addTasksRequestTags.namespace, request.namespace);
+  writer.text(addTasksRequestTags.requestId, request.requestId);
+  for (const task of request.tasks) writeNewTask(writer, addTasksRequestTags.tasks, task);
   return writer.finish();
 }
 
@@ -95,18 +101,18 @@ function writePollTasks(request: PollTasksRequest): Uint8Array {
   const few = toBinary(PollTasksRequestSchema, { ...request, answers: [] });
   const writer = new WireWriter(few.length + answers.length * likelyAnswerBytes);
   writer.raw(few);
-  for (const answer of answers) writeAnswer(writer, pollAnswersTag, answer);
+  for (const answer of answers) writeAnswer(writer, pollTasksRequestTags.answers, answer);
   return writer.finish();
 }
 
 function writeRespondTasks(request: RespondTasksRequest): Uint8Array {
   if (request.$unknown !== undefined) throw unusual;
   const writer = new WireWriter(200 + request.answers.length * likelyAnswerBytes);
-  writer.text(respondTags.namespace, request.namespace);
-  writer.text(respondTags.workerId, request.workerId);
-  writer.text(respondTags.requestId, request.requestId);
-  for (const answer of request.answers) writeAnswer(writer, respondTags.answers, answer);
-  for (const id of request.receivedPollIds) writer.someText(respondTags.receivedPollIds, id);
+  writer.text(respondTasksRequestTags.namespace, request.namespace);
+  writer.text(respondTasksRequestTags.workerId, request.workerId);
+  writer.text(respondTasksRequestTags.requestId, request.requestId);
+  for (const answer of request.answers) writeAnswer(writer, respondTasksRequestTags.answers, answer);
+  for (const id of request.receivedPollIds) writer.someText(respondTasksRequestTags.receivedPollIds, id);
   return writer.finish();
 }
 
@@ -123,15 +129,15 @@ function writeAnswer(writer: WireWriter, tag: number, message: TaskAnswer): void
   }
   const { result } = answer.value;
   const mark = writer.open(tag, 1);
-  if (message.token.length > 0) writer.bytes(answerTags.token, message.token);
-  const completed = writer.open(answerTags.completed, 1);
-  if (result !== undefined) writePayload(writer, resultTag, result);
+  if (message.token.length > 0) writer.bytes(taskAnswerTags.token, message.token);
+  const completed = writer.open(taskAnswerTags.completed, 1);
+  if (result !== undefined) writePayload(writer, taskCompletedTags.result, result);
   writer.close(completed);
   writer.close(mark);
 }
 
 function readAddTasksResponse(bytes: Uint8Array): AddTasksResponse {
-  const { rest, items } = splitItems(bytes, itemTag);
+  const { rest, items } = splitItems(bytes, addTasksResponseTags.tasks);
   if (rest.length > 0) throw unusual;
   const reader = new WireReader(bytes);
   const tasks: AddedTask[] = [];
@@ -146,10 +152,10 @@ function readAddTasksResponse(bytes: Uint8Array): AddTasksResponse {
 function readAdded(reader: WireReader): AddedTask {
   const added: AddedTask = { $typeName: "tq.v1.AddedTask", id: "", run: 0, existed: false, warnings: [] };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === addedTags.id) added.id = reader.text();
-    else if (tag === addedTags.run) added.run = reader.uint32();
-    else if (tag === addedTags.existed) added.existed = readBool(reader);
-    else if (tag === addedTags.warnings) {
+    if (tag === addedTaskTags.id) added.id = reader.text();
+    else if (tag === addedTaskTags.run) added.run = reader.uint32();
+    else if (tag === addedTaskTags.existed) added.existed = readBool(reader);
+    else if (tag === addedTaskTags.warnings) {
       reader.piece();
       for (let at = reader.from; at < reader.to; at++) added.warnings.push(readWarning(reader.bytes[at]));
     } else throw unusual;
@@ -180,17 +186,17 @@ function readPollTasksResponse(bytes: Uint8Array): PollTasksResponse {
   };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
-      case polledTags.tasks:
+      case pollTasksResponseTags.tasks:
         reader.piece();
         response.tasks.push(deliveries.read(reader.from, reader.to));
         break;
-      case polledTags.statuses:
+      case pollTasksResponseTags.answerStatuses:
         response.answerStatuses.push(readStatus(reader));
         break;
-      case polledTags.registrationsWanted:
+      case pollTasksResponseTags.registrationsWanted:
         response.registrationsWanted = readBool(reader);
         break;
-      case polledTags.drainRequested:
+      case pollTasksResponseTags.drainRequested:
         response.drainRequested = readBool(reader);
         break;
       default:
@@ -204,7 +210,7 @@ function readRespondTasksResponse(bytes: Uint8Array): RespondTasksResponse {
   const reader = new WireReader(bytes);
   const statuses: AnswerStatus[] = [];
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag !== itemTag) throw unusual;
+    if (tag !== respondTasksResponseTags.statuses) throw unusual;
     statuses.push(readStatus(reader));
   }
   return { $typeName: "tq.v1.RespondTasksResponse", statuses };
@@ -216,7 +222,7 @@ function readStatus(reader: WireReader): AnswerStatus {
   const { from, to, end } = reader;
   reader.at = from;
   reader.end = to;
-  const hasResult = reader.tag() === statusResultTag;
+  const hasResult = reader.tag() === answerStatusTags.result;
   const result = hasResult ? reader.uint32() : 0;
   const isPlain = hasResult && reader.at === to;
   reader.at = to;

@@ -1,22 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { type NewTask, NewTaskSchema, type Payload, PayloadSchema } from "@tq/proto";
-import type { WireWriter } from "@tq/proto/wire";
-
-const tags = {
-  id: 0x0a,
-  taskQueue: 0x12,
-  type: 0x1a,
-  input: 0x22,
-  priority: 0x28,
-  fairnessKey: 0x32,
-  fairnessWeight: 0x39,
-  serialKey: 0x42,
-  idPolicy: 0x78,
-  retention: 0x82,
-} as const;
-const queueTags = { name: 0x0a, kind: 0x10 } as const;
-const payloadTags = { contentType: 0x0a, text: 0x12, bytes: 0x1a } as const;
-const durationTags = { seconds: 0x08, nanos: 0x10 } as const;
+import { newTaskTags, payloadTags, taskQueueRefTags, timeTags, type WireWriter } from "@tq/proto/wire";
 
 /** Writes a task as the field `tag`, as the library would. One with something that few have is the library's. */
 export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): void {
@@ -26,24 +10,24 @@ export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): vo
   }
   const { taskQueue, retention } = task;
   const mark = writer.open(tag, 2);
-  writer.text(tags.id, task.id);
+  writer.text(newTaskTags.id, task.id);
   if (taskQueue !== undefined) {
-    const queue = writer.open(tags.taskQueue, 1);
-    writer.text(queueTags.name, taskQueue.name);
-    writer.number(queueTags.kind, taskQueue.kind);
+    const queue = writer.open(newTaskTags.taskQueue, 1);
+    writer.text(taskQueueRefTags.name, taskQueue.name);
+    writer.number(taskQueueRefTags.kind, taskQueue.kind);
     writer.close(queue);
   }
-  writer.text(tags.type, task.type);
-  for (const payload of task.input) writePayload(writer, tags.input, payload);
-  writer.number(tags.priority, task.priority);
-  writer.text(tags.fairnessKey, task.fairnessKey);
-  writer.double(tags.fairnessWeight, task.fairnessWeight);
-  writer.text(tags.serialKey, task.serialKey);
-  writer.number(tags.idPolicy, task.idPolicy);
+  writer.text(newTaskTags.type, task.type);
+  for (const payload of task.input) writePayload(writer, newTaskTags.input, payload);
+  writer.number(newTaskTags.priority, task.priority);
+  writer.text(newTaskTags.fairnessKey, task.fairnessKey);
+  writer.double(newTaskTags.fairnessWeight, task.fairnessWeight);
+  writer.text(newTaskTags.serialKey, task.serialKey);
+  writer.number(newTaskTags.idPolicy, task.idPolicy);
   if (retention !== undefined) {
-    const duration = writer.open(tags.retention, 1);
-    writer.number(durationTags.seconds, Number(retention.seconds));
-    writer.number(durationTags.nanos, retention.nanos);
+    const duration = writer.open(newTaskTags.retention, 1);
+    writer.number(timeTags.seconds, Number(retention.seconds));
+    writer.number(timeTags.nanos, retention.nanos);
     writer.close(duration);
   }
   writer.close(mark);

@@ -1,7 +1,5 @@
 import type { Payload } from "@tq/proto";
-import { unusual, type WireReader } from "@tq/proto/wire";
-
-const tags = { contentType: 0x0a, text: 0x12, bytes: 0x1a } as const;
+import { payloadTags, unusual, type WireReader } from "@tq/proto/wire";
 
 /** Reads a payload that is the next field of `reader`. One with metadata is unusual. */
 export function readPayload(reader: WireReader): Payload {
@@ -13,13 +11,13 @@ export function readPayload(reader: WireReader): Payload {
   let body: Payload["body"] = { case: undefined };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
-      case tags.contentType:
+      case payloadTags.contentType:
         contentType = reader.text();
         break;
-      case tags.text:
+      case payloadTags.text:
         body = { case: "text", value: reader.text() };
         break;
-      case tags.bytes:
+      case payloadTags.bytes:
         body = { case: "bytes", value: reader.view() };
         break;
       default:

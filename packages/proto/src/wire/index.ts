@@ -1,4 +1,21 @@
 export { messageOf } from "./message-of.ts";
 export { splitItems, type SplitMessage } from "./split-items.ts";
+export {
+  addedTaskTags,
+  addTasksRequestTags,
+  addTasksResponseTags,
+  answerStatusTags,
+  dispatchedTaskTags,
+  newTaskTags,
+  payloadTags,
+  pollTasksRequestTags,
+  pollTasksResponseTags,
+  respondTasksRequestTags,
+  respondTasksResponseTags,
+  taskAnswerTags,
+  taskCompletedTags,
+  taskQueueRefTags,
+  timeTags,
+} from "./tags.ts";
 export { unusual, WireReader } from "./wire-reader.ts";
 export { WireWriter } from "./wire-writer.ts";
