@@ -77,7 +77,6 @@ export {
 export { ProtobufPayloadConverter } from "./protobuf-converter.ts";
 export { backoffMs, isRetryable, type RetryConfig } from "./retry.ts";
 export type { Services } from "./services.ts";
-export type { FoundTasks } from "./task-calls.ts";
 export { TaskClient } from "./task-client.ts";
 export {
   type ClosedStateName,
@@ -86,6 +85,7 @@ export {
   describeTask,
   kindName,
   type FailedAttemptDescription,
+  type FoundTasks,
   type TaskDescription,
   type TaskOutcome,
   type TaskStateName,

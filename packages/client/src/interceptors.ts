@@ -3,8 +3,7 @@
 
 import type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 import type { NewTask } from "./new-task.ts";
-import type { FoundTasks } from "./task-calls.ts";
-import type { TaskDescription } from "./task-description.ts";
+import type { FoundTasks, TaskDescription } from "./task-description.ts";
 import type { TaskFilter } from "./task-filter.ts";
 import type { AddedTaskHandle, CancelStatusName } from "./task-handle.ts";
 

@@ -24,16 +24,9 @@ import type { MessageCodec } from "./message-codec.ts";
 import { encodeNewTask, type NewTask, newTaskBytes } from "./new-task.ts";
 import { type RetryContext, type RetryOptions, retrying, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
-import { describeTask, type TaskDescription } from "./task-description.ts";
+import { describeTask, type FoundTasks, type TaskDescription } from "./task-description.ts";
 import { encodeTaskFilter } from "./task-filter.ts";
 import type { CancelStatusName } from "./task-handle.ts";
-
-/** Several tasks by their ids. */
-export interface FoundTasks {
-  /** Those that exist, in the order of the ids. */
-  readonly tasks: readonly TaskDescription[];
-  readonly missingIds: readonly string[];
-}
 
 /** What the calls need. */
 export interface TaskCallsOptions {

@@ -5,8 +5,8 @@ import type { ClientConfig } from "./client-config.ts";
 import { TqError } from "./errors.ts";
 import { type ClientInterceptor, composeInterceptors, type Next } from "./interceptors.ts";
 import type { NewTask } from "./new-task.ts";
-import { type FoundTasks, shortAnswer, type TaskCalls } from "./task-calls.ts";
-import type { TaskDescription } from "./task-description.ts";
+import { shortAnswer, type TaskCalls } from "./task-calls.ts";
+import type { FoundTasks, TaskDescription } from "./task-description.ts";
 import type { TaskFilter } from "./task-filter.ts";
 import {
   AddedHandle,

@@ -98,6 +98,13 @@ export interface TaskDescription {
   readonly closedTask: ClosedTask | undefined;
 }
 
+/** Several tasks by their ids. */
+export interface FoundTasks {
+  /** Those that exist, in the order of the ids. */
+  readonly tasks: readonly TaskDescription[];
+  readonly missingIds: readonly string[];
+}
+
 /** The plain value of the contract's task message. */
 export function describeTask(task: Task, converter: PayloadConverter): TaskDescription {
   return {
