@@ -13,7 +13,7 @@
 import type { Priority } from "@tq/matching-core";
 import type { Encoded } from "@tq/storage";
 import type { Completed } from "./closings.ts";
-import type { FullTaskRow } from "./tasks.ts";
+import type { FullTaskRow } from "./task-row.ts";
 
 /** A task as it is added, and the pass that it was placed at. Its place is its number. */
 export interface ChunkTask {

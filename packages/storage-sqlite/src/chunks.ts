@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import { Chunk, type ChunkHead, type ChunkTask } from "./chunk.ts";
 import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
-import type { FullTaskRow } from "./tasks.ts";
+import type { FullTaskRow } from "./task-row.ts";
 
 /** A chunk is full with so many tasks, or so many bytes of input: a claim that wants one task of it reads it whole. */
 const fullAt = { tasks: 512, inputBytes: 128 * 1_024 };

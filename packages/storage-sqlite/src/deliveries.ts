@@ -5,21 +5,10 @@
  * the same transaction. What is started is then, exactly: the open tasks that stand in a delivery.
  */
 import type Database from "better-sqlite3";
-import type { Started } from "./started.ts";
+import type { Delivery, Started } from "./started-task.ts";
 
 /** So many tasks stand in a delivery at most: it is written anew whole. */
 const mostTasks = 128;
-
-/** A row of the table in memory. */
-export interface Delivery {
-  /** Lease number of its first task. */
-  readonly id: number;
-  /** Those that have ended are still in it, until the row is written anew. */
-  tasks: Started[];
-  /** How many of them are started. */
-  left: number;
-  isWritten: boolean;
-}
 
 /** A task as it stands in a delivery. */
 export type Delivered = Pick<

@@ -1,8 +1,8 @@
 import type { DispatchedTask } from "@tq/storage";
 import { readClosedTask, readHistory, type TaskOptions } from "./columns.ts";
 import type { QueueState } from "./queues.ts";
-import type { Started } from "./started.ts";
-import type { FullTaskRow } from "./tasks.ts";
+import type { Started } from "./started-task.ts";
+import type { FullTaskRow } from "./task-row.ts";
 import { closesAt } from "./waiting.ts";
 
 /** What a delivery costs in an answer beside its payloads: ids, token, times and the like, rounded up. */

@@ -1,8 +1,8 @@
 import type { TaskQueueKind, TaskState } from "@tq/matching-core";
 import type { FailureRecord, TaskFilter } from "@tq/storage";
 import { readHistory, readOutcome } from "./columns.ts";
-import type { Started } from "./started.ts";
-import type { FullTaskRow, TaskRow, TaskSketch } from "./tasks.ts";
+import type { Started } from "./started-task.ts";
+import type { FullTaskRow, TaskRow, TaskSketch } from "./task-row.ts";
 import type { Parts } from "./transaction.ts";
 
 /** Whether everything that a filter names holds for a task. */

@@ -17,9 +17,10 @@ import { readHistory, writeHistory, type TaskOptions } from "./columns.ts";
 import { arriveAtFallback, useQueue } from "./moves.ts";
 import { closedTaskRecord, onCloseTask } from "./on-close.ts";
 import type { QueueState } from "./queues.ts";
-import type { Started } from "./started.ts";
+import type { Started } from "./started-task.ts";
 import { withDefaults } from "./task-defaults.ts";
-import { optionsOf, type TaskRow } from "./tasks.ts";
+import { optionsOf } from "./tasks.ts";
+import type { TaskRow } from "./task-row.ts";
 import type { Transaction } from "./transaction.ts";
 import { startedEnded } from "./verbs/limits.ts";
 import {

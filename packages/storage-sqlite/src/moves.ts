@@ -3,7 +3,8 @@ import type { TaskQueue } from "@tq/matching-core";
 import type { Encoded } from "@tq/storage";
 import type { TaskOptions } from "./columns.ts";
 import type { QueueState } from "./queues.ts";
-import { optionsOf, type TaskRow } from "./tasks.ts";
+import { optionsOf } from "./tasks.ts";
+import type { TaskRow } from "./task-row.ts";
 import type { Transaction } from "./transaction.ts";
 import { becomeReady, placeable, takeOut, type Standing } from "./waiting.ts";
 

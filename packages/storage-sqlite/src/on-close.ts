@@ -1,6 +1,6 @@
 import { defaultPriority, defaultWeight, type TaskQueue } from "@tq/matching-core";
 import type { ClosedTaskRecord, NewTask, OnCloseRecord, OutcomeRecord } from "@tq/storage";
-import type { TaskRow } from "./tasks.ts";
+import type { TaskRow } from "./task-row.ts";
 
 const noInput = new Uint8Array();
 

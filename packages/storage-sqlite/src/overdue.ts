@@ -4,8 +4,9 @@ import type { FailureRecord } from "@tq/storage";
 import type { TaskOptions } from "./columns.ts";
 import { canceled, closeStarted, closeWaiting, rowOf, serverMade } from "./life.ts";
 import { fallBack } from "./moves.ts";
-import type { Started } from "./started.ts";
-import { optionsOf, type TaskRow } from "./tasks.ts";
+import type { Started } from "./started-task.ts";
+import { optionsOf } from "./tasks.ts";
+import type { TaskRow } from "./task-row.ts";
 import type { Transaction } from "./transaction.ts";
 import { closesAt } from "./waiting.ts";
 

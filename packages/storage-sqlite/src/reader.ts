@@ -13,7 +13,7 @@ import { readClosedTask, readHistory, readOptions, readOutcome } from "./columns
 import { lastFailure, rowFilter, stateOf } from "./filter.ts";
 import { describe } from "./queue-record.ts";
 import type { QueueState } from "./queues.ts";
-import type { FullTaskRow } from "./tasks.ts";
+import type { FullTaskRow } from "./task-row.ts";
 import type { Parts } from "./transaction.ts";
 
 /** Answers questions. Between transactions only: it reads what is committed. */

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { ClosedState, Priority } from "@tq/matching-core";
+import type { ClosedState } from "@tq/matching-core";
 import type { ClosedTaskRecord, Encoded, NewTask, OutcomeRecord } from "@tq/storage";
 import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOptions } from "./columns.ts";
 import type { Chunk } from "./chunk.ts";
@@ -9,45 +9,7 @@ import type { Kept } from "./kept.ts";
 import { readInput, writeInput } from "./input-column.ts";
 import { steady } from "./steady.ts";
 import { TaskIds } from "./task-ids.ts";
-
-/** A row of the task table, without its larger columns. */
-export interface TaskRow {
-  readonly seq: number;
-  readonly namespace: number;
-  readonly id: string;
-  readonly run: number;
-  readonly queue: number;
-  readonly type: string;
-  readonly priority: Priority;
-  readonly key: string;
-  readonly weight: number;
-  readonly serial_key: string | null;
-  readonly serial_place: number | null;
-  readonly pass: number | null;
-  readonly place: number | null;
-  readonly added_at: number;
-  readonly due_at: number | null;
-  readonly start_to_close_ms: number | null;
-  readonly attempts: number;
-  readonly returns: number;
-  readonly answered: number | null;
-  readonly state: ClosedState | null;
-  readonly closed_at: number | null;
-  readonly kept_until: number | null;
-  readonly headers: string | null;
-  readonly options: Buffer | null;
-  readonly history: Buffer | null;
-  readonly heartbeat: Buffer | null;
-  readonly closed_task: Buffer | null;
-}
-
-/** A row with everything. */
-export interface FullTaskRow extends TaskRow {
-  readonly outcome: Buffer | null;
-  /** These two are emptied once they have been handed on, so that a started task does not hold them in memory. */
-  input: Buffer;
-  closed_task: Buffer | null;
-}
+import { type FullTaskRow, fullColumns, rowColumns, sketchColumns, type TaskRow, type TaskSketch } from "./task-row.ts";
 
 /** A row with everything, as it comes out of the file. */
 type StoredTaskRow = Omit<FullTaskRow, "input"> & { readonly input: Buffer | string };
@@ -56,30 +18,6 @@ type StoredTaskRow = Omit<FullTaskRow, "input"> & { readonly input: Buffer | str
 function withInput(row: StoredTaskRow): FullTaskRow {
   return Object.assign(row, { input: readInput(row.input) });
 }
-
-/** The columns that filters ask of, but for failures: short ones, so that many rows can be held at once. */
-export type TaskSketch = Pick<TaskRow, (typeof sketchColumns)[number]>;
-
-const sketchColumns = [
-  "seq",
-  "namespace",
-  "id",
-  "queue",
-  "type",
-  "priority",
-  "key",
-  "serial_key",
-  "added_at",
-  "due_at",
-  "state",
-  "closed_at",
-] as const;
-
-const columns = `seq, namespace, id, run, queue, type, priority, key, weight, serial_key, serial_place, pass, place,
-  added_at, due_at, start_to_close_ms, attempts, returns, answered, state, closed_at, kept_until, headers, options, history,
-  heartbeat, closed_task`;
-
-const fullColumns = `${columns}, outcome, input`;
 
 /** What an add needs to know of the present holder of an id. */
 export interface IdHolder {
@@ -131,7 +69,7 @@ export class TaskRows {
       holder: db.prepare<[number], IdHolder>("select seq, run, state from task where seq = ?"),
       insert: db.prepare(`insert into task(${fullColumns}) values(${fullColumns.replaceAll(/\w+/g, "?")})`),
       full: db.prepare<[number], StoredTaskRow>(`select ${fullColumns} from task where seq = ?`),
-      row: db.prepare<[number], TaskRow>(`select ${columns} from task where seq = ?`),
+      row: db.prepare<[number], TaskRow>(`select ${rowColumns} from task where seq = ?`),
       scan: db.prepare<[number, number], StoredTaskRow>(
         steady(`select ${fullColumns} from task where seq > ? order by seq limit ?`),
       ),

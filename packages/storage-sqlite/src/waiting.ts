@@ -7,8 +7,9 @@
 import type { TaskOptions } from "./columns.ts";
 import type { Placeable } from "./order/order.ts";
 import type { QueueState } from "./queues.ts";
-import type { Started } from "./started.ts";
-import { optionsOf, type Placed, type TaskRow } from "./tasks.ts";
+import type { Started } from "./started-task.ts";
+import { optionsOf, type Placed } from "./tasks.ts";
+import type { TaskRow } from "./task-row.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Where a ready task stands. */

@@ -1,6 +1,6 @@
 import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord } from "@tq/storage";
 import { closeStarted, failAttempt, returnTask, rowOf } from "../life.ts";
-import type { Started } from "../started.ts";
+import type { Started } from "../started-task.ts";
 import type { Transaction } from "../transaction.ts";
 import { checkCommands, runCommands } from "./commands.ts";
 import { once } from "./requests.ts";

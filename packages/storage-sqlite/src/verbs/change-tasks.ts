@@ -10,7 +10,7 @@ import type {
 import { lastFailure, rowFilter } from "../filter.ts";
 import { canceled, closeStarted, closeWaiting, redriveTask, removeClosed, returnTask, rowOf } from "../life.ts";
 import { moveTask, useQueue } from "../moves.ts";
-import type { TaskRow, TaskSketch } from "../tasks.ts";
+import type { TaskRow, TaskSketch } from "../task-row.ts";
 import type { Transaction } from "../transaction.ts";
 import { callOf, keepAnswer, keptAnswer } from "./requests.ts";
 

@@ -11,7 +11,7 @@ import type {
 } from "@tq/storage";
 import { dispatched, dispatchedBytes } from "../dispatch.ts";
 import { returnTask } from "../life.ts";
-import type { Started } from "../started.ts";
+import type { Started } from "../started-task.ts";
 import { optionsOf } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
 

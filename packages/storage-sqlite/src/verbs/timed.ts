@@ -10,7 +10,7 @@ import type {
 } from "@tq/storage";
 import { failAttempt, promoteTask, removeClosed, serverMade } from "../life.ts";
 import { timeOutStarted, timeOutWaiting } from "../overdue.ts";
-import { attemptUntil, taskUntil, type Started } from "../started.ts";
+import { attemptUntil, taskUntil, type Started } from "../started-task.ts";
 import type { Transaction } from "../transaction.ts";
 import { letKeysGoOn } from "./limits.ts";
 import { endPauses } from "./settings.ts";
