@@ -13,7 +13,7 @@ import { TqError } from "@tq/client";
  */
 export type WorkerState = "INITIALIZED" | "RUNNING" | "DRAINING" | "STOPPING" | "STOPPED" | "FAILED";
 
-/** Hears of each change of a worker's state, as it happens. What it throws is the worker's business no more than Node's. */
+/** Hears of each change of a worker's state, as it happens. What it throws is logged, and changes nothing else. */
 export type StateListener = (state: WorkerState, before: WorkerState) => void;
 
 /** The states of a worker: which follows on which, and who hears of it. */
@@ -21,8 +21,15 @@ export class Lifecycle {
   readonly #listeners = new Set<StateListener>();
   readonly #stopping = Promise.withResolvers<void>();
   #state: WorkerState = "INITIALIZED";
+  readonly #onListenerFailed: (error: unknown) => void;
   #failure: TqError | undefined;
 
+  /** @param onListenerFailed hears of what a listener throws */
+  constructor(onListenerFailed: (error: unknown) => void) {
+    this.#onListenerFailed = onListenerFailed;
+  }
+
+  /** Where the worker is now. */
   get state(): WorkerState {
     return this.#state;
   }
@@ -83,6 +90,13 @@ export class Lifecycle {
     const before = this.#state;
     if (state === before) return;
     this.#state = state;
-    for (const listener of this.#listeners) listener(state, before);
+    for (const listener of this.#listeners) {
+      try {
+        listener(state, before);
+      } catch (error) {
+        // The others are still to hear of it, and who changed the state has more to do.
+        this.#onListenerFailed(error);
+      }
+    }
   }
 }

@@ -43,7 +43,9 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   /** The options, complete. */
   readonly config: TaskPollerConfig;
   readonly #logger: Logger;
-  readonly #lifecycle = new Lifecycle();
+  readonly #lifecycle = new Lifecycle((error) =>
+    this.#logger.error({ error }, "A listener of the task poller's state has thrown"),
+  );
   readonly #session: LeaseSession;
   /** Deliveries that are not answered, the caller's and those that wait for it. */
   readonly #open = new Map<HeldTask, OpenTask>();

@@ -23,6 +23,19 @@ test("a worker without anything to do stops at once, and says so by its states",
   await expect(worker.run()).rejects.toMatchObject({ code: "failed_precondition" });
 });
 
+test("what a listener throws is logged, and the worker stops all the same", async () => {
+  const { lines, worker, run } = await rig({ activities: { work: () => 1 } });
+  const states: string[] = [];
+  worker.onStateChange(() => {
+    throw new Error("the dashboard is gone");
+  });
+  worker.onStateChange((state) => void states.push(state));
+  worker.shutdown();
+  await run;
+  expect(states).toEqual(["STOPPING", "STOPPED"]);
+  expect(lines.filter(({ level, message }) => level === "error" && message.includes("listener"))).toHaveLength(2);
+});
+
 test("a worker says how it does", async () => {
   const end = gate();
   const { clock, server, worker } = await rig({

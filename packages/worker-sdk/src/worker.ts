@@ -42,7 +42,9 @@ export class Worker {
   /** The options, complete. */
   readonly config: WorkerConfig;
   readonly #logger: Logger;
-  readonly #lifecycle = new Lifecycle();
+  readonly #lifecycle = new Lifecycle((error) =>
+    this.#logger.error({ error }, "A listener of the worker's state has thrown"),
+  );
   readonly #executor: Executor;
   readonly #session: LeaseSession;
   readonly #cache: HandlerCache;
