@@ -28,12 +28,6 @@ export function usageOf(pid: number): Usage | undefined {
   return { cpuMs, writtenBytes, residentBytes };
 }
 
-/** Most memory that the process itself had at once, in bytes. */
-export function peakResidentBytes(pid: number): number | undefined {
-  const kibibytes = /^VmHWM:\s+(\d+)/m.exec(readOf(pid, "status"))?.[1];
-  return kibibytes === undefined ? undefined : 1024 * Number(kibibytes);
-}
-
 interface Stat {
   readonly parent: number;
   readonly ticks: number;

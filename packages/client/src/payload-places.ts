@@ -63,7 +63,7 @@ function* placesOfOnClose(onClose: OnClose | undefined): Generator<PayloadPlace>
 }
 
 /** Of a failure and all its causes. */
-export function* placesOfFailure(failure: Failure | undefined): Generator<PayloadPlace> {
+function* placesOfFailure(failure: Failure | undefined): Generator<PayloadPlace> {
   for (let next = failure; next !== undefined; next = next.cause) {
     yield* inList(next.details);
     yield* inField(next, "encodedAttributes");

@@ -144,7 +144,7 @@ export function describeTask(task: Task, converter: PayloadConverter): TaskDescr
 }
 
 /** The plain value of the contract's outcome message. */
-export function describeOutcome(outcome: OutcomeMessage, converter: PayloadConverter): TaskOutcome {
+function describeOutcome(outcome: OutcomeMessage, converter: PayloadConverter): TaskOutcome {
   return {
     state: closedStateName(outcome.state),
     result: valueOf(outcome.result, converter),

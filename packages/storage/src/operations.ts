@@ -68,6 +68,7 @@ export interface Refusal {
   readonly subject: string;
 }
 
+/** All tasks of the batch, in its order; or why none was added. */
 export type AddResult =
   | { readonly verb: "add"; readonly added: readonly AddedTask[] }
   | { readonly verb: "add"; readonly refused: Refusal };
@@ -101,11 +102,15 @@ export type AnswerStatus =
   /** One of its commands was refused: nothing was done, and the lease stays. */
   | { readonly status: "refused"; readonly commandIndex: number; readonly refused: Refusal };
 
+/** A status for each answer, in their order; or why the call as a whole was refused. */
 export type AnswerOperationResult =
   | { readonly verb: "answer"; readonly statuses: readonly AnswerStatus[] }
   | { readonly verb: "answer"; readonly refused: Refusal };
 
-/** Renews what a worker names of its leases, writing one row, and keeps its heartbeats. */
+/**
+ * Renews the leases that are named, and keeps heartbeats. A renewal need not be written: after a start every lease has its
+ * whole length again.
+ */
 export interface RenewOperation {
   readonly verb: "renew";
   readonly namespace: string;
@@ -122,6 +127,7 @@ export interface CancelNotice {
   readonly requestedAt: number;
 }
 
+/** What became of the leases that were named. */
 export interface RenewResult {
   readonly verb: "renew";
   /** Those of the named that are not current any more. */
@@ -143,6 +149,7 @@ export interface ReturnOperation {
   readonly why: "undelivered" | "unconfirmed";
 }
 
+/** What became of the deliveries. */
 export interface ReturnResult {
   readonly verb: "return";
   /** How many were still current, and went back. */
@@ -162,6 +169,7 @@ export interface ConfirmOperation {
   }[];
 }
 
+/** It is kept. */
 export interface ConfirmResult {
   readonly verb: "confirm";
 }
@@ -177,6 +185,7 @@ export interface RepollOperation {
   readonly confirmMs?: number;
 }
 
+/** What the poll was given before, and still has. */
 export interface RepollResult {
   readonly verb: "repoll";
   readonly tasks: readonly DispatchedTask[];
@@ -192,8 +201,10 @@ export interface CancelOperation {
   readonly request?: RequestKey;
 }
 
+/** What became of a cancel: done, or asked of the worker that has the task; or there was nothing to cancel. */
 export type CancelStatus = "canceled" | "requested" | "already-closed" | "not-found";
 
+/** A status for each id, in their order; or why the call as a whole was refused. */
 export type CancelResult =
   | { readonly verb: "cancel"; readonly statuses: readonly CancelStatus[] }
   | { readonly verb: "cancel"; readonly refused: Refusal };
@@ -207,6 +218,7 @@ export interface PromoteOperation {
   readonly limit: number;
 }
 
+/** What became ready. */
 export interface PromoteResult {
   readonly verb: "promote";
   /** Tasks that became ready. */
@@ -222,6 +234,7 @@ export interface ExpireOperation {
   readonly limit: number;
 }
 
+/** What had run out of time. */
 export interface ExpireResult {
   readonly verb: "expire";
   /** Attempts that ended. */
@@ -237,6 +250,7 @@ export interface FallBackOperation {
   readonly limit: number;
 }
 
+/** What moved to its fallback. */
 export interface FallBackResult {
   readonly verb: "fall-back";
   readonly moved: number;
@@ -250,6 +264,7 @@ export interface SweepOperation {
   readonly limit: number;
 }
 
+/** What was removed. */
 export interface SweepResult {
   readonly verb: "sweep";
   readonly removed: number;
@@ -264,6 +279,7 @@ export interface CreateNamespaceOperation {
   readonly request?: RequestKey;
 }
 
+/** The namespace, and whether it was there before; or why the call was refused. */
 export type CreateNamespaceResult =
   | { readonly verb: "create-namespace"; readonly existed: boolean; readonly namespace: NamespaceRecord }
   | { readonly verb: "create-namespace"; readonly refused: Refusal };

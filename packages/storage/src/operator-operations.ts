@@ -36,6 +36,7 @@ export interface ConfigureOperation extends OperatorOperation {
   readonly expectedRevision?: number;
 }
 
+/** The configuration as it is now; or why it was not changed. */
 export type ConfigureResult =
   | { readonly verb: "configure"; readonly config: TaskQueueConfig }
   | { readonly verb: "configure"; readonly refused: Refusal };
@@ -47,6 +48,7 @@ export interface PauseOperation extends OperatorOperation {
   readonly until?: number;
 }
 
+/** The pause as it is now; or why the call was refused. */
 export type PauseResult =
   | { readonly verb: "pause"; readonly pause: PauseRecord }
   | { readonly verb: "pause"; readonly refused: Refusal };
@@ -57,6 +59,7 @@ export interface ResumeOperation extends OperatorOperation {
   readonly queue: TaskQueue;
 }
 
+/** What was undone; or why the call was refused. */
 export type ResumeResult =
   | { readonly verb: "resume"; readonly wasPaused: boolean; readonly wasDraining: boolean }
   | { readonly verb: "resume"; readonly refused: Refusal };
@@ -67,6 +70,7 @@ export interface DrainOperation extends OperatorOperation {
   readonly queue: TaskQueue;
 }
 
+/** The drain as it is now; or why the call was refused. */
 export type DrainResult =
   /** `event`: the number of its event, for a call that goes on. */
   | { readonly verb: "drain"; readonly drain: DrainRecord; readonly event: number }
@@ -85,6 +89,7 @@ export interface DeleteQueueOperation extends OperatorOperation {
   readonly limit: number;
 }
 
+/** How far the removal is; or why it was refused. */
 export type DeleteQueueResult =
   /** `existed`: there was something to remove. */
   | { readonly verb: "delete-queue"; readonly existed: boolean; readonly more: boolean }
@@ -139,6 +144,7 @@ export interface ChangeTasksOperation extends OperatorOperation {
   readonly event?: EventSoFar;
 }
 
+/** How far the bulk call is; or why it was refused. */
 export type ChangeTasksResult =
   /** In all, so far. `next` absent: that was the last chunk. */
   | { readonly verb: "change-tasks"; readonly progress: BulkProgressRecord; readonly next?: BulkCursor }
@@ -151,6 +157,7 @@ export interface DrainWorkerOperation extends OperatorOperation {
   readonly workerId: string;
 }
 
+/** It is kept; or why the call was refused. */
 export type DrainWorkerResult =
   | { readonly verb: "drain-worker" }
   | { readonly verb: "drain-worker"; readonly refused: Refusal };
@@ -162,6 +169,7 @@ export interface NoteOperation {
   readonly action: ActionRecord;
 }
 
+/** It is kept. */
 export interface NoteResult {
   readonly verb: "note";
 }

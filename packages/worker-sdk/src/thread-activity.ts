@@ -32,7 +32,7 @@ export type ThreadActivity<F extends (...args: never[]) => unknown> = (
 ) => Promise<Awaited<ReturnType<F>>>;
 
 /** Where an activity made by {@link threadActivity} keeps its pool, for the worker that it is registered with. */
-export const threadPoolOf = Symbol("tq thread pool");
+const threadPoolOf = Symbol("tq thread pool");
 
 /**
  * An activity that runs in a thread of its own: for handlers that compute for long without a pause. However busy it is, it

@@ -6,9 +6,11 @@ import type { QueueActivity } from "../matching/matching.ts";
 /** How many types a hint names. */
 const typesInHint = 3;
 
+/** All wait for their time. */
 export const allDelayed =
   "Nothing is ready: every task waits for its delay or for the back-off after a failed attempt to end.";
 
+/** An earlier one has their serial key. */
 export const serialKeyBusy = "An earlier task with the same serial key is open; the next one follows when it closes.";
 
 /** The store refuses writes. */

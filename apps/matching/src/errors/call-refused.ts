@@ -3,7 +3,7 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@tq/proto/go
 import { errorTable, type Reason } from "./error-table.ts";
 
 /** Domain of the ErrorInfo of every error that this service makes. */
-export const errorDomain = "tq";
+const errorDomain = "tq";
 
 /** A field that is wrong. */
 export interface FieldViolation {

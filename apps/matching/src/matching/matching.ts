@@ -84,7 +84,9 @@ export interface RenewCall {
   readonly signal: AbortSignal;
 }
 
+/** What a worker hears about the leases that it named, and about itself. */
 export interface RenewReply {
+  /** Those that are not its own any more. */
   readonly lost: readonly LeaseRef[];
   readonly cancels: readonly CancelNotice[];
   readonly drainRequested: boolean;

@@ -1,7 +1,7 @@
 import { Deadlines, taskQueueKey, type TaskQueue } from "@tq/matching-core";
 
 /** Over how long rates are taken. */
-export const rateWindowMs = 30_000;
+const rateWindowMs = 30_000;
 const bucketMs = 1_000;
 const buckets = rateWindowMs / bucketMs;
 

@@ -6,11 +6,10 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import type { HotCall } from "../rpc/hot-calls.ts";
 import type { CallOrigin } from "../rpc/services-context.ts";
+import { bounds } from "../validation/bounds.ts";
 import type { HttpDelivery } from "./http-delivery.ts";
 import { isGone, type AnyRequest, type AnyResponse } from "./node-http.ts";
 
-/** Larger requests are refused unread, which is Connect's to do. */
-const maxRequestBytes = 32 * 1024 * 1024;
 const digits = /^\d{1,10}$/;
 
 /** Whether a request is of the form that hot calls read. */
@@ -23,7 +22,8 @@ export function isPlainCall({ method, headers }: AnyRequest): boolean {
     headers["content-encoding"] === undefined &&
     length !== undefined &&
     digits.test(length) &&
-    Number(length) <= maxRequestBytes &&
+    // Larger ones are refused unread, which is Connect's to do.
+    Number(length) <= bounds.requestBytes &&
     (timeout === undefined || (typeof timeout === "string" && digits.test(timeout)))
   );
 }

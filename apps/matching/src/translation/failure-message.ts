@@ -8,7 +8,7 @@ import { toStateMessage } from "./task-state.ts";
 import { toTimestamp } from "./time.ts";
 
 /** A failure as a message. One that the server itself made has nothing encoded. */
-export function toFailureMessage(record: FailureRecord): Failure {
+function toFailureMessage(record: FailureRecord): Failure {
   if (record.encoded.length > 0) return fromBinary(FailureSchema, record.encoded);
   return create(FailureSchema, { type: record.type, message: record.message, nonRetryable: record.nonRetryable });
 }

@@ -90,7 +90,7 @@ export function startedEnded(tx: Transaction, queue: QueueState, key: string): v
 }
 
 /** Lets go of a key that is held back, if its limits allow it; else notes why they do not. */
-export function lookAgain(tx: Transaction, queue: QueueState, key: string): void {
+function lookAgain(tx: Transaction, queue: QueueState, key: string): void {
   const { limits, order } = tx.parts;
   if (limits.heldBack(queue, key) === undefined) return;
   const closed = whyClosed(tx, queue, key);

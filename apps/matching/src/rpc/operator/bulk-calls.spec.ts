@@ -79,14 +79,14 @@ describe("bulk calls", () => {
       if (operationsOf(matching).length === 3) gone.abort();
       return next(operation);
     };
-    const job = {
+    const bulkChange = {
       namespace: "default",
       filter: {},
       dryRun: false,
       change: { kind: "redrive" },
       action: { actor: "", reason: "", call: "RedriveTasks", request: "{}" },
     } as const;
-    const reports = await collect(changeTasks({ matching }, job, gone.signal));
+    const reports = await collect(changeTasks({ matching }, bulkChange, gone.signal));
     expect(reports).toHaveLength(3);
     expect(reports.at(-1)).toMatchObject({ done: false });
     expect(operationsOf(matching)).toHaveLength(3);

@@ -38,9 +38,9 @@ export function bulkCalls(services: OperatorContext): Calls {
     const namespace = await services.namespaces.of(request);
     const violations = new Violations();
     const scope = readBulk(request.bulk, namespace, services, violations);
-    const job = readChange(scope, namespace, violations);
+    const bulkChange = readChange(scope, namespace, violations);
     const read = readAction(schema, request, namespace, violations);
-    for await (const { progress, done } of changeTasks(services, { ...job, ...read, namespace }, signal)) {
+    for await (const { progress, done } of changeTasks(services, { ...bulkChange, ...read, namespace }, signal)) {
       yield { progress: toProgressMessage(progress, done) };
     }
   }

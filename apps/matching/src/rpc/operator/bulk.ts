@@ -36,14 +36,19 @@ export function readBulk(
 /** How far it is, after each chunk. Each is a commit of its own; once the caller is gone there are no more. */
 export async function* changeTasks(
   { matching }: Pick<OperatorContext, "matching">,
-  job: BulkScope &
+  bulkChange: BulkScope &
     ReadAction & { readonly namespace: string; readonly change: TaskChange; readonly event?: EventSoFar },
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly progress: BulkProgressRecord; readonly done: boolean }> {
   let cursor: BulkCursor | undefined;
   do {
     const { progress, next } = orThrow(
-      await matching.operate({ verb: "change-tasks", ...job, examine: examinedAtOnce, ...(cursor && { cursor }) }),
+      await matching.operate({
+        verb: "change-tasks",
+        ...bulkChange,
+        examine: examinedAtOnce,
+        ...(cursor && { cursor }),
+      }),
     );
     yield { progress, done: next === undefined };
     cursor = next;
