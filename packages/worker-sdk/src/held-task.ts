@@ -1,3 +1,4 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { DispatchedTask } from "@tq/proto";
 import { type CancellationReason, CancelledFailure } from "./failure.ts";
 import type { SlotPermit } from "./slot-supplier.ts";
@@ -103,8 +104,7 @@ export class HeldTask {
     this.#assert("running", "answering");
     this.#state = "lost";
     const timeout = this.task.startToCloseTimeout;
-    const timeoutMs =
-      timeout === undefined ? Number.POSITIVE_INFINITY : Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+    const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : durationMs(timeout);
     if (nowMs - this.receivedAtMs >= timeoutMs)
       this.abort("TIMED_OUT", "The attempt took longer than its start-to-close timeout");
     else this.abort("LEASE_LOST", "The lease is gone: the task was given back, or to another worker");
