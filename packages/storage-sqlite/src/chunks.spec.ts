@@ -1,6 +1,6 @@
 /* What only this engine does: tasks in chunks, and deliveries of many tasks in one row. After each commit the file is checked. */
-import type { DispatchedTask } from "@tq/storage";
-import { activities, bytes, Driver, failure, text } from "@tq/storage/exercise";
+import type { DispatchedTask, Operation } from "@tq/storage";
+import { activities, bytes, Driver, failure, newTask, text } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sqlite } from "../test/home.ts";
@@ -29,6 +29,16 @@ function rows(
   }
 }
 
+/** How large the bodies of all chunks are. */
+function bytesOfBodies(): number {
+  const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
+  try {
+    return db.prepare<[], number>("select sum(length(body)) from chunk_body").pluck().get() ?? 0;
+  } finally {
+    db.close();
+  }
+}
+
 async function add(count: number, task: object = forGood): Promise<string[]> {
   const added = ids(count);
   await d.add(...added.map((id) => ({ id, ...task })));
@@ -52,10 +62,27 @@ describe("a chunk", () => {
     expect((await d.claim()).map(({ input }) => input.length)).toEqual([6, 16_385, 100_000]);
   });
 
+  it("is not made for tasks whose other payloads are large", async () => {
+    await d.add(...ids(20).map((id) => ({ id, ...forGood, onClose: { queueName: "w", type: "closed" } })));
+    const answers = (await d.claim()).map(({ lease }) => ({
+      lease,
+      kind: "completed" as const,
+      commands: [],
+      result: new Uint8Array(20_000),
+    }));
+    await d.answers(answers);
+    expect([rows("chunk"), rows("task")]).toEqual([0, 20]);
+    const fallback = { queueName: "other", input: new Uint8Array(9_000) };
+    await d.add(...ids(30, "b").map((id) => ({ id, fallback })));
+    // 14 of them are full.
+    expect([rows("chunk"), rows("task")]).toEqual([3, 20]);
+    expect(bytesOfBodies()).toBeLessThan(30 * 9_500);
+  });
+
   it("is split where it would be too large", async () => {
     const added = await add(1_100);
     expect(rows("chunk")).toBe(3);
-    await d.add(...ids(20, "b").map((id) => ({ id, input: new Uint8Array(16_384).fill(7) })));
+    await d.add(...ids(20, "b").map((id) => ({ id, input: new Uint8Array(16_000).fill(7) })));
     expect(rows("chunk")).toBe(6);
     await d.crash();
     expect(await d.claimIds({ slots: 1_100 })).toEqual(added);
@@ -127,6 +154,20 @@ describe("a chunk", () => {
     expect(await d.claimIds({ slots: 10 })).toEqual(added.slice(32));
     const last = tasks.at(-1);
     expect(last && (await d.complete(last))).toEqual({ status: "accepted" });
+  });
+});
+
+describe("chunks of which little is left", () => {
+  it("are given up with as many rows in a commit as were asked for, about", async () => {
+    for (const prefix of ["a", "b", "c"]) {
+      await d.add(...ids(40, prefix).map((id) => ({ id, ...forGood })));
+      await d.cancel(ids(40, prefix).slice(10));
+    }
+    d.now += 10_000;
+    await d.run({ verb: "sweep", limit: 15 });
+    expect([rows("chunk"), rows("task")]).toEqual([1, 20]);
+    await d.run({ verb: "sweep", limit: 15 });
+    expect([rows("chunk"), rows("task")]).toEqual([0, 30]);
   });
 });
 
@@ -276,6 +317,21 @@ describe("a closing", () => {
     await d.pass(1);
     expect(await d.states(...added.slice(0, 16))).toEqual(added.slice(0, 16).map(() => "gone"));
     expect([rows("closing"), rows("kept")]).toEqual([0, 0]);
+  });
+
+  it("holds those that complete after the first of them went in the same commit", async () => {
+    await add(20, {});
+    const [first, second] = await d.claim({ slots: 2 });
+    if (first === undefined || second === undefined) throw new Error("nothing was claimed");
+    const completes = ({ lease }: DispatchedTask): Operation => ({
+      verb: "answer",
+      namespace: "default",
+      answers: [{ lease, kind: "completed", commands: [] }],
+    });
+    const again: Operation = { verb: "add", tasks: [newTask({ id: first.id, idPolicy: "allow" })] };
+    await d.commit([completes(first), again, completes(second)]);
+    await d.crash();
+    expect(await d.states(first.id, second.id)).toEqual(["ready", "completed"]);
   });
 
   it("is swept in steps, and goes with a purge, or with an id that is given anew", async () => {

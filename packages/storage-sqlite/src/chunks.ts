@@ -4,10 +4,10 @@ import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
 import type { FullTaskRow } from "./task-row.ts";
 
-/** A chunk is full with so many tasks, or so many bytes of input: a claim that wants one task of it reads it whole. */
-const fullAt = { tasks: 512, inputBytes: 128 * 1_024 };
-/** A larger input gains nothing in a chunk: it is most of what its row costs. */
-const maxInputBytes = 16 * 1_024;
+/** A chunk is full with so many tasks, or so many bytes of what they say: a claim that wants one task of it reads it whole. */
+const fullAt = { tasks: 512, bytes: 128 * 1_024 };
+/** A larger task gains nothing in a chunk: its payloads are most of what its row costs. */
+const maxTaskBytes = 16 * 1_024;
 /** Fewer are not worth the two rows of a chunk. */
 const fewestTasks = 2;
 /** So few ids are not worth a range of them. */
@@ -97,25 +97,24 @@ export class Chunks {
   }
 
   /** Whether a task is better off in a chunk than in a row. */
-  takes(input: Uint8Array): boolean {
-    return input.length <= maxInputBytes;
+  takes(task: Payloads): boolean {
+    return bytesOf(task) <= maxTaskBytes;
   }
 
   /** Puts a new task in. */
   add(head: ChunkHead, task: ChunkTask): void {
+    const bytes = bytesOf(task);
     let filling = this.#filling;
-    const isFull =
-      filling === undefined ||
-      filling.count === fullAt.tasks ||
-      this.#filledBytes + task.input.length > fullAt.inputBytes;
+    const isFull = filling === undefined || filling.count === fullAt.tasks || this.#filledBytes + bytes > fullAt.bytes;
     // Those of one queue, since they are claimed together.
     if (filling === undefined || isFull || filling.head.queueId !== head.queueId) {
-      this.#filling = filling = Chunk.empty(head, fullAt.tasks);
+      const { namespaceId, queueId, addedAt } = head;
+      this.#filling = filling = Chunk.empty({ namespaceId, queueId, addedAt }, fullAt.tasks);
       this.#filledBytes = 0;
       this.#unwritten.push(filling);
     }
     filling.push(task);
-    this.#filledBytes += task.input.length;
+    this.#filledBytes += bytes;
   }
 
   /** The chunk that holds a task; undefined: none does. */
@@ -194,8 +193,9 @@ export class Chunks {
   }
 
   /** Up to `limit` chunks of which little is left since then or longer. */
-  sparse(since: number, limit: number): Chunk[] {
-    return this.#sql.sparse.all(since, limit).map((seq) => this.#read(seq));
+  *sparse(since: number, limit: number): Iterable<Chunk> {
+    // Read one by one: they are large.
+    for (const seq of this.#sql.sparse.all(since, limit)) yield this.#read(seq);
   }
 
   /** Since when little is left of the first of these; undefined: there is none. */
@@ -260,8 +260,7 @@ export class Chunks {
   #over(seq: number): Chunk | undefined {
     const last = this.#lastFound;
     if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
-    return (this.#lastFound =
-      this.#unwritten.find((chunk) => chunk.seq <= seq && seq <= chunk.last) ?? this.#stored(seq));
+    return (this.#lastFound = overIn(this.#unwritten, seq) ?? this.#stored(seq));
   }
 
   #stored(seq: number): Chunk | undefined {
@@ -296,4 +295,25 @@ export class Chunks {
     if (this.#cache.delete(seq)) this.#cachedBytes -= chunk.cachedBytes;
     if (this.#lastFound === chunk) this.#lastFound = undefined;
   }
+}
+
+/** What a task has that may be large. */
+type Payloads = Pick<ChunkTask, "input" | "headers" | "options" | "closedTask">;
+
+/** How many bytes these are, about. */
+function bytesOf({ input, headers, options, closedTask }: Payloads): number {
+  return input.length + (headers?.length ?? 0) + (options?.length ?? 0) + (closedTask?.length ?? 0);
+}
+
+/** The one of these chunks, which are in order, that a number falls into. There may be one for each of many queues. */
+function overIn(chunks: readonly Chunk[], seq: number): Chunk | undefined {
+  let low = 0;
+  let high = chunks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((chunks[middle]?.last ?? seq) < seq) low = middle + 1;
+    else high = middle;
+  }
+  const found = chunks[low];
+  return found !== undefined && found.seq <= seq ? found : undefined;
 }

@@ -126,6 +126,7 @@ export class Closings {
   flush(): void {
     for (const ofChunk of this.#unwritten.values()) {
       for (const { closing, tasks } of ofChunk.values()) {
+        if (closing.left === 0) continue;
         const { id, chunk, closedAt, keptUntil } = closing;
         const all = [...tasks.values()];
         const json: BodyJson = { indexes: [...tasks.keys()], answered: all.map(({ answered }) => answered) };
@@ -134,7 +135,8 @@ export class Closings {
       }
     }
     this.#unwritten.clear();
-    for (const { id } of this.#emptied) this.#sql.delete.run(id);
+    // One that the transaction itself began may have been emptied and then used again.
+    for (const { id, left } of this.#emptied) if (left === 0) this.#sql.delete.run(id);
     this.#emptied.clear();
   }
 }

@@ -141,7 +141,7 @@ export class TaskRows {
       options: writeOptions(options, task.queue.kind),
       closedTask: closedTask === undefined ? null : writeClosedTask(closedTask),
     };
-    if (placed?.place === seq && row.serialPlace === undefined && this.#chunks.takes(input)) {
+    if (placed?.place === seq && row.serialPlace === undefined && this.#chunks.takes({ input, ...given })) {
       const [key, weight] = [task.fairnessKey, task.fairnessWeight];
       this.#chunks.add(row, { seq, id, run, type, priority, key, weight, pass: placed.pass, input, ...given });
       return;
@@ -258,11 +258,18 @@ export class TaskRows {
     return since === undefined ? undefined : since + sparseForMs;
   }
 
-  /** Gives up to `limit` chunks up of which little has been left for a while: what is left gets rows. Answers how many. */
+  /**
+   * Gives chunks up of which little has been left for a while: what is left gets rows. Ends with the chunk that makes it
+   * `limit` rows. Answers how many it made.
+   */
   giveUpSparse(now: number, limit: number): number {
-    const sparse = this.#chunks.sparse(now - sparseForMs, limit);
-    for (const chunk of sparse) for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) this.#giveRow(chunk.seqAt(i));
-    return sparse.length;
+    let made = 0;
+    for (const chunk of this.#chunks.sparse(now - sparseForMs, limit)) {
+      if (made >= limit) break;
+      made += chunk.left;
+      for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) this.#giveRow(chunk.seqAt(i));
+    }
+    return made;
   }
 
   /** The columns that say why a task failed last. Throws if there is none. */
