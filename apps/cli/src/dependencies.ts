@@ -1,6 +1,6 @@
 import type { Client, ClientOptions } from "@tq/client";
 import type { Interruption } from "./exit-codes.ts";
-import type { ServerModule } from "./commands/server-start.ts";
+import type { ServerModule } from "./commands/server-module.ts";
 
 /** Where text goes: stdout or stderr, or a test's stand-in. */
 export interface TextStream {

@@ -2,7 +2,7 @@
 
 import { hostname, userInfo } from "node:os";
 import { Client } from "@tq/client";
-import { loadServer } from "./commands/server-start.ts";
+import { loadServer } from "./commands/server-module.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { errorText } from "./error-text.ts";
 import { ExitCode, type Interruption } from "./exit-codes.ts";

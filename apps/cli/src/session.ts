@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { ExitCode, Interruption } from "./exit-codes.ts";
 import type { Globals } from "./globals.ts";
 import type { Output } from "./output/output.ts";
-import type { ServerModule } from "./commands/server-start.ts";
+import type { ServerModule } from "./commands/server-module.ts";
 
 /** What a command runs with. */
 export interface Session {

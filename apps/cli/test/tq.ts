@@ -1,7 +1,7 @@
 import { createRouterTransport, type ServiceImpl, type Transport } from "@connectrpc/connect";
 import { Client, type ClientOptions, type Clock } from "@tq/client";
 import { OperatorService, TaskService } from "@tq/proto";
-import type { ServerModule } from "../src/commands/server-start.ts";
+import type { ServerModule } from "../src/commands/server-module.ts";
 import type { Dependencies } from "../src/dependencies.ts";
 import type { ExitCode, Interruption } from "../src/exit-codes.ts";
 import { type Globals, globalsOf } from "../src/globals.ts";

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Server, StoreError } from "@tq/matching";
 import { expect, test } from "vitest";
 import { parsed, startTq, tq } from "../../test/tq.ts";
-import type { ServerModule } from "./server-start.ts";
+import type { ServerModule } from "./server-module.ts";
 
 /** A server that does what it is told, when it is told. */
 function fakeServer(start: () => Promise<void> = () => Promise.resolve()) {

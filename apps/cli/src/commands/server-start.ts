@@ -1,22 +1,11 @@
 import { resolve } from "node:path";
-import type { createServer, lineLogger, Server } from "@tq/matching";
+import type { Server } from "@tq/matching";
 import { defaultAddress } from "@tq/client";
 import { Command, Option } from "commander";
 import { durationArgument } from "../arguments/duration.ts";
 import { isLoopback, type ListenAddress, listenArgument } from "../arguments/listen-address.ts";
 import { ExitCode, exitCodeOfInterruption } from "../exit-codes.ts";
 import type { Invoke, Session } from "../session.ts";
-
-/** The part of the server that the CLI uses. */
-export interface ServerModule {
-  readonly createServer: typeof createServer;
-  readonly lineLogger: typeof lineLogger;
-}
-
-/** Loads the server. Other commands do without, and so start faster. */
-export async function loadServer(): Promise<ServerModule> {
-  return import("@tq/matching");
-}
 
 /** What `tq server start` was told. */
 export interface ServerStartOptions {
