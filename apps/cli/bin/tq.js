@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
+// Node's own young generation grows to three times as much: 120 MiB more in a busy server's memory and no faster.
 // Old syntax only, so that an old Node gets as far as the message.
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 22) {

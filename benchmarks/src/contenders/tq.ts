@@ -16,7 +16,20 @@ export interface TqServer extends StartedServer {
 
 /** Starts `tq server start` as a user would, on a free port. `nodeArgs` are Node's own, such as `--cpu-prof`. */
 export async function startTq(folder: string, nodeArgs: readonly string[] = []): Promise<TqServer> {
-  const args = [...nodeArgs, tqFile, "server", "start", "--listen", "127.0.0.1:0", "--data", folder, "-o", "json"];
+  // As the first line of the program has it.
+  const args = [
+    "--max-semi-space-size=16",
+    ...nodeArgs,
+    tqFile,
+    "server",
+    "start",
+    "--listen",
+    "127.0.0.1:0",
+    "--data",
+    folder,
+    "-o",
+    "json",
+  ];
   const server = await ServerProcess.start({ command: process.execPath, args });
   await server.ready((output) => output.includes('"address"'));
   const [, host, port] = /"address":\s*"([^"]+):(\d+)"/.exec(server.output) ?? [];

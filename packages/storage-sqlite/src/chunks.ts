@@ -15,7 +15,7 @@ const fewestOrderedIds = 16;
 /** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
 const maxOutcomeBytes = 2_048;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
-const maxCachedBytes = 32 * 1_024 * 1_024;
+const maxCachedBytes = 8 * 1_024 * 1_024;
 /** What a completed task costs there, beside its outcome, about. */
 const completedBytes = 128;
 /** Few of a chunk's tasks are left: one in so many, or fewer. */
