@@ -83,6 +83,8 @@ export class Chunk {
   sparseSince: number | undefined;
   /** Whether its tasks are found by their ids here, and nowhere else. */
   knowsIds = false;
+  /** Whether a task of it was asked for since it is in memory. */
+  wasUsed = false;
   /** How many bytes it counts for among those that are held in memory. */
   cachedBytes = 0;
   /** Those of its tasks that completed and are kept, by index. */

@@ -171,6 +171,34 @@ describe("chunks of which little is left", () => {
   });
 });
 
+describe("chunks that are let go of and read again", () => {
+  it("give their tasks rows, which stay where they were", async () => {
+    // More than is held in memory, and each claim wants one task of each chunk.
+    const keys = 320;
+    const each = 8;
+    const idOf = (key: number, i: number) => `k${1_000 + key}-${i}`;
+    const tasks = Array.from({ length: keys * each }, (_, n) => {
+      const [key, i] = [Math.floor(n / each), n % each];
+      return { id: idOf(key, i), fairnessKey: `k${key}`, input: new Uint8Array(16_000).fill(key), ...forGood };
+    });
+    await d.add(...tasks);
+    const before = rows("chunk");
+    const rounds = [];
+    for (let i = 0; i < 3; i++) rounds.push(await d.claim({ slots: keys }));
+    for (const [i, round] of rounds.entries()) {
+      expect(round.map(({ id }) => id)).toEqual(Array.from({ length: keys }, (_, key) => idOf(key, i)));
+      expect(round.every(({ input }, key) => input.every((byte) => byte === key % 256))).toBe(true);
+    }
+    // What is left of them can be held.
+    expect(rows("chunk")).toBeLessThan(before - 50);
+    await d.crash();
+    const answers = rounds.flat().map(({ lease }) => ({ lease, kind: "completed" as const, commands: [] }));
+    expect((await d.answers(answers)).every(({ status }) => status === "accepted")).toBe(true);
+    expect(await d.state(idOf(7, 2))).toBe("gone");
+    expect(await d.claimIds({ slots: keys })).toEqual(Array.from({ length: keys }, (_, key) => idOf(key, 3)));
+  });
+});
+
 describe("a delivery", () => {
   it("says after a crash what is started, whatever became of its other tasks", async () => {
     const added = await add(6, {});

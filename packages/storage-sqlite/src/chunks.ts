@@ -16,6 +16,10 @@ const fewestOrderedIds = 16;
 const maxOutcomeBytes = 2_048;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
 const maxCachedBytes = 8 * 1_024 * 1_024;
+/** How many of those that were let go of are known. */
+const mostLetGo = 100_000;
+/** How many tasks of chunks that were read again get rows in one go, about: a few ms. */
+const fewRows = 4_096;
 /** What a completed task costs there, beside its outcome, about. */
 const completedBytes = 128;
 /** Few of a chunk's tasks are left: one in so many, or fewer. */
@@ -41,6 +45,10 @@ export class Chunks {
   #filledBytes = 0;
   /** Of those in the file: tasks were taken out of these. */
   readonly #changed = new Set<Chunk>();
+  /** First numbers of those that were used and then let go of, because there was too much. */
+  readonly #letGo = new Set<number>();
+  /** Those of them that were read again. */
+  readonly #readAgain = new Set<Chunk>();
   readonly #closings: Closings;
   readonly #sql;
 
@@ -93,6 +101,7 @@ export class Chunks {
     this.#unwritten.length = 0;
     this.#filling = undefined;
     this.#changed.clear();
+    this.#readAgain.clear();
     this.#closings.reset();
   }
 
@@ -192,6 +201,25 @@ export class Chunks {
     }
   }
 
+  /**
+   * Chunks that were used, let go of and read again, as many as have {@link fewRows} tasks. Their tasks are wanted one at a
+   * time, as with many fairness keys whose tasks were added one key after the other: each would cost reading all of them.
+   */
+  takeReadAgain(): Chunk[] {
+    const taken: Chunk[] = [];
+    let rows = 0;
+    for (const chunk of this.#readAgain) {
+      if (rows >= fewRows) break;
+      // One that was let go of since is not the one that is read next.
+      if (this.#cache.get(chunk.seq) !== chunk) continue;
+      rows += chunk.left;
+      taken.push(chunk);
+    }
+    // The others are met again.
+    this.#readAgain.clear();
+    return taken;
+  }
+
   /** Up to `limit` chunks of which little is left since then or longer. */
   *sparse(since: number, limit: number): Iterable<Chunk> {
     // Read one by one: they are large.
@@ -223,6 +251,9 @@ export class Chunks {
     for (const [seq, chunk] of this.#cache) {
       if (this.#cachedBytes <= maxCachedBytes) return;
       this.#forget(seq, chunk);
+      if (!chunk.wasUsed) continue;
+      if (this.#letGo.size >= mostLetGo) this.#letGo.clear();
+      this.#letGo.add(seq);
     }
   }
 
@@ -260,7 +291,17 @@ export class Chunks {
   #over(seq: number): Chunk | undefined {
     const last = this.#lastFound;
     if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
-    return (this.#lastFound = overIn(this.#unwritten, seq) ?? this.#stored(seq));
+    const unwritten = overIn(this.#unwritten, seq);
+    if (unwritten !== undefined) return (this.#lastFound = unwritten);
+    const stored = this.#stored(seq);
+    if (stored !== undefined) this.#use(stored);
+    return (this.#lastFound = stored);
+  }
+
+  #use(chunk: Chunk): void {
+    if (chunk.wasUsed) return;
+    chunk.wasUsed = true;
+    if (this.#letGo.delete(chunk.seq)) this.#readAgain.add(chunk);
   }
 
   #stored(seq: number): Chunk | undefined {

@@ -267,7 +267,7 @@ export class TaskRows {
     for (const chunk of this.#chunks.sparse(now - sparseForMs, limit)) {
       if (made >= limit) break;
       made += chunk.left;
-      for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) this.#giveRow(chunk.seqAt(i));
+      this.#giveRows(chunk);
     }
     return made;
   }
@@ -406,6 +406,7 @@ export class TaskRows {
 
   /** Writes what the transaction changed. Before rows are gone through, and at its end. */
   flush(now: number): void {
+    for (const chunk of this.#chunks.takeReadAgain()) this.#giveRows(chunk);
     const { size } = this.#toDelete;
     if (size > 0 && size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
     else if (size > 0) this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
@@ -432,6 +433,11 @@ export class TaskRows {
         if (seq > after && chunk.holds(index)) yield { seq, chunk, index };
       }
     }
+  }
+
+  /** From now on each task of a chunk has a row of its own. */
+  #giveRows(chunk: Chunk): void {
+    for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) this.#giveRow(chunk.seqAt(i));
   }
 
   /** From now on the task has a row of its own. */
