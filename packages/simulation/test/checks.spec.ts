@@ -312,6 +312,14 @@ describe("fallbacks", () => {
     expect(fallbacks([answered, moved(11_000)])).toEqual([]);
     expect(fallbacks([{ kind: "call", call: 2, actor: "worker", request: goes }, answered, moved(9_000)])).toEqual([]);
   });
+
+  it("are found in the first 10 s of a server, to which polls of the one before it say nothing", () => {
+    const opened = { kind: "opened", life: 2, epoch: 2, now: 900 } as const;
+    const polls = { kind: "call", call: 1, actor: "worker", request: pollRequest } as const;
+    expect(fallbacks([opened, moved(10_899)])).toHaveLength(1);
+    expect(fallbacks([polls, opened, answered, moved(10_900)])).toEqual([]);
+    expect(fallbacks([opened, polls, answered, moved(10_900)])).toHaveLength(1);
+  });
 });
 
 describe("what operators and producers do", () => {
