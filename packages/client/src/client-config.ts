@@ -13,6 +13,7 @@ import type { PayloadCodec } from "./payload-codec.ts";
 import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 import type { RetryConfig } from "./retry.ts";
 import { baseUrlOf, defaultAddress, type HttpVersion } from "./transport.ts";
+import { allWithMethods, withMethods } from "./with-methods.ts";
 
 /** How a client makes failed calls again. Only calls that may succeed the second time are; none has its effect twice. */
 export interface ClientRetryOptions {
@@ -155,6 +156,24 @@ const clientOptions: KnownOptions<ClientOptions> = {
   random: true,
 };
 
+const retryOptions: KnownOptions<ClientRetryOptions> = {
+  initialInterval: true,
+  maximumInterval: true,
+  giveUpAfter: true,
+};
+
+const coalescingOptions: KnownOptions<CoalescingOptions> = {
+  maxTasksPerCall: true,
+  maxBytesPerCall: true,
+  maxCallsInFlight: true,
+};
+
+const backPressureOptions: KnownOptions<BackPressureOptions> = {
+  maxWaitingTasks: true,
+  maxWaitingBytes: true,
+  maxWaitingCalls: true,
+};
+
 /**
  * Checks the options and fills in the defaults, once.
  *
@@ -163,10 +182,13 @@ const clientOptions: KnownOptions<ClientOptions> = {
 export function compileClientConfig(options: ClientOptions): ClientConfig {
   refuseUnknownOptions(options, clientOptions);
   const { retry = {}, coalescing = {}, backPressure = {}, clock = systemClock } = options;
+  refuseUnknownOptions(retry, retryOptions, "retry");
+  refuseUnknownOptions(coalescing, coalescingOptions, "coalescing");
+  refuseUnknownOptions(backPressure, backPressureOptions, "backPressure");
   return Object.freeze<ClientConfig>({
     address: options.transport === undefined ? baseUrlOf(options.address ?? defaultAddress) : undefined,
     namespace: options.namespace ?? "default",
-    httpVersion: options.httpVersion ?? "1.1",
+    httpVersion: httpVersionOf(options.httpVersion ?? "1.1"),
     transport: options.transport,
     callTimeoutMs: atLeast(1, durationToMs(options.callTimeout ?? "10s", "callTimeout"), "callTimeout"),
     retry: Object.freeze({
@@ -185,11 +207,14 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
       maxWaitingCalls: atLeast(0, backPressure.maxWaitingCalls ?? 100_000, "backPressure.maxWaitingCalls"),
     }),
     closeTimeoutMs: durationToMs(options.closeTimeout ?? "5s", "closeTimeout"),
-    interceptors: [...(options.interceptors ?? [])],
+    interceptors: [...allWithMethods(options.interceptors ?? [], "interceptors", [])],
     tracer: options.tracer ?? trace.getTracer(instrumentation),
     meter: options.meter ?? metrics.getMeter(instrumentation),
-    logger: options.logger ?? stderrLogger,
-    payloadConverter: options.payloadConverter ?? defaultPayloadConverter,
+    logger: withMethods(options.logger ?? stderrLogger, "logger", ["debug", "info", "warn", "error"]),
+    payloadConverter: withMethods(options.payloadConverter ?? defaultPayloadConverter, "payloadConverter", [
+      "toPayload",
+      "fromPayload",
+    ]),
     messageCodec: messageCodec(options),
     clock,
     newId: options.newId ?? createIdSource(clock),
@@ -200,8 +225,19 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
 function messageCodec(options: ClientOptions): MessageCodec | undefined {
   const { payloadCodecs: codecs = [], encodeCommonAttributes = false } = options;
   // Also without codecs of its own, a client moves the text of failures if it is told to: a codec may sit behind it.
+  allWithMethods(codecs, "payloadCodecs", ["encode", "decode"]);
   if (codecs.length === 0 && !encodeCommonAttributes) return undefined;
   return new MessageCodec({ codecs, encodeCommonAttributes });
+}
+
+function httpVersionOf(version: HttpVersion): HttpVersion {
+  switch (version) {
+    case "1.1":
+    case "2":
+      return version;
+    default:
+      throw invalidField("httpVersion", `${String(version)} is neither "1.1" nor "2"`);
+  }
 }
 
 function atLeast(minimum: number, value: number, field: string): number {

@@ -96,6 +96,7 @@ export type { AddedTaskHandle, AddWarningName, CancelStatusName, TaskHandle } fr
 export { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
 export { defaultAddress, type HttpVersion } from "./transport.ts";
 export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+export { withMethods } from "./with-methods.ts";
 export {
   type WorkflowArgs,
   WorkflowClient,

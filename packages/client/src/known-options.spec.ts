@@ -11,3 +11,19 @@ test("an option that there is not is refused, with those that there are", () => 
   expect(() => compileClientConfig({ adress: "x" } as never)).toThrow(/adress: there is no such option; .*address/);
   expect(() => refuseUnknownOptions({ retry: {} }, { retry: true })).not.toThrow();
 });
+
+test.each<[field: string, options: object]>([
+  ["retry.giveUp", { retry: { giveUp: "1s" } }],
+  ["coalescing.maxTasks", { coalescing: { maxTasks: 3 } }],
+  ["backPressure.maxTasks", { backPressure: { maxTasks: 3 } }],
+  ["httpVersion", { httpVersion: "3" }],
+  ["logger", { logger: { info() {} } }],
+  ["interceptors", { interceptors: {} }],
+  ["payloadCodecs", { payloadCodecs: {} }],
+  ["payloadCodecs[0]", { payloadCodecs: [{ encode() {} }] }],
+  ["payloadConverter", { payloadConverter: { toPayload() {} } }],
+])("a client's %s is checked as it is made", (field, options) => {
+  expect(() => compileClientConfig(options)).toThrow(
+    expect.objectContaining({ fields: [expect.objectContaining({ field })] }),
+  );
+});

@@ -9,8 +9,8 @@ import {
   TaskQueueKind,
   TaskTimeoutsSchema,
 } from "@tq/proto";
+import { checkNewTask } from "./check-new-task.ts";
 import { invalidField } from "./errors.ts";
-import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { type Duration, durationToMs } from "./duration.ts";
 import type { IdSource } from "./ids.ts";
 import { encodeField, encodeInput, payloadBytes } from "./payload.ts";
@@ -125,37 +125,14 @@ const idPolicies = {
   allow: IdPolicy.ALLOW,
 } as const;
 
-const newTaskOptions: KnownOptions<NewTask> = {
-  id: true,
-  priority: true,
-  fairnessKey: true,
-  fairnessWeight: true,
-  serialKey: true,
-  startDelay: true,
-  scheduleToStartTimeout: true,
-  startToCloseTimeout: true,
-  scheduleToCloseTimeout: true,
-  heartbeatTimeout: true,
-  retry: true,
-  headers: true,
-  fallback: true,
-  onClose: true,
-  idPolicy: true,
-  retention: true,
-  taskQueue: true,
-  kind: true,
-  type: true,
-  args: true,
-};
-
 /**
  * The contract's message of a task to add, with an id if it has none.
  *
- * @throws TqError `invalid_argument` naming the option if there is no such, a duration is malformed or an argument cannot
- *   travel.
+ * @throws TqError `invalid_argument` naming the option if there is no such, its value is of the wrong type, a duration is
+ *   malformed or an argument cannot travel.
  */
 export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId: IdSource): NewTaskMessage {
-  refuseUnknownOptions(task, newTaskOptions);
+  checkNewTask(task);
   const { taskQueue: name, kind = "activity", fallback, onClose } = task;
   // As `create` makes it, without what that costs: every add passes here.
   const message: NewTaskMessage = {
@@ -201,9 +178,14 @@ export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId:
   return message;
 }
 
+/** As long as a `google.protobuf.Duration` may be. */
+const longestDurationMs = 315_576_000_000_000;
+
 /** The contract's message of a duration; an error names `field`. */
 export function durationMessage(duration: Duration, field: string): ReturnType<typeof durationFromMs> {
-  return durationFromMs(Math.round(durationToMs(duration, field)));
+  const durationMs = Math.round(durationToMs(duration, field));
+  if (durationMs > longestDurationMs) throw invalidField(field, `${durationMs} ms is longer than 10,000 years`);
+  return durationFromMs(durationMs);
 }
 
 function idPolicyNumber(policy: NonNullable<TaskOptions["idPolicy"]>): IdPolicy {

@@ -1,5 +1,6 @@
 import type { Payload } from "@tq/proto";
 import { TqError } from "./errors.ts";
+import { checked } from "./payload.ts";
 
 /**
  * Changes payloads on their way out and back on their way in: compresses, encrypts, stores large ones elsewhere. It works on
@@ -29,7 +30,7 @@ export class CodecChain implements PayloadCodec {
 
   async encode(payloads: readonly Payload[]): Promise<Payload[]> {
     let coded = [...payloads];
-    for (const codec of this.#codecs) coded = sameNumber(coded, await codec.encode(coded));
+    for (const codec of this.#codecs) coded = sameNumber(coded, await codec.encode(coded)).map(checked);
     return coded;
   }
 

@@ -16,7 +16,7 @@ export function decodePayload(payload: Payload | undefined): unknown {
 export function encodeInput(args: readonly unknown[], converter: PayloadConverter): Payload[] {
   return args.map((arg, index) => {
     try {
-      return converter.toPayload(arg);
+      return checked(converter.toPayload(arg));
     } catch (error) {
       throw unpayable(`input[${index}]`, error);
     }
@@ -26,10 +26,33 @@ export function encodeInput(args: readonly unknown[], converter: PayloadConverte
 /** The payload of a value that has a name in errors. */
 export function encodeField(value: unknown, field: string, converter: PayloadConverter): Payload {
   try {
-    return converter.toPayload(value);
+    return checked(converter.toPayload(value));
   } catch (error) {
     throw unpayable(field, error);
   }
+}
+
+/**
+ * A payload, if it can be written down. Converters and codecs are anybody's, and many payloads go in one call: one that
+ * cannot be written would fail the call, and what goes with it.
+ */
+export function checked(payload: Payload): Payload {
+  const given: unknown = payload;
+  if (typeof given !== "object" || given === null) throw new TypeError("its payload is no object");
+  const { contentType, metadata, body } = payload;
+  if (typeof contentType !== "string") throw new TypeError("the content type of its payload is no text");
+  for (const name in metadata) {
+    if (typeof metadata[name] !== "string")
+      throw new TypeError(`metadata ${JSON.stringify(name)} of its payload is no text`);
+  }
+  const fits =
+    body.case === "text"
+      ? typeof body.value === "string"
+      : body.case === "bytes"
+        ? body.value instanceof Uint8Array
+        : body.case === undefined;
+  if (!fits) throw new TypeError(`the body of its payload is not of the case ${JSON.stringify(body.case)}`);
+  return payload;
 }
 
 function unpayable(field: string, error: unknown): TqError {

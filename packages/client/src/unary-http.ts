@@ -3,7 +3,7 @@
  * async iterators and a signal with a timer for each call, over Node's HTTP client, which is the slower of Node's two. This
  * one hands the bytes of a message to undici and takes those of the answer, with the same protocol and the same errors.
  */
-import { create, isMessage } from "@bufbuild/protobuf";
+import { create, type DescMessage, isMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type Dispatcher, Pool } from "undici";
@@ -37,7 +37,7 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
         path: `${prefix}/${method.parent.typeName}/${method.name}`,
         method: "POST",
         headers: headersOf(header, timeoutMs),
-        body: encodeMessage(method.input, message),
+        body: bytesOf(method.input, message),
       };
       const answer = await dispatch(pool, request, signal, timeoutMs);
       const response: UnaryResponse<typeof method.input, typeof method.output> = {
@@ -57,6 +57,15 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
     },
     close: () => void pool.destroy(),
   };
+}
+
+/** @throws ConnectError `InvalidArgument` if the message cannot be written down: it is the caller's fault, and no use to try again. */
+function bytesOf<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Uint8Array {
+  try {
+    return encodeMessage(schema, message);
+  } catch (error) {
+    throw ConnectError.from(error, Code.InvalidArgument);
+  }
 }
 
 interface Answer {

@@ -12,6 +12,7 @@ import {
   type PayloadCodec,
   type PayloadConverter,
   systemClock,
+  withMethods,
 } from "@tq/client";
 import { type Logger, stderrLogger } from "./logger.ts";
 
@@ -135,7 +136,7 @@ export function compileSessionConfig(options: SessionOptions): SessionConfig {
       shutdownGraceMs,
       durationToMs(options.shutdownForceTime ?? shutdownGraceMs + 5_000, "shutdownForceTime"),
     ),
-    logger: options.logger ?? stderrLogger,
+    logger: withMethods(options.logger ?? stderrLogger, "logger", ["debug", "info", "warn", "error"]),
   };
 }
 

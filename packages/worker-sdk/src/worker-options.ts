@@ -137,7 +137,9 @@ const interceptorKinds: KnownOptions<WorkerInterceptors> = { activity: true, wor
 function compileInterceptors(interceptors: WorkerInterceptors): WorkerInterceptors {
   refuseUnknownOptions(interceptors, interceptorKinds);
   for (const kind of ["activity", "workflow"] as const) {
-    if (interceptors[kind]?.every((factory) => typeof factory === "function") === false)
+    const factories = interceptors[kind];
+    if (factories === undefined) continue;
+    if (!Array.isArray(factories) || !factories.every((factory) => typeof factory === "function"))
       throw invalidField(`interceptors.${kind}`, "is no list of functions that make interceptors");
   }
   return interceptors;
