@@ -1,5 +1,5 @@
 import { type Duration, durationToMs } from "./duration.ts";
-import { describeThrown, isA, textOr, undescribable } from "./thrown.ts";
+import { describeThrown, describeValue, isA, textOr, undescribable } from "./thrown.ts";
 
 /** What an {@link ApplicationFailure} is made of. */
 export interface ApplicationFailureOptions {
@@ -25,9 +25,12 @@ export class ApplicationFailure extends Error {
 
   constructor(options: ApplicationFailureOptions = {}) {
     super(options.message ?? "", options.cause === undefined ? undefined : { cause: options.cause });
-    this.type = options.type ?? "Error";
-    this.nonRetryable = options.nonRetryable ?? false;
-    this.details = options.details ?? [];
+    // What a program in JavaScript gives may be anything, such as an error's numeric code for a type. It is being thrown: what
+    // it says must not get lost for that.
+    const { type = "Error", details = [] }: { readonly type?: unknown; readonly details?: unknown } = options;
+    this.type = typeof type === "string" ? type : describeValue(type);
+    this.nonRetryable = Boolean(options.nonRetryable);
+    this.details = Array.isArray(details) ? details : [details];
     this.nextRetryDelayMs =
       options.nextRetryDelay === undefined ? undefined : durationToMs(options.nextRetryDelay, "nextRetryDelay");
   }

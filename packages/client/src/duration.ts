@@ -35,6 +35,9 @@ export type DurationText = `${number}${DurationUnit}` | `${number} ${DurationUni
 /** A length of time: a number of milliseconds, or text such as `"30s"`. Never negative. */
 export type Duration = number | DurationText;
 
+/** As long as a `google.protobuf.Duration` may be: 10,000 years. */
+export const longestDurationMs = 315_576_000_000_000;
+
 /**
  * The milliseconds of a {@link Duration}.
  *

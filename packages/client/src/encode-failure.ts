@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Failure, FailureSchema, type Payload } from "@tq/proto";
 import { ApplicationFailure } from "./application-failure.ts";
+import { longestDurationMs } from "./duration.ts";
 import { encodePayload } from "./payload.ts";
 import type { PayloadConverter } from "./payload-converter.ts";
 import { describeThrown, textOr, undescribable } from "./thrown.ts";
@@ -37,7 +38,7 @@ function encodeCause(thrown: unknown, converter: PayloadConverter, depth: number
     failure.nonRetryable = thrown.nonRetryable;
     failure.details = encodeDetails(thrown.details, converter);
     if (thrown.nextRetryDelayMs !== undefined)
-      failure.nextRetryDelay = durationFromMs(Math.round(thrown.nextRetryDelayMs));
+      failure.nextRetryDelay = durationFromMs(Math.min(Math.round(thrown.nextRetryDelayMs), longestDurationMs));
   }
   return failure;
 }

@@ -62,7 +62,7 @@ export {
 } from "./new-task.ts";
 export { MessageCodec, type MessageCodecOptions } from "./message-codec.ts";
 export { decodePayload, encodeField, encodeInput, encodePayload, payloadBytes } from "./payload.ts";
-export { CodecChain, mayDecodeLater, type PayloadCodec } from "./payload-codec.ts";
+export { CodecChain, mayDecodeLater, refuseCoded, type PayloadCodec } from "./payload-codec.ts";
 export {
   BinaryPayloadConverter,
   CompositePayloadConverter,

@@ -13,9 +13,11 @@ test("the default logger writes warnings and errors to stderr, one line each, wh
     "Something is odd",
   );
   logger.error({ worker: "other" }, "Something is wrong");
+  (logger.warn as unknown as (message: string) => void)("Only a message");
   const lines = write.mock.calls.map(([line]) => (line as string).replace(/^\S+Z /, ""));
   expect(lines).toEqual([
     'warn Something is odd worker=me@host n=1 text="two\\nlines \\"quoted\\"" error="TypeError: bad" cyclic=?\n',
     "error Something is wrong worker=other\n",
+    "warn Only a message worker=me@host\n",
   ]);
 });

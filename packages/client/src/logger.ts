@@ -17,14 +17,16 @@ export const stderrLogger: Logger = Object.freeze({
   error: (fields: LogFields, message: string) => void process.stderr.write(logLine("error", fields, message)),
 });
 
-/** The same logger, with `fields` added to every line. A line's own fields win. */
+/**
+ * The same logger, with `fields` added to every line. A line's own fields win. As with pino, a program in JavaScript may
+ * leave the fields out.
+ */
 export function withFields(logger: Logger, fields: LogFields): Logger {
-  return {
-    debug: (own, message) => logger.debug({ ...fields, ...own }, message),
-    info: (own, message) => logger.info({ ...fields, ...own }, message),
-    warn: (own, message) => logger.warn({ ...fields, ...own }, message),
-    error: (own, message) => logger.error({ ...fields, ...own }, message),
-  };
+  const log =
+    (level: keyof Logger) =>
+    (own: LogFields | string, message: string): void =>
+      typeof own === "string" ? logger[level](fields, own) : logger[level]({ ...fields, ...own }, message);
+  return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }
 
 /** A line as {@link stderrLogger} writes it, with its line break. */

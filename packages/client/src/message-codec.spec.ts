@@ -5,6 +5,7 @@ import { fakeServer } from "../test/fake-server.ts";
 import { settle } from "../test/manual-clock.ts";
 import { Client } from "./client.ts";
 import type { ClientOptions } from "./client-config.ts";
+import { EncryptionCodec } from "./encryption-codec.ts";
 import { TqError } from "./errors.ts";
 import { hideFailureText } from "./failure.ts";
 import { decodePayload, encodePayload } from "./payload.ts";
@@ -158,4 +159,17 @@ test("a failure whose text was hidden from the server is readable again", async 
   tasks.set("a", create(TaskSchema, { id: "a", outcome: { state: TaskState.FAILED, failure } }));
   const { outcome } = await client.tasks.get("a");
   expect(outcome?.failure).toMatchObject({ message: "secret", stackTrace: "at secret" });
+});
+
+test("a result that was encrypted is not taken for bytes by a client without the codec", async () => {
+  const { client, tasks } = rig({ payloadCodecs: [] });
+  const codec = new EncryptionCodec({ keyId: "k", keys: { k: new Uint8Array(32) } });
+  const [result] = await codec.encode([encodePayload("secret")]);
+  tasks.set("a", create(TaskSchema, { id: "a", outcome: { state: TaskState.COMPLETED, result: result! } }));
+  await expect(client.tasks.getHandle("a").result()).rejects.toMatchObject({
+    code: "failed_precondition",
+    message: expect.stringContaining("payloadCodecs") as string,
+  });
+  // Who only looks at the task still can.
+  expect(await client.tasks.get("a")).toMatchObject({ id: "a" });
 });

@@ -11,7 +11,7 @@ import {
 } from "@tq/proto";
 import { checkNewTask } from "./check-new-task.ts";
 import { invalidField } from "./errors.ts";
-import { type Duration, durationToMs } from "./duration.ts";
+import { type Duration, durationToMs, longestDurationMs } from "./duration.ts";
 import type { IdSource } from "./ids.ts";
 import { encodeField, encodeInput, payloadBytes } from "./payload.ts";
 import type { PayloadConverter } from "./payload-converter.ts";
@@ -177,9 +177,6 @@ export function encodeNewTask(task: NewTask, converter: PayloadConverter, newId:
   }
   return message;
 }
-
-/** As long as a `google.protobuf.Duration` may be. */
-const longestDurationMs = 315_576_000_000_000;
 
 /** The contract's message of a duration; an error names `field`. */
 export function durationMessage(duration: Duration, field: string): ReturnType<typeof durationFromMs> {

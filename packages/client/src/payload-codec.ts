@@ -41,6 +41,22 @@ export class CodecChain implements PayloadCodec {
   }
 }
 
+/** What the codecs that come with tq make. */
+const codedTypes = ["application/x-tq-compressed", "application/x-tq-encrypted"];
+
+/**
+ * Refuses a payload that a codec made and none has decoded: to take its bytes for the value would be a mistake that nobody hears of.
+ *
+ * @throws TqError `failed_precondition`, saying what is missing.
+ */
+export function refuseCoded(payload: Payload): void {
+  if (!codedTypes.includes(payload.contentType)) return;
+  throw new TqError({
+    code: "failed_precondition",
+    message: `a payload of type ${payload.contentType} needs the codec that made it: give client and workers the same \`payloadCodecs\``,
+  });
+}
+
 /** Whether decoding the same payload again later may succeed. See {@link PayloadCodec}. */
 export function mayDecodeLater(error: unknown): boolean {
   return !(error instanceof TqError && (error.code === "data_loss" || error.code === "invalid_argument"));

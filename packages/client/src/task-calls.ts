@@ -22,6 +22,7 @@ import { TqError, toTqError } from "./errors.ts";
 import type { CancelInput, GetInput, ListInput, ResultInput } from "./interceptors.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { encodeNewTask, type NewTask, newTaskBytes } from "./new-task.ts";
+import { refuseCoded } from "./payload-codec.ts";
 import { type RetryContext, type RetryOptions, retrying, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
 import { describeTask, type FoundTasks, type TaskDescription } from "./task-description.ts";
@@ -138,8 +139,10 @@ export class TaskCalls {
 
   /** What the handler of a task returned, once it has closed. @throws TaskClosedError if it was not completed. */
   async result({ id, options }: ResultInput): Promise<unknown> {
-    const [task] = await this.#describeAll([await this.#closes.wait(id, options.signal)]);
+    const closed = await this.#closes.wait(id, options.signal);
+    const [task] = await this.#describeAll([closed]);
     if (task === undefined) throw shortAnswer();
+    if (closed.outcome?.result !== undefined) refuseCoded(closed.outcome.result);
     return resultOf(task);
   }
 

@@ -1,6 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type TaskFilterSchema, TaskQueueKind, TaskState } from "@tq/proto";
+import { invalidField } from "./errors.ts";
+import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import { kindNumber, type TaskKind } from "./new-task.ts";
 import type { TaskStateName } from "./task-description.ts";
 
@@ -31,14 +33,40 @@ export interface TaskFilter {
   readonly failureText?: string;
 }
 
-/** The contract's message of a filter. One that is empty says so, as the calls that change tasks want it. */
+const filterOptions: KnownOptions<TaskFilter> = {
+  taskQueue: true,
+  kind: true,
+  states: true,
+  types: true,
+  ids: true,
+  idPrefix: true,
+  workerId: true,
+  buildId: true,
+  priorities: true,
+  fairnessKeys: true,
+  serialKeys: true,
+  addedAfter: true,
+  addedBefore: true,
+  closedAfter: true,
+  closedBefore: true,
+  failureType: true,
+  failureText: true,
+};
+
+/**
+ * The contract's message of a filter. One that is empty says so, as the calls that change tasks want it.
+ *
+ * @throws TqError `invalid_argument` naming the field, if there is no such or no such state: a filter that is misspelled would be
+ *   one that matches more.
+ */
 export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof TaskFilterSchema> {
+  refuseUnknownOptions(filter, filterOptions);
   const { taskQueue, kind, states, addedAfter, addedBefore, closedAfter, closedBefore } = filter;
   return {
     ...(taskQueue !== undefined && {
       taskQueue: { name: taskQueue, kind: kind === undefined ? TaskQueueKind.UNSPECIFIED : kindNumber(kind) },
     }),
-    states: (states ?? []).map((state) => TaskState[state]),
+    states: (states ?? []).map(stateNumber),
     types: [...(filter.types ?? [])],
     ids: [...(filter.ids ?? [])],
     idPrefix: filter.idPrefix ?? "",
@@ -55,4 +83,9 @@ export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof Ta
     failureText: filter.failureText ?? "",
     everything: Object.values(filter).every((value) => value === undefined),
   };
+}
+
+function stateNumber(state: TaskStateName, index: number): TaskState {
+  if (Object.hasOwn(TaskState, state)) return TaskState[state];
+  throw invalidField(`states[${index}]`, `${JSON.stringify(state)} is no state of a task`);
 }

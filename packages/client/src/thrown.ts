@@ -25,6 +25,11 @@ export function describeThrown(thrown: unknown): string {
   return `The handler threw ${String(thrown)}, which is no Error`;
 }
 
+/** Any value, in a word. */
+export function describeValue(value: unknown): string {
+  return typeof value === "object" && value !== null ? "Object" : String(value);
+}
+
 /** A text that may be missing, or no text. */
 export function textOr(value: unknown, otherwise: string): string {
   return typeof value === "string" && value !== "" ? value : otherwise;

@@ -96,3 +96,14 @@ test("its defaults can be read by who adds its tasks, and `this` is the object t
   const answer = server.answers.get("a")?.answer;
   expect(answer?.case === "completed" && decodePayload(answer.value.result)).toBe("Hello, Ada");
 });
+
+test.each<[field: string, options: object, fn: unknown]>([
+  ["input", { input: 3 }, () => 1],
+  ["input", {}, () => 1],
+  ["inputs", { inputs: z.string() }, () => 1],
+  ["fn", { input: z.string() }, undefined],
+])("a definition whose %s is wrong is refused as it is made, not when a task fails for it", (field, options, fn) => {
+  expect(() => defineActivity(options as never, fn as never)).toThrow(
+    expect.objectContaining({ fields: [expect.objectContaining({ field })] }),
+  );
+});

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { TaskOptions } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, type TaskOptions } from "@tq/client";
 import { ApplicationFailure } from "./failure.ts";
 
 /** How tasks of an activity are run unless its caller says otherwise: timeouts, retries, priority and the like. */
@@ -29,6 +29,8 @@ export interface InputIssue {
   readonly message: string;
 }
 
+const definitionOptions: KnownOptions<ActivityDefinitionOptions<StandardSchemaV1>> = { input: true, defaults: true };
+
 /** The failure names this many issues, so that a list of a thousand wrong lines stays readable. */
 const maxIssues = 20;
 
@@ -38,18 +40,30 @@ const maxIssues = 20;
  * tried again and names each path; its details are {@link InputIssue}s.
  *
  *     const resize = defineActivity({ input: z.object({ path: z.string(), width: z.int() }) }, async ({ path, width }) => …);
+ *
+ * @throws TqError `invalid_argument` naming an option that is wrong.
  */
 export function defineActivity<Schema extends StandardSchemaV1, Result>(
   options: ActivityDefinitionOptions<Schema>,
   fn: (input: StandardSchemaV1.InferOutput<Schema>) => Result | Promise<Result>,
 ): DefinedActivity<Schema, Result> {
+  refuseUnknownOptions(options, definitionOptions);
   const { input: schema, defaults = {} } = options;
+  if (!isSchema(schema)) throw invalidField("input", "is no schema of a library that keeps to Standard Schema");
+  if (typeof fn !== "function") throw invalidField("fn", "is no function");
   async function activity(this: unknown, input: StandardSchemaV1.InferInput<Schema>): Promise<Result> {
     const checked = await schema["~standard"].validate(input);
     if (checked.issues !== undefined) throw invalidInput(checked.issues);
     return (await Reflect.apply(fn, this, [checked.value])) as Result;
   }
   return Object.assign(activity, { input: schema, defaults: Object.freeze({ ...defaults }) });
+}
+
+/** Libraries have objects for schemas, and functions (arktype). */
+function isSchema(value: unknown): boolean {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  const standard: unknown = Reflect.get(value, "~standard");
+  return typeof standard === "object" && standard !== null && typeof Reflect.get(standard, "validate") === "function";
 }
 
 function invalidInput(found: readonly StandardSchemaV1.Issue[]): ApplicationFailure {

@@ -150,3 +150,40 @@ test("heartbeats go out at once, their details once they are encoded, the latest
   done.resolve();
   await settled();
 });
+
+test("a worker without the codec does not take what was encrypted for the value: another worker may try", async () => {
+  let calls = 0;
+  const { server } = await rig({ activities: { work: () => ++calls } });
+  server.add("a", "work", { input: [await secret(1)] });
+  await settled();
+  const { answer } = server.answers.get("a")!;
+  expect(answer).toMatchObject({
+    case: "failed",
+    value: { failure: { type: "UndecodableInput", nonRetryable: false } },
+  });
+  expect(answer.case === "failed" && answer.value.failure?.message).toMatch(/payloadCodecs/);
+  expect(calls).toBe(0);
+});
+
+test("what a failure says is kept though a part of it is of the wrong type", async () => {
+  const { server } = await rig({
+    activities: {
+      fail() {
+        throw ApplicationFailure.create({
+          message: "out of stock",
+          type: 409 as never,
+          details: "no list" as never,
+          nonRetryable: true,
+          nextRetryDelay: 1e300,
+        });
+      },
+    },
+  });
+  server.add("f", "fail");
+  await settle();
+  const { answer } = server.answers.get("f")!;
+  expect(answer).toMatchObject({
+    case: "failed",
+    value: { failure: { type: "409", message: "out of stock", nonRetryable: true, details: [payload("no list")] } },
+  });
+});

@@ -7,6 +7,7 @@ import {
   mayDecodeLater,
   type MessageCodec,
   type PayloadConverter,
+  refuseCoded,
 } from "@tq/client";
 import type { DispatchedTask } from "@tq/proto";
 import type { TaskInfo } from "./context.ts";
@@ -66,6 +67,7 @@ export function decodeDelivery(
 export function decodeArgs(task: DispatchedTask, client: Client): readonly unknown[] | ApplicationFailure {
   const { payloadConverter: converter } = client.config;
   try {
+    for (const payload of task.input) refuseCoded(payload);
     return task.input.map((payload) => converter.fromPayload(payload));
   } catch (cause) {
     return undecodable(cause);

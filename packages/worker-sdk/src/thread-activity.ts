@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { ResourceLimits } from "node:worker_threads";
-import { type Duration, durationToMs, invalidField } from "@tq/client";
+import { type Duration, durationToMs, invalidField, type KnownOptions, refuseUnknownOptions } from "@tq/client";
 import { Context } from "./context.ts";
 import { ThreadPool } from "./thread-pool.ts";
 
@@ -25,6 +25,15 @@ export interface ThreadActivityOptions {
   /** Limits of a thread's memory: see Node's `resourceLimits`. One that goes over them fails its attempt. Default: Node's. */
   readonly resourceLimits?: ResourceLimits;
 }
+
+const threadOptions: KnownOptions<ThreadActivityOptions> = {
+  export: true,
+  maxThreads: true,
+  idleTimeout: true,
+  terminateAfter: true,
+  terminateOnCancel: true,
+  resourceLimits: true,
+};
 
 /** An activity with the arguments and the result of `F`, which runs in a thread. */
 export type ThreadActivity<F extends (...args: never[]) => unknown> = (
@@ -51,6 +60,7 @@ export function threadActivity<F extends (...args: never[]) => unknown = (...arg
   module: URL | string,
   options: ThreadActivityOptions = {},
 ): ThreadActivity<F> {
+  refuseUnknownOptions(options, threadOptions);
   const url = moduleUrl(module);
   const { export: exportName = "default", maxThreads = availableParallelism() } = options;
   if (!Number.isInteger(maxThreads) || maxThreads < 1 || maxThreads > 1_000)

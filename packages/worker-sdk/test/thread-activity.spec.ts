@@ -174,6 +174,7 @@ test("handlers beyond the threads wait for one, and give way while they wait", a
 
 test.each<[string, () => unknown, string]>([
   ["a path that is no URL", () => threadActivity("./resize.js"), "module"],
+  ["an option that there is not", () => threadActivity(module, { maxThread: 2 } as never), "maxThread"],
   ["no threads", () => threadActivity(module, { maxThreads: 0 }), "maxThreads"],
   ["a malformed time", () => threadActivity(module, { terminateAfter: "soon" as never }), "terminateAfter"],
 ])("%s is refused, naming the option", (_what, make, field) => {
