@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type AddTasksRequest, FailureSchema, type Payload, PayloadSchema, TaskSchema, TaskState } from "@tq/proto";
 import { expect, test } from "vitest";
 import { fakeServer } from "../test/fake-server.ts";
-import { settle } from "../test/manual-clock.ts";
+import { ManualClock, settle } from "../test/manual-clock.ts";
 import { Client } from "./client.ts";
 import type { ClientOptions } from "./client-config.ts";
 import { EncryptionCodec } from "./encryption-codec.ts";
@@ -172,4 +172,21 @@ test("a result that was encrypted is not taken for bytes by a client without the
   });
   // Who only looks at the task still can.
   expect(await client.tasks.get("a")).toMatchObject({ id: "a" });
+});
+
+test("an add whose codec never answers ends with its signal, and with the client", async () => {
+  const clock = new ManualClock();
+  const { client } = rig({ clock, payloadCodecs: [wrapping("stuck", [new Promise(() => {}), new Promise(() => {})])] });
+  const giveUp = new AbortController();
+  const task = { taskQueue: "q", type: "t", args: [1] };
+  const signaled = client.tasks.add(task, { signal: giveUp.signal });
+  const left = client.tasks.add(task);
+  giveUp.abort(new Error("enough"));
+  await expect(signaled).rejects.toThrow("enough");
+  const refused = left.catch((error: unknown) => error);
+  const closed = client.close();
+  await settle();
+  clock.advance(5_000);
+  await closed;
+  expect(await refused).toMatchObject({ code: "canceled" });
 });

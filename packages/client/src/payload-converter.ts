@@ -6,7 +6,7 @@ import { TqError } from "./errors.ts";
  * converters that understand each other. What waits (a key server, say) belongs into a {@link PayloadCodec} instead.
  */
 export interface PayloadConverter {
-  /** @throws TqError `invalid_argument`, saying why, if the value cannot travel. Nothing is cut silently. */
+  /** @throws TqError `invalid_argument`, saying why, if the value cannot travel. */
   toPayload(value: unknown): Payload;
   /** @throws TqError `invalid_argument` if the payload is not what its content type says. */
   fromPayload(payload: Payload): unknown;

@@ -49,6 +49,8 @@ export class TaskCalls {
   readonly #coalescer: AddCoalescer;
   readonly #closes: CloseWaiter;
   #closed: TqError | undefined;
+  /** End the waiting for codecs of each add that does. */
+  readonly #encoding = new Set<(error: Error) => void>();
   /** Settled once the codecs have encoded what was added before. */
   #encoded: Promise<unknown> = Promise.resolve();
 
@@ -163,6 +165,7 @@ export class TaskCalls {
     const unsent = closedError("The client was closed before the task was sent: it was not added");
     const sent = closedError("The client was closed before the server had answered: the task may have been added");
     this.#room.refuse(unsent);
+    for (const reject of this.#encoding) reject(unsent);
     this.#coalescer.abort(sent, unsent);
   }
 
@@ -188,11 +191,19 @@ export class TaskCalls {
   }
 
   async #encodeAndAdd<T>(group: AddGroupParts<T>, codec: MessageCodec): Promise<T> {
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(group.signal?.reason as Error);
+    group.signal?.addEventListener("abort", onAbort, { once: true });
+    this.#encoding.add(reject);
     try {
-      await this.#inOrder(() => Promise.all(group.tasks.map((task) => codec.encodeNewTask(task))));
+      const encoded = this.#inOrder(() => Promise.all(group.tasks.map((task) => codec.encodeNewTask(task))));
+      await Promise.race([encoded, ended]);
     } catch (error) {
       this.#room.leave(group.tasks.length, group.roomBytes);
       throw error;
+    } finally {
+      this.#encoding.delete(reject);
+      group.signal?.removeEventListener("abort", onAbort);
     }
     const bytes = group.tasks.reduce((sum, task) => sum + newTaskBytes(task), 0);
     return this.#coalescer.add({ ...group, bytes });
