@@ -1,4 +1,5 @@
-import type { AnswerOutcome, LeasedTask } from "./leased-task.ts";
+import { invalidField } from "@tq/client";
+import { type AnswerOutcome, LeasedTask } from "./leased-task.ts";
 
 /** One answer of {@link TaskBatch.respond}: what {@link LeasedTask}'s methods of the same names take. */
 export type BatchAnswer =
@@ -37,10 +38,13 @@ export class TaskBatch implements Iterable<LeasedTask> {
   /**
    * Answers tasks together, and waits as {@link flush} does.
    *
-   * @throws Error if one was answered before; those that stand before it are answered then
+   * @throws Error if one was answered before; those that stand before it are answered then. TqError `invalid_argument` naming an
+   *   answer that is none, before any task is answered.
    */
   async respond(answers: Iterable<BatchAnswer>): Promise<AnswerOutcome[]> {
-    for (const answer of answers) {
+    const all = [...answers];
+    for (const [index, answer] of all.entries()) checkAnswer(answer, index);
+    for (const answer of all) {
       if ("complete" in answer) answer.task.complete(answer.complete);
       else if ("fail" in answer) answer.task.fail(answer.fail);
       else answer.task.release(answer.release);
@@ -60,4 +64,14 @@ export class TaskBatch implements Iterable<LeasedTask> {
     this.#underWay.delete(outcome.task);
     if (this.#underWay.size === 0) for (const listener of this.#onFlushed.splice(0)) listener();
   }
+}
+
+/** The compiler does so for TypeScript. Else a misspelled answer would be taken for another one. */
+function checkAnswer(answer: unknown, index: number): void {
+  const field = `answers[${index}]`;
+  if (typeof answer !== "object" || answer === null) throw invalidField(field, "is no object");
+  const ways = ["complete", "fail", "release"].filter((way) => way in answer);
+  if (ways.length !== 1) throw invalidField(field, "needs one of `complete`, `fail` and `release`");
+  if (!("task" in answer && answer.task instanceof LeasedTask))
+    throw invalidField(`${field}.task`, "is no task of a task poller");
 }

@@ -277,3 +277,24 @@ test("what codecs decode comes in a batch decoded, and answers go out encoded; a
   await settle();
   expect(server.answered("released")).toBe("b");
 });
+
+test.each<[field: string, answer: object]>([
+  ["answers[1]", { cancel: true }],
+  ["answers[1]", { complete: undefined, fail: new Error("no") }],
+  ["answers[1].task", { task: {}, complete: undefined }],
+])("an answer of a batch whose %s is wrong is refused, and none is given", async (field, wrong) => {
+  const { server, next, add } = await rig();
+  add("a");
+  add("b");
+  const batch = await next();
+  const [a, b] = batch.tasks;
+  const answers = [
+    { task: a, complete: undefined },
+    { task: b, ...wrong },
+  ];
+  await expect(batch.respond(answers as never)).rejects.toMatchObject({ fields: [{ field }] });
+  await settle();
+  expect(server.responds).toEqual([]);
+  a!.complete();
+  b!.complete();
+});
