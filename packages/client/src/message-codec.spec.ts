@@ -186,7 +186,7 @@ test("an add whose codec never answers ends with its signal, and with the client
   const refused = left.catch((error: unknown) => error);
   const closed = client.close();
   await settle();
-  clock.advance(5_000);
+  await clock.advance(5_000);
   await closed;
   expect(await refused).toMatchObject({ code: "canceled" });
 });

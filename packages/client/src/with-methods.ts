@@ -23,7 +23,8 @@ export function allWithMethods<T extends object>(
   field: string,
   methods: readonly (keyof T & string)[],
 ): readonly T[] {
-  if (!Array.isArray(list)) throw invalidField(field, "is no array");
+  const given: unknown = list;
+  if (!Array.isArray(given)) throw invalidField(field, "is no array");
   for (const [index, object] of list.entries()) withMethods(object, `${field}[${index}]`, methods);
   return list;
 }

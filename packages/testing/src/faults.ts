@@ -1,12 +1,17 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { type Duration, durationToMs } from "@tq/client";
-import type { OperatorService, TaskService, WorkerService } from "@tq/proto";
+import { type Duration, durationToMs, invalidField } from "@tq/client";
+import { OperatorService, TaskService, WorkerService } from "@tq/proto";
 import type { ManualClock } from "./manual-clock.ts";
 
 /** A call of the API by its name in the contract, such as `"AddTasks"` or `"RenewLeases"`. */
 export type CallName = Capitalize<
   keyof (typeof TaskService.method & typeof WorkerService.method & typeof OperatorService.method)
 >;
+
+/** A fault for a call that there is not would never be met, and its test show nothing. */
+const callNames: ReadonlySet<string> = new Set(
+  [TaskService, WorkerService, OperatorService].flatMap(({ methods }) => methods.map(({ name }) => name)),
+);
 
 /** Which calls a fault is for. */
 export interface FaultOptions {
@@ -153,6 +158,10 @@ export class Faults {
 
   #add({ calls, times = Infinity }: FaultOptions, make: (cleared: Promise<void>) => Partial<ActiveFault>): Fault {
     const names = calls === undefined ? undefined : typeof calls === "string" ? [calls] : calls;
+    for (const name of names ?? []) {
+      if (!callNames.has(name)) throw invalidField("calls", `${JSON.stringify(name)} is no call of the API`);
+    }
+    if (!(times >= 1)) throw invalidField("times", `${times} is less than 1`);
     const cleared = Promise.withResolvers<void>();
     let hits = 0;
     const parts = make(cleared.promise);

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { type Client, decodePayload, encodePayload } from "@tq/client";
+import { type Client, decodePayload, encodePayload, invalidField } from "@tq/client";
 import {
   type CancellationReason,
   CancelledFailure,
@@ -68,12 +68,17 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
   readonly #canceling = new AbortController();
   readonly #heartbeats: unknown[] = [];
 
-  /** @param info what differs from {@link defaultActivityInfo} */
+  /**
+   * @param info what differs from {@link defaultActivityInfo}
+   * @throws TqError `invalid_argument` naming a part of it that there is not.
+   */
   constructor(
     info: Partial<TaskInfo> = {},
     { clock = new ManualClock(), client, log = silent }: MockActivityEnvironmentOptions = {},
   ) {
     super();
+    for (const name in info)
+      if (!Object.hasOwn(defaultActivityInfo, name)) throw invalidField(name, "is no part of a task's info");
     this.clock = clock;
     this.context = new Context({
       info: { ...defaultActivityInfo, ...info },

@@ -173,6 +173,15 @@ describe("faults", () => {
     },
   );
 
+  test.each([
+    ["calls", { calls: ["AddTask"] }],
+    ["times", { times: 0 }],
+    ["times", { times: Number.NaN }],
+  ])("a fault that could never be met is refused: %s", (field, options) => {
+    const refused: unknown = expect.objectContaining({ fields: [expect.objectContaining({ field })] });
+    expect(() => env.faults.loseReplies(options as never)).toThrow(refused);
+  });
+
   test("a lost request is made again, and `using` ends the fault", async () => {
     {
       using fault = env.faults.loseRequests({ calls: "AddTasks" });

@@ -24,6 +24,10 @@ describe("an activity by itself", () => {
     expect(env.clock.now() - from).toBe(180_000);
   });
 
+  test("a misspelled part of the task's info is refused: the handler would find its default", () => {
+    expect(() => new MockActivityEnvironment({ atempt: 3 } as never)).toThrow("atempt: is no part of a task's info");
+  });
+
   test("tells of each heartbeat as it comes, as the next attempt would find it", async () => {
     const env = new MockActivityEnvironment();
     const told: unknown[] = [];
