@@ -187,3 +187,54 @@ test.each<[string, Partial<WorkerOptions>, string]>([
     fields: [{ field }],
   });
 });
+
+test("a supplier that gives one permit for every slot, and counts by what it is told, is kept to its number", async () => {
+  const permit = {};
+  let most = 0;
+  let running = 0;
+  const end = gate();
+  const { server } = await rig({
+    activities: {
+      async work() {
+        most = Math.max(most, ++running);
+        await end.promise;
+        running--;
+      },
+    },
+    tuner: {
+      activityTaskSlotSupplier: {
+        type: "custom",
+        tryReserveSlot: ({ numIssued }) => (numIssued < 2 ? permit : null),
+        reserveSlot: () => new Promise(() => {}),
+        markSlotUsed: () => {},
+        releaseSlot: () => {},
+      },
+    },
+  });
+  for (const id of ["a", "b", "c", "d"]) server.add(id, "work");
+  await settle();
+  await settle();
+  expect([most, running]).toEqual([2, 2]);
+  end.resolve();
+  await settle();
+  expect(server.answers.size).toBe(4);
+});
+
+test("a supplier that answers no permit is told of in the log", async () => {
+  const errors: unknown[] = [];
+  await rig({
+    activities: { work: () => 1 },
+    logger: { debug() {}, info() {}, warn() {}, error: ({ error }) => void errors.push(error) },
+    tuner: {
+      activityTaskSlotSupplier: {
+        type: "custom",
+        tryReserveSlot: () => null,
+        reserveSlot: async () => undefined as never,
+        markSlotUsed: () => {},
+        releaseSlot: () => {},
+      },
+    },
+  });
+  await settle();
+  expect(errors).toEqual([new TypeError("it answered undefined, which is no permit")]);
+});

@@ -32,7 +32,8 @@ export class SuppliedSlots implements Slots {
   readonly #waiting: SlotPermit[] = [];
   /** Reserved, and no task has come for them yet. */
   readonly #unused: SlotPermit[] = [];
-  readonly #used = new Map<SlotPermit, SlotInfo>();
+  /** By an object of ours: a supplier may give the same permit for every slot. */
+  readonly #used = new Map<object, { readonly permit: SlotPermit; readonly slotInfo: SlotInfo }>();
   /** Of the `reserveSlot` that is under way: each has a signal of its own, so that what it leaves on it goes with it. */
   #reserving: AbortController | undefined;
   #isStopped = false;
@@ -64,20 +65,22 @@ export class SuppliedSlots implements Slots {
     return true;
   }
 
-  markUsed(task: DispatchedTask): SlotPermit {
+  markUsed(task: DispatchedTask): object {
     const permit = this.#unused.pop();
     if (permit === undefined) throw new Error("a task has come for which no slot is reserved");
     const slotInfo = this.#infoOf(task);
-    this.#used.set(permit, slotInfo);
+    const slot = {};
+    this.#used.set(slot, { permit, slotInfo });
     this.#attempt(() => this.#options.supplier.markSlotUsed({ permit, slotInfo }));
-    return permit;
+    return slot;
   }
 
-  release(permit: SlotPermit | undefined = this.#unused.pop()): void {
+  release(slot?: object): void {
+    const used = slot === undefined ? undefined : this.#used.get(slot);
+    const permit = slot === undefined ? this.#unused.pop() : used?.permit;
     if (permit === undefined) throw new Error("a slot was given back twice");
-    const slotInfo = this.#used.get(permit);
-    this.#used.delete(permit);
-    this.#giveBack(permit, slotInfo);
+    if (slot !== undefined) this.#used.delete(slot);
+    this.#giveBack(permit, used?.slotInfo);
     this.#tellFree();
   }
 
@@ -97,7 +100,10 @@ export class SuppliedSlots implements Slots {
     this.#reserving = new AbortController();
     const { signal } = this.#reserving;
     try {
-      const permit = await supplier.reserveSlot(this.#context(), signal);
+      // An author in JavaScript may forget to return it.
+      const permit: SlotPermit | null | undefined = await supplier.reserveSlot(this.#context(), signal);
+      if (permit === undefined || permit === null)
+        throw new TypeError(`it answered ${String(permit)}, which is no permit`);
       if (signal.aborted) this.#giveBack(permit, undefined);
       else this.#waiting.push(permit);
     } catch (error) {
