@@ -271,8 +271,11 @@ export class Walk {
     );
     agree(
       "cancels",
-      cancels.map((one) => one.lease),
-      leases.filter((lease) => own(lease)?.cancelRequested === true),
+      cancels.map(({ lease }) => lease.leaseNo).toSorted((a, b) => a - b),
+      // Of all its tasks, whether or not it names them.
+      this.#model.started
+        .flatMap(({ lease }) => (lease?.workerId === workerId && lease.cancelRequested ? [lease.leaseNo] : []))
+        .toSorted((a, b) => a - b),
     );
     for (const lease of leases.map(own))
       if (lease !== undefined) lease.until = Math.max(lease.until, this.#d.now + lease.leaseMs);
