@@ -1,12 +1,5 @@
-import { Client } from "@tq/client";
-import { afterEach, expect, test } from "vitest";
-import { freePort, ServerProcess } from "./server-process.ts";
-import { WorkerProcess } from "./worker-process.ts";
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
+import { expect, test } from "vitest";
+import { startWorkerRig } from "./worker-rig.ts";
 
 interface Activities {
   block(ms: number): Promise<string>;
@@ -17,15 +10,9 @@ const lease = "3s";
 const blockMs = 7_500;
 
 async function rig() {
-  const server = new ServerProcess(await freePort());
-  cleanUps.push(async () => server.remove());
-  await server.start();
-  const address = `127.0.0.1:${server.port}`;
-  const client = Client.create({ address });
-  cleanUps.push(async () => client.close());
+  const { client, startWorker } = await startWorkerRig();
   const start = (taskQueue: string, renewalThread: boolean) => {
-    const worker = new WorkerProcess({ address, taskQueue, lease, renewalThread });
-    cleanUps.push(async () => worker.end("SIGKILL"));
+    const worker = startWorker({ taskQueue, lease, renewalThread });
     const activity = client.activity<Activities>({ taskQueue, startToCloseTimeout: "1 minute" });
     return { worker, activity };
   };

@@ -1,14 +1,8 @@
 // Workers that end, and servers that do, each in a process of its own over a real port.
 
-import { Client } from "@tq/client";
-import { afterEach, expect, test } from "vitest";
-import { freePort, ServerProcess } from "./server-process.ts";
-import { WorkerProcess } from "./worker-process.ts";
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
+import { expect, test } from "vitest";
+import type { WorkerProcess } from "./worker-process.ts";
+import { startWorkerRig } from "./worker-rig.ts";
 
 interface Activities {
   sleep(ms: number): Promise<string>;
@@ -19,18 +13,10 @@ const taskQueue = "q";
 const leaseMs = 3_000;
 
 async function rig() {
-  const server = new ServerProcess(await freePort());
-  cleanUps.push(async () => server.remove());
-  await server.start();
-  const address = `127.0.0.1:${server.port}`;
-  const client = Client.create({ address });
-  cleanUps.push(async () => client.close());
+  const { server, client, startWorker } = await startWorkerRig();
   const activity = client.activity<Activities>({ taskQueue });
-  const start = (maxConcurrentActivityTaskExecutions = 20) => {
-    const worker = new WorkerProcess({ address, taskQueue, lease: leaseMs, maxConcurrentActivityTaskExecutions });
-    cleanUps.push(async () => worker.end("SIGKILL"));
-    return worker;
-  };
+  const start = (maxConcurrentActivityTaskExecutions = 20) =>
+    startWorker({ taskQueue, lease: leaseMs, maxConcurrentActivityTaskExecutions });
   const begun = (worker: WorkerProcess) => worker.said.filter(({ begun: type }) => type === "sleep").length;
   const warnings = (worker: WorkerProcess) => worker.said.filter(({ level }) => level === "warn");
   return { server, activity, start, begun, warnings };
