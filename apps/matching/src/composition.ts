@@ -9,6 +9,7 @@ import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
 import { Engine } from "./matching/engine.ts";
 import { NetServer } from "./net/net-server.ts";
+import type { HotCalls } from "./rpc/hot-calls.ts";
 import { createHealth, createHotCalls, createRoutes, defaultMaxReplyBytes, type RoutesOptions } from "./rpc/routes.ts";
 import { version } from "./version.ts";
 
@@ -53,6 +54,8 @@ export interface Server {
   readonly dataFile: string;
   /** Its services, for a transport in memory instead of a port. */
   readonly routes: (router: ConnectRouter) => void;
+  /** Those of its calls that are carried out from bytes to bytes; a transport in memory passes them the same as a port does. */
+  readonly hotCalls: HotCalls;
 }
 
 function withDefaults(options: Partial<ServerOptions>): ServerOptions {
@@ -105,10 +108,9 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
     report: ({ id, call, cause }) => config.logger.error({ incident: id, call, error: cause }, "a call failed"),
   };
   const routes = createRoutes(engine, routesOptions);
+  const hotCalls = createHotCalls(engine, routesOptions);
   const { host, port } = config;
-  const net = listen
-    ? new NetServer({ host, port, routes, hotCalls: createHotCalls(engine, routesOptions) })
-    : undefined;
+  const net = listen ? new NetServer({ host, port, routes, hotCalls }) : undefined;
 
   async function stop(reason?: Error): Promise<void> {
     stopping ??= (async () => {
@@ -140,6 +142,7 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
     },
     dataFile,
     routes,
+    hotCalls,
   };
 }
 

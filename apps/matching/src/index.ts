@@ -3,5 +3,7 @@ export { createServer, type Server, type ServerOptions } from "./composition.ts"
 export { lineLogger, type LogFields, type Logger } from "./log.ts";
 export type { Delivery } from "./matching/matching.ts";
 export { deliveryKey } from "./rpc/delivery.ts";
+export type { HotCall, HotCalls } from "./rpc/hot-calls.ts";
+export type { CallOrigin } from "./rpc/services-context.ts";
 export { ListenError, type ListenErrorCode } from "./net/listen-error.ts";
 export { StoreError } from "@tq/storage";

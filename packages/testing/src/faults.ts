@@ -135,24 +135,30 @@ export class Faults {
     { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number | undefined },
     send: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
-    const deadline = new AbortController();
-    const ended = AbortSignal.any(signal === undefined ? [deadline.signal] : [signal, deadline.signal]);
-    const late = () =>
-      deadline.abort(new ConnectError(`${name} was not answered within ${timeoutMs} ms`, Code.DeadlineExceeded));
+    const ending = new AbortController();
+    let isLate = false;
+    const leave = () => ending.abort(signal?.reason);
+    const late = () => {
+      isLate = !ending.signal.aborted;
+      ending.abort(new ConnectError(`${name} was not answered within ${timeoutMs} ms`, Code.DeadlineExceeded));
+    };
     const cancel = timeoutMs === undefined ? () => undefined : this.#clock.after(timeoutMs, late);
-    const call = { name, workerId: workerIdOf(input), signal: ended };
+    const call = { name, workerId: workerIdOf(input), signal: ending.signal };
+    if (signal?.aborted === true) leave();
+    signal?.addEventListener("abort", leave, { once: true });
     const faults = [...this.#active].filter((fault) => fault.isFor(call));
     try {
       for (const { onRequest } of faults) await onRequest?.(call);
-      const answer = await send(ended);
+      const answer = await send(ending.signal);
       // Those that were switched on meanwhile meet the answer too: a stall does not let through what was asked before it.
       const met = [...this.#active].filter((fault) => fault.isFor(call) && !faults.includes(fault));
       for (const { onReply } of [...faults, ...met]) await onReply?.(call);
       return answer;
     } catch (error) {
-      throw deadline.signal.aborted && signal?.aborted !== true ? deadline.signal.reason : error;
+      throw isLate ? ending.signal.reason : error;
     } finally {
       cancel();
+      signal?.removeEventListener("abort", leave);
     }
   }
 

@@ -1,6 +1,7 @@
-import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createServer, type Logger, type Server, type ServerOptions } from "@tq/matching";
 import { ClockOfARun } from "./clock-of-a-run.ts";
+import { DirectTransport } from "./direct-transport.ts";
 import type { ManualClock } from "./manual-clock.ts";
 
 type Store = Parameters<ServerOptions["decorateStore"]>[0];
@@ -32,7 +33,7 @@ export class ServerRun {
       { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore },
       false,
     );
-    const inner = createRouterTransport(this.#server.routes);
+    const inner = new DirectTransport(this.#server, clock);
     this.transport = {
       unary: async (...args) => this.#unlessKilled(inner.unary(...args)),
       stream: async (...args) => {

@@ -9,7 +9,7 @@ import { type ActivityOptions, Client } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { ManualClock, TestEnvironment } from "@tq/testing";
 import { ApplicationFailure, CancelledFailure, Context } from "@tq/worker-sdk";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const hour = 3_600_000;
 let env: TestEnvironment;
@@ -47,6 +47,30 @@ describe("time", () => {
     expect(await execute(activities, "flaky", { retry })).toBe("done");
     const waits = attemptsAt.slice(1).map((at, i) => at - attemptsAt[i]!);
     expect(waits.map((ms) => Math.round(ms / 1_000))).toEqual([3_600, 3_600]);
+  });
+
+  test("an hour in which nothing happens costs what its worker calls every five seconds, and no timer of the machine", async () => {
+    const realTimers = vi.spyOn(globalThis, "setTimeout");
+    const clock = new ManualClock();
+    let fired = 0;
+    const { after, setTimeout } = clock;
+    const counted = (callback: () => void) => () => {
+      fired += 1;
+      callback();
+    };
+    clock.after = (ms, callback) => after(ms, counted(callback));
+    clock.setTimeout = (callback, ms) => setTimeout(counted(callback), ms);
+    await using idle = await TestEnvironment.createTimeSkipping({ clock });
+    const worker = await idle.createWorker({ taskQueue: "q", activities: { async nothing() {} } });
+    const running = worker.run();
+    await idle.sleep("1 minute");
+    fired = 0;
+    await idle.sleep("1h");
+    // A renewal every 5 s, and each minute a poll that the server ends.
+    expect(fired).toBeLessThanOrEqual(720 + 60 + 2);
+    expect(realTimers).not.toHaveBeenCalled();
+    worker.shutdown();
+    await idle.skipUntil(running);
   });
 
   test("a handler that sleeps for an hour keeps its lease all the while", async () => {

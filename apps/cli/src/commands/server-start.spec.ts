@@ -17,6 +17,7 @@ function fakeServer(start: () => Promise<void> = () => Promise.resolve()) {
     url: "http://127.0.0.1:7441",
     dataFile: "/data/tq.db",
     routes: () => {},
+    hotCalls: new Map(),
   };
   const module: ServerModule = {
     createServer: (options) => (made.push(options), server),
