@@ -55,14 +55,28 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** Takes answers for a call: from the front, as many as fit. With `slots`, only those of deliveries that fill one of them. */
-  take(slots?: Slots): OutgoingAnswer[] {
+  /**
+   * What is added before the present callback of the event loop is over, with its promises, goes out then: before the next
+   * reply of the server is read.
+   */
+  hurry(): void {
+    process.nextTick(() => {
+      if (this.#waiting.length > 0) this.#carry();
+    });
+  }
+
+  /**
+   * Takes answers for a call: from the front, as many as fit.
+   *
+   * @param slots only those of deliveries that fill one of them
+   * @param most so many at most
+   */
+  take(slots?: Slots, most = maxAnswersPerCall): OutgoingAnswer[] {
     const taken: OutgoingAnswer[] = [];
     const left: OutgoingAnswer[] = [];
     let bytes = 0;
     for (const outgoing of this.#waiting) {
-      const fits =
-        taken.length === 0 || (taken.length < maxAnswersPerCall && bytes + outgoing.bytes <= maxBytesPerCall);
+      const fits = taken.length === 0 || (taken.length < most && bytes + outgoing.bytes <= maxBytesPerCall);
       if (fits && (slots === undefined || outgoing.held?.slots === slots)) {
         taken.push(outgoing);
         bytes += outgoing.bytes;
@@ -104,7 +118,11 @@ export class Outbox {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      for (const carrier of this.#carriers) carrier();
+      this.#carry();
     });
+  }
+
+  #carry(): void {
+    for (const carrier of this.#carriers) carrier();
   }
 }

@@ -124,6 +124,53 @@ test("two polls are under way at most, and together they never ask for more than
   end("j");
 });
 
+test("of many slots each of two polls answers for a half, however many answers wait, so that neither takes over the other's slots", async () => {
+  const { activities, end } = gated();
+  const { server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 20 });
+  const ids = Array.from({ length: 40 }, (_, n) => `t${n}`);
+  for (const id of ids) server.add(id, "work", { args: [id] });
+  await settle();
+  expect(server.leased.size).toBe(20);
+  const before = server.polls.length;
+  for (const id of ids.slice(0, 20)) end(id);
+  await settle();
+  expect(server.polls.slice(before).map(({ maxTasks, answers }) => [maxTasks, answers.length])).toEqual([
+    [10, 10],
+    [10, 10],
+  ]);
+  expect(server.responds).toEqual([]);
+  for (const id of ids.slice(20)) end(id);
+  await settle();
+});
+
+test("of two replies that are there together, the first one's answers leave before the second one's tasks begin", async () => {
+  const events: string[] = [];
+  const { server } = await rig({
+    activities: { work: async (name: string) => void events.push(`${name} begun`) },
+    maxConcurrentActivityTaskExecutions: 16,
+  });
+  server.decide = (_answer, id) => void events.push(`${id.split("-")[0]} answered`);
+  const replies = [gate(), gate()];
+  let made = 0;
+  server.beforeReply = async () => replies[made++]?.promise;
+  for (let n = 0; n < 16; n++) {
+    const name = n < 8 ? "first" : "second";
+    server.add(`${name}-${n}`, "work", { args: [name] });
+  }
+  await settle();
+  expect(server.leased.size).toBe(16);
+  // One after the other in one turn of the event loop, like two sockets that have something to read.
+  for (const reply of replies) setImmediate(() => reply.resolve());
+  await settle();
+  expect(events.filter((event, n) => event !== events[n - 1])).toEqual([
+    "first begun",
+    "first answered",
+    "second begun",
+    "second answered",
+  ]);
+  expect(server.polls.map(({ answers }) => answers.length)).toEqual([0, 0, 8, 8]);
+});
+
 test("a poll that is refused for its answers is made without them, and they go by themselves", async () => {
   const { activities, end } = gated();
   const { clock, server, worker } = await rig({ activities, maxConcurrentActivityTaskExecutions: 1 });

@@ -4,9 +4,13 @@
 // free meanwhile can wait for that. But a busy worker's poll is on its way most of the time, and so a second one, with slots
 // of its own, may go while one is under way, if there are answers for it to take along. It does not wait for tasks.
 //
-// A worker of many slots has two polls under way whenever it can, the first with half of its slots, and both wait. So a
-// backlog is worked off by server and worker at the same time, half by half; and another poll waits while one is just coming
-// back with a task, so that the next task meets a waiting poll as it is added, in the commit of its add.
+// A worker of many slots has two polls under way whenever it can, each with half of its slots at most, and both wait. So
+// another poll waits while one is just coming back with a task, and the next task meets a waiting poll as it is added, in the
+// commit of its add. And a backlog is worked off by server and worker at the same time: while the server commits one half the
+// worker runs the other. Two things would put an end to that, after which both would take turns. Neither half may ever take
+// over the other's slots: an answer is one of at most half of them, however many wait. And what ends at once leaves at once:
+// two replies that are there together would otherwise both be begun before the first answers leave, and the server, which
+// commits together what waits together, would answer them together for ever after.
 //
 // A poll takes along the answers of its own slots that wait to be sent, and offers those slots too (where they may be lent),
 // for the server takes the answers before it looks for tasks: so a busy worker needs one call for both, and the server
@@ -108,9 +112,9 @@ export class Poller {
 
   start(): void {
     const { outbox, slots } = this.#options;
-    outbox.addCarrier(() => this.#poll());
+    outbox.addCarrier(() => this.#pollAll());
     slots.onFree(() => this.#schedule());
-    this.#poll();
+    this.#pollAll();
   }
 
   /** Stops polling. Resolves once no poll is under way, which {@link abort} sees to at once. */
@@ -136,35 +140,40 @@ export class Poller {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#poll();
+      this.#pollAll();
     });
   }
 
-  #poll(): void {
-    if (this.#polls.size >= maxPolls || this.#isStopping || this.#isDraining) return;
+  #pollAll(): void {
+    while (this.#poll());
+  }
+
+  /** Makes one poll, if there is one to make. */
+  #poll(): boolean {
+    if (this.#polls.size >= maxPolls || this.#isStopping || this.#isDraining) return false;
     const { outbox, slots } = this.#options;
-    const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots) : [];
     const isFirst = this.#polls.size === 0;
     const isHalved = slots.capacity >= leastHalved;
+    const most = isHalved ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity / 2)) : maxTasksPerPoll;
+    const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots, most) : [];
     // Free slots alone are not worth a second call that does not wait.
-    if (!isFirst && !isHalved && answers.length === 0) return;
+    if (!isFirst && !isHalved && answers.length === 0) return false;
     const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
-    const most = Math.min(maxTasksPerPoll, isFirst && isHalved ? Math.ceil(slots.capacity / 2) : Infinity);
     let free = lent.length;
     while (free < most && slots.tryReserve()) free++;
     if (free === 0) {
       outbox.putBack(answers);
-      return;
+      return false;
     }
     const isBrief = (!isFirst && !isHalved) || (answers.length > 0 && this.#options.answersAreAwaited);
     const poll: Poll = { answers, lent, isBrief, offered: free };
     this.#polls.add(poll);
-    if (isHalved) this.#schedule();
     void this.#run(poll).then(() => {
       this.#polls.delete(poll);
       if (this.#polls.size === 0) for (const listener of this.#onEnded.splice(0)) listener();
       this.#schedule();
     });
+    return true;
   }
 
   /** One poll, from its first try to its answer. Never rejects; afterwards no slot is offered. */
@@ -296,7 +305,7 @@ export class Poller {
 
   /** Begins as many as there are slots for, and gives back the others. */
   #begin(poll: Poll, tasks: readonly DispatchedTask[]): void {
-    const { client, held, slots, begin, refuse } = this.#options;
+    const { client, held, slots, outbox, begin, refuse } = this.#options;
     const nowMs = client.config.clock.now();
     const taken: HeldTask[] = [];
     for (const task of tasks) {
@@ -314,5 +323,6 @@ export class Poller {
     // All before the first begins: should it block the event loop, the leases of the others are kept as well.
     held.add(taken);
     begin(taken);
+    outbox.hurry();
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { kindName } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
@@ -157,6 +158,8 @@ export class Worker {
     await lifecycle.stopping;
     const report = await this.#session.stop(this.#executor);
     await Promise.all(releaseThreads.map(async (release) => release()));
+    // Node tells of a rejection at the end of the turn in which it happened.
+    await setImmediate();
     stopWatching();
     stopMeasuring();
     this.#cache.clear();

@@ -45,6 +45,8 @@ export class FakeServer {
   registrationsWanted = false;
   /** Decides about an answer; by default it is accepted. */
   decide: (answer: TaskAnswer, id: string) => MessageInitShape<typeof AnswerStatusSchema> | undefined = () => undefined;
+  /** Waited for before a poll is answered. */
+  beforeReply: () => Promise<void> = async () => {};
   readonly #clock: Clock;
   readonly #faults = new Map<CallName, ConnectError[]>();
   readonly #gates = new Map<CallName, Promise<void>>();
@@ -168,6 +170,7 @@ export class FakeServer {
       this.#ready.splice(this.#ready.indexOf(task), 1);
       this.leased.set(task.id, task);
     }
+    await this.beforeReply();
     const { drainRequested, registrationsWanted } = this;
     return { tasks, answerStatuses, drainRequested, registrationsWanted };
   }
