@@ -4,7 +4,7 @@ import { addTask, removeClosed } from "../life.ts";
 import type { QueueState } from "../queues.ts";
 import type { IdHolder } from "../tasks.ts";
 import type { Transaction } from "../transaction.ts";
-import { once } from "./requests.ts";
+import { type AnswerCodec, once } from "./requests.ts";
 
 /** How many types of waiting tasks a queue may have: each costs memory while the queue is in use. */
 const maxTypes = 1_000;
@@ -35,8 +35,38 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
       return { verb: "add", added: checked.planned.map((planned) => carryOut(tx, planned)) };
     },
     (refused) => ({ verb: "add", refused }),
+    keptAdds(operation),
   );
 }
+
+/**
+ * What became of a batch is kept as what is not plain of it: ids of the caller's are in the repeated call too, and nearly all
+ * tasks are new. Whole answers would be most of what a busy server has on disk.
+ */
+function keptAdds({ tasks, madeIds }: AddOperation): AnswerCodec<AddResult> {
+  return {
+    write: (result) => {
+      if ("refused" in result) return "";
+      const unusual = result.added.flatMap(({ id, run, existed }, index): UnusualAdd[] => {
+        const isMade = madeIds?.has(id) === true;
+        if (isMade) return [[index, run, existed, id]];
+        return run === 1 && !existed ? [] : [[index, run, existed]];
+      });
+      return JSON.stringify(unusual);
+    },
+    read: (text) => {
+      const added: AddedTask[] = tasks.map(({ id }) => ({ id, run: 1, existed: false }));
+      for (const [index, run, existed, id = tasks[index]?.id] of JSON.parse(text) as UnusualAdd[]) {
+        if (id === undefined) throw new Error(`a kept answer has a task ${index}, the call has ${tasks.length}`);
+        added[index] = { id, run, existed };
+      }
+      return { verb: "add", added };
+    },
+  };
+}
+
+/** Which task of the batch, its run, whether it was there already; its id, if that was made for it. */
+type UnusualAdd = [index: number, run: number, existed: boolean, id?: string];
 
 /** Who has the task's id now, open or kept. */
 export function holderOf(tx: Transaction, namespaceId: number, task: NewTask): IdHolder | undefined {

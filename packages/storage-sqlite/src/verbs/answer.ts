@@ -3,7 +3,7 @@ import { closeStarted, failAttempt, returnTask, rowOf } from "../life.ts";
 import type { Started } from "../started-task.ts";
 import type { Transaction } from "../transaction.ts";
 import { checkCommands, runCommands } from "./commands.ts";
-import { once } from "./requests.ts";
+import { type AnswerCodec, once } from "./requests.ts";
 
 /** Answers attempts. */
 export function answer(tx: Transaction, operation: AnswerOperation): AnswerOperationResult {
@@ -14,7 +14,24 @@ export function answer(tx: Transaction, operation: AnswerOperation): AnswerOpera
     () => operation.answers.flatMap(({ lease, kind }) => [lease.seq, lease.leaseNo, kind]),
     () => ({ verb: "answer", statuses: operation.answers.map((one) => answerOne(tx, operation.namespace, one)) }),
     (refused) => ({ verb: "answer", refused }),
+    keptStatuses(operation),
   );
+}
+
+/** Statuses are kept as those that are not plain acceptance, with their places. */
+function keptStatuses({ answers }: AnswerOperation): AnswerCodec<AnswerOperationResult> {
+  return {
+    write: (result) => {
+      if ("refused" in result) return "";
+      const unusual = [...result.statuses.entries()].filter(([, { status }]) => status !== "accepted");
+      return JSON.stringify(unusual);
+    },
+    read: (text) => {
+      const statuses: AnswerStatus[] = answers.map(() => ({ status: "accepted" }));
+      for (const [index, status] of JSON.parse(text) as [number, AnswerStatus][]) statuses[index] = status;
+      return { verb: "answer", statuses };
+    },
+  };
 }
 
 function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatus {

@@ -72,6 +72,47 @@ export function requestIds(harness: Harness): void {
       expect(await d.run(made("d"))).toEqual(first);
     });
 
+    test("an add that is repeated says of each task again whether it was there, which run it is, and what id it got", async (d) => {
+      await d.add({ id: "closed", idPolicy: "allow" }, { id: "open", type: "other" });
+      await d.complete(await d.claimOne({ types: ["t"] }));
+      const operation = (made: string) => ({
+        verb: "add" as const,
+        tasks: ["new", "closed", "open", made, "last"].map((id) =>
+          newTask({ id, idPolicy: "allow", input: new Uint8Array() }),
+        ),
+        madeIds: new Set([made]),
+        request,
+      });
+      const first = await d.run(operation("made"));
+      expect(first).toEqual({
+        verb: "add",
+        added: [
+          { id: "new", run: 1, existed: false },
+          { id: "closed", run: 2, existed: false },
+          { id: "open", run: 1, existed: true },
+          { id: "made", run: 1, existed: false },
+          { id: "last", run: 1, existed: false },
+        ],
+      });
+      expect(await d.run(operation("made anew"))).toEqual(first);
+    });
+
+    test("answers that are repeated get each its own status again", async (d) => {
+      await d.add({ id: "a", retentionMs: 60_000 }, { id: "b" }, { id: "c" });
+      const [a, b, c] = await d.claim();
+      if (a === undefined || b === undefined || c === undefined) throw new Error("not all were given");
+      await d.complete(a);
+      const answers = [
+        { lease: b.lease, kind: "completed" as const, commands: [] },
+        { lease: a.lease, kind: "completed" as const, commands: [] },
+        { lease: { ...c.lease, leaseNo: c.lease.leaseNo + 1 }, kind: "completed" as const, commands: [] },
+        { lease: c.lease, kind: "completed" as const, commands: [] },
+      ];
+      const first = await d.answers(answers, "r");
+      expect(first.map(({ status }) => status)).toEqual(["accepted", "already-answered", "lease-lost", "accepted"]);
+      expect(await d.answers(answers, "r")).toEqual(first);
+    });
+
     test("hold over a crash", async (d) => {
       const first = await d.tryAdd([{ id: "a", retentionMs: 0 }], "r");
       await d.complete(await d.claimOne());
