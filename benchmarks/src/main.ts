@@ -1,33 +1,44 @@
 /*
- * pnpm bench [--rounds N] [--only KINDS] [--profile FOLDER] [--save]: measures tq, and compares it with the kept result.
- * See README.md.
+ * pnpm bench: measures tq, and compares it with the kept result. See README.md; --help says what it takes.
  */
-import { parseArgs } from "node:util";
+import { commandLine, namesOf, numberOf } from "./command-line.ts";
 import { tqContenders } from "./contenders/tq.ts";
 import { provenance } from "./machine/machine.ts";
 import { regressions } from "./table/regression.ts";
 import { readResult, resultFile, writeResult } from "./table/result-file.ts";
 import { rounded } from "./table/rounded.ts";
 import { playRounds } from "./table/rounds.ts";
-import { onlyKinds, tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
+import { onlyKinds, scenarioKinds, tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable } from "./table/text.ts";
 
-const { values } = parseArgs({
-  // pnpm hands its own separator on.
-  args: process.argv.slice(2).filter((arg) => arg !== "--"),
-  options: {
+const usage = `usage: pnpm bench [OPTION...]
+Measures tq as its users have it, and compares it with benchmarks/results/tq.json.
+
+  --rounds N         rounds, each with a new server and a new client (default 5)
+  --only KINDS       some scenarios, in their order, separated by commas: ${scenarioKinds.join(",")}
+  --profile FOLDER   writes CPU profiles of server and client there; nothing is compared then
+  --save             keeps what was measured as benchmarks/results/tq.json
+
+It fails if a column fell by more than its tolerance. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
+
+const { rounds, scenarios, profile, save } = commandLine(
+  usage,
+  {
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
     profile: { type: "string" },
     save: { type: "boolean", default: false },
   },
-});
-const profiling = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
-const scenarios = values.only === undefined ? tableScenarios : onlyKinds(values.only.split(","));
-const options = { warmUp: warmUpScenarios, scenarios, clientNodeArgs: profiling };
-const measured = await playRounds(tqContenders(profiling), Number(values.rounds), options, (line) =>
-  console.error(line),
+  (values) => ({
+    rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
+    scenarios: values.only === undefined ? tableScenarios : onlyKinds(namesOf("--only", values.only, scenarioKinds)),
+    profile: values.profile,
+    save: values.save,
+  }),
 );
+const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+const options = { warmUp: warmUpScenarios, scenarios, clientNodeArgs: profiling };
+const measured = await playRounds(tqContenders(profiling), rounds, options, (line) => console.error(line));
 const result = { ...provenance(new Date()), ...measured };
 const { contenders, calibration } = measured;
 console.log([measuredTable(contenders), "", ...durabilityLines(contenders)].join("\n"));
@@ -38,7 +49,7 @@ const file = resultFile("tq");
 const kept = readResult(file);
 // A profiler slows down what it looks at, and says nothing of what has become of it.
 const worse = kept === undefined || profiling.length > 0 ? [] : regressions(measured, kept);
-if (values.save) {
+if (save) {
   writeResult(file, result);
   console.log(`Kept in ${file}`);
 } else if (kept !== undefined) {
@@ -47,4 +58,4 @@ if (values.save) {
   if (worse.length === 0) console.log("no column fell");
 }
 const isFailed = contenders.some(({ failures }) => failures.length > 0);
-process.exitCode = isFailed || (worse.length > 0 && !values.save) ? 1 : 0;
+process.exitCode = isFailed || (worse.length > 0 && !save) ? 1 : 0;

@@ -1,7 +1,7 @@
 /*
- * pnpm bench:peers [--rounds N] [--only NAMES] [--save]: tq and its peers, in turn, on this machine. See README.md.
+ * pnpm bench:peers: tq and its peers, in turn, on this machine. See README.md; --help says what it takes.
  */
-import { parseArgs } from "node:util";
+import { commandLine, numberOf } from "./command-line.ts";
 import { installPeerPackages } from "./contenders/peer-packages.ts";
 import { allPeers, installCommand, isInstalled } from "./contenders/peers.ts";
 import { tqContenders } from "./contenders/tq.ts";
@@ -12,23 +12,34 @@ import { playRounds } from "./table/rounds.ts";
 import { tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable, ratioTable } from "./table/text.ts";
 
-const { values } = parseArgs({
-  // pnpm hands its own separator on.
-  args: process.argv.slice(2).filter((arg) => arg !== "--"),
-  options: {
+const usage = `usage: pnpm bench:peers [OPTION...]
+Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
+
+  --rounds N     rounds; each is a run of every system (default 3: some 12 minutes)
+  --only NAMES   some systems, by their names in the table, separated by commas, such as "tq,NATS JetStream"
+  --save         keeps what was measured as benchmarks/results/peers.json
+
+It fails if a must is short, or a run fails. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
+
+const { rounds, only, save } = commandLine(
+  usage,
+  {
     rounds: { type: "string", default: "3" },
     only: { type: "string" },
     save: { type: "boolean", default: false },
   },
-});
+  (values) => ({
+    rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
+    only: values.only?.split(","),
+    save: values.save,
+  }),
+);
 installPeerPackages();
 const peers = allPeers();
 const command = installCommand(peers);
-const contenders = [...tqContenders(), ...peers.filter(isInstalled)].filter(
-  ({ name }) => values.only === undefined || values.only.split(",").includes(name),
-);
+const contenders = [...tqContenders(), ...peers.filter(isInstalled)].filter(({ name }) => only?.includes(name) ?? true);
 const options = { warmUp: warmUpScenarios, scenarios: tableScenarios };
-const measured = await playRounds(contenders, Number(values.rounds), options, (line) => console.error(line));
+const measured = await playRounds(contenders, rounds, options, (line) => console.error(line));
 const judged = verdicts(measured.contenders);
 console.log(
   [
@@ -47,6 +58,6 @@ for (const { name, failures } of measured.contenders) {
   for (const failure of failures) console.log(`FAILED ${name}: ${failure}`);
 }
 if (command !== undefined) console.log(`Not measured, since their servers are not installed: ${command}`);
-if (values.save) writeResult(resultFile("peers"), { ...provenance(new Date()), ...measured });
+if (save) writeResult(resultFile("peers"), { ...provenance(new Date()), ...measured });
 const isShort = judged.some(({ isGoal, isReached }) => !isGoal && isReached === false);
 process.exitCode = isShort || measured.contenders.some(({ failures }) => failures.length > 0) ? 1 : 0;

@@ -7,7 +7,13 @@ test.each(growthScenarios.map((scenario) => [scenario.name, scenario] as const))
   { timeout: 60_000 },
   async (_, scenario) => {
     const { title, xTitle, series } = scenario;
-    const points = await scenario.measure({ scale: 0.001, churnMinutes: 0, mostPoints: 2, progress: () => {} });
+    const points = await scenario.measure({
+      scale: 0.001,
+      churnMinutes: 0,
+      limitMs: 60_000,
+      mostPoints: 2,
+      progress: () => {},
+    });
     expect(points.length).toBeGreaterThan(1);
     for (const { x, values } of points) {
       for (const { key } of series) {

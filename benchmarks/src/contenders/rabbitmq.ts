@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, isListening, ServerProcess } from "../machine/server-process.ts";
@@ -27,17 +26,10 @@ export async function startRabbitmq(folder: string): Promise<StartedServer> {
     RABBITMQ_CONF_ENV_FILE: join(folder, "none"),
     RABBITMQ_PID_FILE: join(folder, "pid"),
   };
-  const server = await ServerProcess.start({ command: commandOf("rabbitmq-server"), args: [], env, cwd: folder });
+  // Erlang's table of names outlives what it was started for.
+  const afterwards = [commandOf("epmd"), "-port", String(namesPort), "-kill"];
+  const command = commandOf("rabbitmq-server");
+  const server = await ServerProcess.start({ command, args: [], env, cwd: folder, afterwards });
   await server.ready((output) => output.includes("completed with") && isListening(host, port));
-  return {
-    host,
-    port,
-    pid: server.pid,
-    dataFolder: folder,
-    async stop() {
-      await server.stop();
-      // Erlang's table of names, which outlives what it was started for.
-      execFileSync(commandOf("epmd"), ["-port", String(namesPort), "-kill"], { stdio: "ignore" });
-    },
-  };
+  return { host, port, pid: server.pid, dataFolder: folder, stop: () => server.stop() };
 }

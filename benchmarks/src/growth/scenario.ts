@@ -12,12 +12,14 @@ export interface Point {
 export interface GrowthOptions {
   /** Share of the full size, over 0 to 1. */
   readonly scale: number;
-  /** How long the scenario of churn goes on, in minutes. */
+  /** How long the scenario of churn goes on at least, in minutes. */
   readonly churnMinutes: number;
+  /** By when a scenario that goes on for as long as it may has to be over, in ms from its beginning. */
+  readonly limitMs: number;
   /** How many points of an axis of numbers are measured, from the first. Infinity: all. */
   readonly mostPoints: number;
-  /** Told as each point is measured. */
-  readonly progress: (line: string) => void;
+  /** Told of each point as it is measured. */
+  readonly progress: (point: Point) => void;
 }
 
 /** One way in which cost might grow. */
@@ -27,9 +29,11 @@ export interface GrowthScenario {
   readonly xTitle: string;
   readonly series: readonly LineSeries[];
   /** Plays it on new servers; answers its points in order. */
-  measure(options: GrowthOptions): Promise<Point[]>;
-  /** What is short of what is asked of it, in words. */
-  shortfalls(points: readonly Point[]): string[];
+  measure(this: void, options: GrowthOptions): Promise<Point[]>;
+  /** What is short of what is asked of it at a scale, in words. */
+  shortfalls(this: void, points: readonly Point[], scale: number): string[];
+  /** Whether it goes on for a time, not until it is done. Default: no. */
+  readonly isTimed?: boolean;
 }
 
 /** Measures each x with its own call; tells of each. */
@@ -50,9 +54,15 @@ export function pointOf(
   progress: GrowthOptions["progress"],
 ): Point {
   const point = { x: typeof x === "number" ? x.toLocaleString("en") : x, values };
-  const figures = Object.entries(values).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
-  progress(`  ${point.x}: ${figures.join(", ")}`);
+  progress(point);
   return point;
+}
+
+/** A point in one line. */
+export function figuresText({ x, values }: Point): string {
+  return `${x}: ${Object.entries(values)
+    .map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
+    .join(", ")}`;
 }
 
 /** A number of tasks at a scale, at least 100. */

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { whenThisProcessEnds } from "./when-this-process-ends.ts";
 
 /** How to start a process that serves. */
 export interface ServerCommand {
@@ -13,19 +14,27 @@ export interface ServerCommand {
   readonly runAs?: { readonly uid: number; readonly gid: number };
   /** Asks it to end. Default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
+  /** A program, and its arguments, that ends what has left the group of processes. Run once they have ended. */
+  readonly afterwards?: readonly string[];
 }
 
-/** A process that serves, with those that it started itself. */
+/** A process that serves, with those that it started itself. It does not outlive this one, however this one ends. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #command: ServerCommand;
   readonly #ended: Promise<unknown>;
+  readonly #outlive: () => void;
   #output = "";
 
   private constructor(child: ChildProcess, command: ServerCommand) {
     this.#child = child;
     this.#command = command;
     this.#ended = once(child, "exit");
+    this.#outlive = whenThisProcessEnds(
+      'kill -9 "-$1"; shift; "$@"',
+      String(child.pid),
+      ...(command.afterwards ?? ["true"]),
+    );
     for (const stream of [child.stdout, child.stderr]) {
       // The last of it is enough to say what went wrong.
       stream?.on("data", (data: Buffer) => (this.#output = (this.#output + data.toString()).slice(-20_000)));
@@ -89,6 +98,9 @@ export class ServerProcess {
       // Nothing of its group is left.
     }
     await this.#ended;
+    this.#outlive();
+    const [program, ...args] = this.#command.afterwards ?? [];
+    if (program !== undefined) execFileSync(program, args, { stdio: "ignore" });
   }
 }
 

@@ -1,35 +1,45 @@
 /*
- * How busy one worker keeps its slots: node benchmarks/dist/slots/main.js [--tasks N] [--slots N] [--ms A,B] [--profile FOLDER]
+ * How busy one worker keeps its slots: pnpm bench:slots; --help says what it takes.
  * The server is a process of its own, over a real port, with fsync; the tasks are there before the worker begins.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { Client } from "@tq/client";
 import { Worker } from "@tq/worker-sdk";
+import { commandLine, numberOf } from "../command-line.ts";
 import { startTq } from "../contenders/tq.ts";
+import { benchFolder } from "../machine/bench-folder.ts";
 import { usageOf } from "../machine/process-usage.ts";
 import { BusyShare } from "./busy-share.ts";
 
-const { values } = parseArgs({
-  options: {
+const usage = `usage: pnpm bench:slots [OPTION...]
+How busy one worker keeps its slots: tasks that are there before it begins, over a real port, with fsync.
+
+  --tasks N         tasks of each length (default 100000)
+  --slots N         slots of the worker (default 100)
+  --ms A,B,...      how long a task takes, in ms (default 10,1)
+  --profile FOLDER  writes a CPU profile of the server there`;
+
+const { tasks, slots, lengths, profile } = commandLine(
+  usage,
+  {
     tasks: { type: "string", default: "100000" },
     slots: { type: "string", default: "100" },
     ms: { type: "string", default: "10,1" },
     profile: { type: "string" },
   },
-});
-const tasks = Number(values.tasks);
-const slots = Number(values.slots);
+  (values) => ({
+    tasks: numberOf("--tasks", values.tasks, { least: 1, isWhole: true }),
+    slots: numberOf("--slots", values.slots, { least: 1, isWhole: true }),
+    lengths: values.ms.split(",").map((text) => numberOf("--ms", text)),
+    profile: values.profile,
+  }),
+);
 /** Tasks that are added by one call. */
 const batch = 1_000;
 /** What is asked of tasks of 10 ms. */
 const asked = { taskMs: 10, share: 0.95 };
 
 let isShort = false;
-for (const text of values.ms.split(",")) {
-  const taskMs = Number(text);
+for (const taskMs of lengths) {
   const { running, held, mostHeld, perSecond, lateMs, workerUs, serverUs } = await measure(taskMs);
   console.log(
     [
@@ -47,9 +57,9 @@ if (isShort) console.log(`SHORT: tasks of ${asked.taskMs} ms fill less than ${pe
 process.exitCode = isShort ? 1 : 0;
 
 async function measure(taskMs: number) {
-  const folder = mkdtempSync(join(process.env["TQ_BENCH_DIR"] ?? tmpdir(), "tq-bench-"));
-  const nodeArgs = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
-  const server = await startTq(folder, nodeArgs);
+  const folder = benchFolder();
+  const nodeArgs = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+  const server = await startTq(folder.path, nodeArgs);
   const client = Client.create({ address: `${server.host}:${server.port}` });
   try {
     for (let added = 0; added < tasks; added += batch) {
@@ -111,7 +121,7 @@ async function measure(taskMs: number) {
   } finally {
     await client.close();
     await server.stop();
-    rmSync(folder, { recursive: true });
+    folder.remove();
   }
 }
 

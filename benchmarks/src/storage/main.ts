@@ -1,23 +1,33 @@
 /*
- * The storage table: node benchmarks/dist/storage/main.js [--scale F] [--only TEXT] [--json FILE]
+ * The storage table: pnpm bench:storage; --help says what it takes.
  * Every row is measured through the storage contract, with fsync, in a file of its own.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { SqliteStore } from "@tq/storage-sqlite";
+import { commandLine, numberOf } from "../command-line.ts";
+import { benchFolder } from "../machine/bench-folder.ts";
 import { cases, type CaseResult } from "./cases.ts";
 import { measureReference, type Speed } from "./reference.ts";
 import type { Rate } from "./store-bench.ts";
 import { seeded } from "./seeded.ts";
 
-const { values } = parseArgs({
-  options: { scale: { type: "string", default: "1" }, only: { type: "string" }, json: { type: "string" } },
-});
-const scale = Number(values.scale);
-if (!(scale > 0 && scale <= 1)) throw new Error("--scale must be over 0 and at most 1");
+const usage = `usage: pnpm bench:storage [OPTION...]
+The table of the data model, and heads of a million tasks that nobody may take, through the storage contract with fsync.
+
+  --scale F     share of the tasks, over 0 to 1 (default 1: some minutes)
+  --only TEXT   rows whose name has this text; "A|B": either
+  --json FILE   writes what was measured there
+
+Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
+
+const { scale, only, json } = commandLine(
+  usage,
+  { scale: { type: "string", default: "1" }, only: { type: "string" }, json: { type: "string" } },
+  (values) => ({ ...values, scale: numberOf("--scale", values.scale, { least: Number.MIN_VALUE, most: 1 }) }),
+);
 
 /**
  * What the design asks of each row: no less than two thirds of its table, which was measured on another machine; half of
@@ -32,21 +42,21 @@ interface Row {
   readonly result: CaseResult;
 }
 
-const folder = mkdtempSync(join(process.env["TQ_BENCH_DIR"] ?? tmpdir(), "tq-bench-"));
+const folder = benchFolder();
 const rows: Row[] = [];
 const shortfalls: string[] = [];
 try {
   for (const { name, batch, table, reference: shape, behind, run } of cases) {
-    if (values.only?.split("|").some((text) => name.includes(text)) === false) continue;
+    if (only?.split("|").some((text) => name.includes(text)) === false) continue;
     const reference =
       shape &&
-      measureReference(join(folder, `reference-${rows.length}.db`), {
+      measureReference(join(folder.path, `reference-${rows.length}.db`), {
         ...shape,
         batch,
         count: shape.count * scale,
         drained: shape.drained * scale,
       });
-    const path = join(folder, `${rows.length}.db`);
+    const path = join(folder.path, `${rows.length}.db`);
     const store = new SqliteStore({ path, random: seeded(1) });
     const result = await run({ store, batch, scale, bytesOnDisk: () => sizeOf(path) + sizeOf(`${path}-wal`) });
     await store.close();
@@ -85,14 +95,14 @@ try {
       notes.push(`${Math.round(result.bytesOnDisk / add.tasks)} bytes on disk a task`);
     print(name, add.perSecond, drain.perSecond, notes);
   }
-  if (values.json !== undefined) {
-    mkdirSync(dirname(values.json), { recursive: true });
+  if (json !== undefined) {
+    mkdirSync(dirname(json), { recursive: true });
     const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
     const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
-    writeFileSync(values.json, `${JSON.stringify({ machine, commit, scale, rows, shortfalls }, undefined, 2)}\n`);
+    writeFileSync(json, `${JSON.stringify({ machine, commit, scale, rows, shortfalls }, undefined, 2)}\n`);
   }
 } finally {
-  rmSync(folder, { recursive: true });
+  folder.remove();
 }
 for (const shortfall of shortfalls) console.log(`SHORT: ${shortfall}`);
 process.exitCode = shortfalls.length === 0 ? 0 : 1;

@@ -17,6 +17,8 @@ export interface ClientOrder {
   readonly scenarios: readonly (readonly Scenario[])[];
 }
 
+// Nothing is left to measure for once the process that started this one has ended.
+process.stdin.on("end", () => process.exit(1)).resume();
 const order = JSON.parse(process.argv[2] ?? "") as ClientOrder;
 const { settings, server } = order;
 const module = (await import(order.adapter)) as AdapterModule;

@@ -1,10 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Contender } from "../contenders/contender.ts";
+import { benchFolder } from "../machine/bench-folder.ts";
 import type { ClientOrder } from "./client-process.ts";
 import type { Readings } from "./columns.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -27,9 +25,9 @@ const limitMs = 60_000;
  * @throws Error with what the client printed if it fails.
  */
 export async function runOnce(contender: Contender, options: RunOptions): Promise<Readings> {
-  const folder = mkdtempSync(join(process.env["TQ_BENCH_DIR"] ?? tmpdir(), "tq-bench-"));
+  const folder = benchFolder();
   try {
-    const server = await contender.start(folder);
+    const server = await contender.start(folder.path);
     try {
       const { host, port, pid, dataFolder } = server;
       const { adapter, settings } = contender;
@@ -40,13 +38,14 @@ export async function runOnce(contender: Contender, options: RunOptions): Promis
       await server.stop();
     }
   } finally {
-    rmSync(folder, { recursive: true });
+    folder.remove();
   }
 }
 
 async function clientReadings({ name, clientProgram }: Contender, args: readonly string[]): Promise<Readings> {
   const client = spawn(clientProgram ?? process.execPath, args, {
-    stdio: ["ignore", "pipe", "pipe"],
+    // The end of its standard input is how it learns of the end of this process.
+    stdio: ["pipe", "pipe", "pipe"],
     timeout: limitMs,
   });
   const [stdout, stderr] = await Promise.all([text(client.stdout), text(client.stderr), once(client, "exit")]);

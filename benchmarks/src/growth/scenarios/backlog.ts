@@ -1,6 +1,8 @@
 import { type GrowthScenario, type Point, pointOf, scaled, scaledAll, unlessWithin, valuesOf } from "../scenario.ts";
 import { withServer } from "../bench-server.ts";
 
+/** So many are added and drained on top of those that wait: some seconds of each. */
+const windowTasks = 100_000;
 const asked = { rates: 0.8, memoryMiB: 50, restartMs: 2_000 };
 
 /** A backlog that grows, on one server: at each size so many are added and drained, and the server is killed and restarted. */
@@ -17,9 +19,10 @@ export const backlog: GrowthScenario = {
   async measure(options) {
     const { scale, progress, mostPoints } = options;
     return withServer(options, async (server) => {
-      const window = scaled(20_000, scale);
+      const window = scaled(windowTasks, scale);
       const points: Point[] = [];
       await server.configure("backlog");
+      await server.warmUp(scale, windowTasks);
       let waiting = 0;
       for (const size of scaledAll([10_000, 100_000, 1_000_000, 10_000_000], scale).slice(0, mostPoints)) {
         await server.add("backlog", size - waiting, undefined, { batch: 1_000 });
@@ -28,7 +31,7 @@ export const backlog: GrowthScenario = {
         waiting = size;
         const memoryMiB = server.residentMiB();
         const restartMs = await server.killAndRestart();
-        await server.warmUp(scale);
+        await server.warmUp(scale, windowTasks);
         points.push(pointOf(size, { add, drain, memoryMiB, restartMs, dataMiB: server.dataMiB() }, progress));
       }
       return points;
