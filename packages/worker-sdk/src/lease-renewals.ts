@@ -27,21 +27,23 @@ export interface EventLoopStatus {
   readonly longestBlockMs: number;
 }
 
+/** How long what a thread is not in a hurry to know gathers, unless a task begins sooner: a message costs more than what is in it. */
+const gatherMs = 20;
 /** Well below the shortest time after which the server takes back what is not confirmed, a second; and two pulses. */
 const staleAfterMs = 1_000;
 
 interface Changes {
-  readonly answering: string[];
+  readonly answering: Set<string>;
   readonly over: string[];
   readonly received: string[];
   readonly confirmed: string[];
 }
 
-const noChanges = (): Changes => ({ answering: [], over: [], received: [], confirmed: [] });
+const noChanges = (): Changes => ({ answering: new Set(), over: [], received: [], confirmed: [] });
 
 /**
  * The worker's side of its renewal: tells it what the worker holds, and hears its news. What begins is told at once, since
- * its handler may block the event loop; the rest gathers for a turn of it.
+ * its handler may block the event loop; the rest goes with it, or gathers for a moment.
  */
 export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   readonly #options: LeaseRenewalsOptions;
@@ -50,6 +52,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   #pulse: NodeJS.Timeout | undefined;
   #changes = noChanges();
   #isScheduled = false;
+  #gathering: NodeJS.Timeout | undefined;
   #pulsedAtMs = 0;
   #heldUpAtMs = Number.NEGATIVE_INFINITY;
   #blocks = 0;
@@ -96,6 +99,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   /** Renews nothing from now on. */
   async stop(): Promise<void> {
     clearInterval(this.#pulse);
+    clearTimeout(this.#gathering);
     this.#heartbeats.stop();
     const channel = this.#channel;
     this.#channel = undefined;
@@ -113,11 +117,12 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
 
   /** An answer is on its way. */
   answering(key: string): void {
-    this.#changes.answering.push(key);
+    this.#changes.answering.add(key);
     this.#schedule();
   }
 
   over(key: string): void {
+    this.#changes.answering.delete(key);
     this.#changes.over.push(key);
     this.#schedule();
   }
@@ -166,18 +171,29 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    const tell = () => {
       this.#isScheduled = false;
-      if (Object.values(this.#changes).some(({ length }) => length > 0)) this.#tellChanges([]);
-    });
+      const { answering, over, received, confirmed } = this.#changes;
+      if (answering.size + over.length + received.length + confirmed.length > 0) this.#tellChanges([]);
+    };
+    if (this.#channel?.isThread === true) this.#gathering = setTimeout(tell, gatherMs).unref();
+    else setImmediate(tell);
   }
 
   #tellChanges(begun: readonly HeldTask[]): void {
-    const changes = this.#changes;
+    const { answering, ...changes } = this.#changes;
     this.#changes = noChanges();
     const keys = begun.map(({ key }) => key);
     const types = begun.map(({ task }) => task.type);
-    this.tell({ kind: "update", begun: { keys, types }, ...changes, status: this.#options.status() });
+    // One that was answered, and is to be answered again.
+    for (const key of keys) answering.delete(key);
+    this.tell({
+      kind: "update",
+      begun: { keys, types },
+      answering: [...answering],
+      ...changes,
+      status: this.#options.status(),
+    });
   }
 
   #heard(news: RenewalNews): void {

@@ -1,11 +1,13 @@
-// The two ways to run a renewal: in a thread of its own, or in the worker's.
+// The two ways to run a renewal: in the thread that keeps the leases of all workers of this process, or in the worker's own.
+//
+// One thread for all, since what it costs is its start, a third of a second of processor time, and to be woken.
 
 import { Worker } from "node:worker_threads";
 import type { Client, HttpVersion } from "@tq/client";
 import { Renewal } from "./renewal.ts";
 import type { RenewalInput, RenewalNews, RenewalSettings } from "./renewal-messages.ts";
 
-/** What the thread is started with. */
+/** What a renewal in the thread is started with. */
 export interface RenewalThreadData {
   readonly address: string;
   readonly httpVersion: HttpVersion;
@@ -15,8 +17,22 @@ export interface RenewalThreadData {
   readonly blockedAfterMs: number;
 }
 
+/** What the thread is told. Renewals are told apart by numbers that this side gives them. */
+export type ThreadInput =
+  | { readonly kind: "open"; readonly renewal: number; readonly data: RenewalThreadData }
+  | { readonly kind: "input"; readonly renewal: number; readonly input: RenewalInput }
+  | { readonly kind: "close"; readonly renewal: number };
+
+/** What the thread tells. */
+export interface ThreadNews {
+  readonly renewal: number;
+  readonly news: RenewalNews;
+}
+
 /** A renewal, wherever it runs. */
 export interface RenewalChannel {
+  /** Whether telling it wakes a thread, so that it is better told more at a time than at once. */
+  readonly isThread: boolean;
   tell(input: RenewalInput): void;
   /** Ends it. Nothing is reported afterwards. */
   stop(): Promise<void>;
@@ -31,13 +47,15 @@ export function renewHere(
   const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true });
   renewal.start();
   return {
+    isThread: false,
     tell: (input) => renewal.take(input),
     stop: async () => renewal.stop(),
   };
 }
 
 /**
- * Runs a renewal in a thread of its own, with a connection of its own. The thread keeps no process alive, and ends with it.
+ * Runs a renewal in the thread, with a connection of its own. The thread begins with the first one and ends with the last. It
+ * keeps no process alive, and ends with it.
  *
  * @param onGone the thread has ended by itself, or never began
  */
@@ -46,27 +64,71 @@ export function renewInThread(
   report: (news: RenewalNews) => void,
   onGone: (error: Error) => void,
 ): RenewalChannel {
-  let isOver = false;
-  const end = (error: Error) => {
-    if (isOver) return;
-    isOver = true;
-    onGone(error);
-  };
-  // Written out like this so that bundlers find the module.
-  const thread = new Worker(new URL("./renewal-thread.js", import.meta.url), { workerData: data, name: "tq renewal" });
-  thread.unref();
-  thread.on("message", (news: RenewalNews) => {
-    if (!isOver) report(news);
-  });
-  thread.on("error", (error: unknown) => end(error instanceof Error ? error : new Error(String(error))));
-  thread.on("exit", (code) => end(new Error(`the thread has ended with code ${code}`)));
+  const thread = (shared ??= new RenewalThread());
+  const renewal = thread.open(data, { report, onGone });
   return {
-    tell: (input) => {
-      if (!isOver) thread.postMessage(input);
-    },
-    stop: async () => {
-      isOver = true;
-      await thread.terminate();
-    },
+    isThread: true,
+    tell: (input) => thread.tell(renewal, input),
+    stop: async () => thread.close(renewal),
   };
+}
+
+let shared: RenewalThread | undefined;
+
+/** Whose renewal it is. */
+interface Owner {
+  readonly report: (news: RenewalNews) => void;
+  readonly onGone: (error: Error) => void;
+}
+
+class RenewalThread {
+  readonly #thread: Worker;
+  readonly #owners = new Map<number, Owner>();
+  #opened = 0;
+
+  constructor() {
+    // Written out like this so that bundlers find the module.
+    this.#thread = new Worker(new URL("./renewal-thread.js", import.meta.url), { name: "tq renewal" });
+    this.#thread.unref();
+    this.#thread.on("message", ({ renewal, news }: ThreadNews) => this.#owners.get(renewal)?.report(news));
+    this.#thread.on("error", (error: unknown) => this.#gone(error instanceof Error ? error : new Error(String(error))));
+    this.#thread.on("exit", (code) => this.#gone(new Error(`the thread has ended with code ${code}`)));
+  }
+
+  open(data: RenewalThreadData, owner: Owner): number {
+    const renewal = ++this.#opened;
+    this.#owners.set(renewal, owner);
+    this.#post({ kind: "open", renewal, data });
+    return renewal;
+  }
+
+  tell(renewal: number, input: RenewalInput): void {
+    if (this.#owners.has(renewal)) this.#post({ kind: "input", renewal, input });
+  }
+
+  async close(renewal: number): Promise<void> {
+    if (!this.#owners.delete(renewal)) return;
+    if (this.#owners.size > 0) {
+      this.#post({ kind: "close", renewal });
+      return;
+    }
+    this.#forget();
+    await this.#thread.terminate();
+  }
+
+  #post(input: ThreadInput): void {
+    this.#thread.postMessage(input);
+  }
+
+  #gone(error: Error): void {
+    this.#forget();
+    const owners = [...this.#owners.values()];
+    this.#owners.clear();
+    for (const { onGone } of owners) onGone(error);
+  }
+
+  /** The next worker begins a new one. */
+  #forget(): void {
+    if (shared === this) shared = undefined;
+  }
 }

@@ -47,7 +47,8 @@ export interface SessionOptions {
   readonly lease?: Duration;
   /**
    * Renews leases from a thread of the SDK's own, with a connection of its own, so that a handler that blocks the event loop
-   * keeps its lease, and the others theirs. Default true; false saves a thread and its memory. Over a `transport` or on a
+   * keeps its lease, and the others theirs. Default true; The thread is one for all workers of a process; false saves it
+   * and its memory. Over a `transport` or on a
    * `clock` that was passed in there is none either way: a thread cannot have them.
    */
   readonly renewalThread?: boolean;
