@@ -1,8 +1,10 @@
 /*
  * pnpm bench: measures tq, and compares it with the kept result. See README.md; --help says what it takes.
  */
+import { fileURLToPath } from "node:url";
 import { commandLine, namesOf, numberOf } from "./command-line.ts";
 import { tqContenders } from "./contenders/tq.ts";
+import { flameGraphs, flameSizes } from "./flame/flame-graphs.ts";
 import { provenance } from "./machine/machine.ts";
 import { regressions } from "./table/regression.ts";
 import { readResult, resultFile, writeResult } from "./table/result-file.ts";
@@ -17,25 +19,34 @@ Measures tq as its users have it, and compares it with benchmarks/results/tq.jso
   --rounds N         rounds, each with a new server and a new client (default 5)
   --only KINDS       some scenarios, in their order, separated by commas: ${scenarioKinds.join(",")}
   --profile FOLDER   writes CPU profiles of server and client there; nothing is compared then
+  --flame            makes the flame graphs of server and client anew, in benchmarks/results/profiles, and nothing else
   --save             keeps what was measured as benchmarks/results/tq.json
 
 It fails if a column fell by more than its tolerance. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
 
-const { rounds, scenarios, profile, save } = commandLine(
+const { rounds, scenarios, profile, flame, save } = commandLine(
   usage,
   {
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
     profile: { type: "string" },
+    flame: { type: "boolean", default: false },
     save: { type: "boolean", default: false },
   },
   (values) => ({
     rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
     scenarios: values.only === undefined ? tableScenarios : onlyKinds(namesOf("--only", values.only, scenarioKinds)),
     profile: values.profile,
+    flame: values.flame,
     save: values.save,
   }),
 );
+if (flame) {
+  await flameGraphs(fileURLToPath(new URL("../results/profiles", import.meta.url)), flameSizes, (line) =>
+    console.error(line),
+  );
+  process.exit(0);
+}
 const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
 const options = { warmUp: warmUpScenarios, scenarios, clientNodeArgs: profiling };
 const measured = await playRounds(tqContenders(profiling), rounds, options, (line) => console.error(line));

@@ -10,6 +10,8 @@ const durability = "fsync of the write-ahead log before each acknowledgement (SQ
 /** A server of tq. */
 export interface TqServer extends StartedServer {
   readonly address: string;
+  /** What it printed, or the last of it. */
+  output(): string;
   /** Ends it by `kill -9`. */
   kill(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export async function startTq(folder: string, nodeArgs: readonly string[] = []):
     port: Number(port),
     pid: server.pid,
     dataFolder: folder,
+    output: () => server.output,
     stop: () => server.stop(),
     kill: () => server.kill(),
   };
