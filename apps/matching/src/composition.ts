@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { StoreError, type Store } from "@tq/storage";
-import { SqliteStore } from "@tq/storage-sqlite";
+import { SqliteStore, type SyncCalls } from "@tq/storage-sqlite";
 import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
 import { Engine } from "./matching/engine.ts";
@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly instanceId: string;
   /** For tests: puts a store of theirs around the real one, to look on or to inject faults. Default: the store as it is. */
   readonly decorateStore: (store: Store) => Store;
+  /** For tests: how the store's log is brought to the disk. Default: the system's calls. */
+  readonly syncCalls?: SyncCalls;
 }
 
 /** A server: make it, `start` it, and `stop` it. */
@@ -85,12 +87,15 @@ function withDefaults(options: Partial<ServerOptions>): ServerOptions {
  */
 export function createServer(options: Partial<ServerOptions> = {}, listen = true): Server {
   const config = withDefaults(options);
+  const { random, syncCalls } = config;
   const dataFile = join(resolve(config.dataDir), "tq.db");
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<Error | undefined>();
   let stopping: Promise<void> | undefined;
 
   const engine = new Engine({
-    store: config.decorateStore(new SqliteStore({ path: dataFile, random: config.random })),
+    store: config.decorateStore(
+      new SqliteStore({ path: dataFile, random, ...(syncCalls !== undefined && { syncCalls }) }),
+    ),
     clock: config.clock,
     instanceId: config.instanceId,
     maxReplyBytes: config.maxReplyBytes,

@@ -80,6 +80,8 @@ export class ScriptedStore {
   failing = false;
   /** Set: commits wait for it. */
   stall: Promise<void> | undefined;
+  /** When what is committed is on disk. */
+  disk = Promise.resolve();
   refusesAnswers = false;
   promoteAt: number | undefined;
   /** What a backup does, telling its progress. */
@@ -129,6 +131,7 @@ export class ScriptedStore {
       this.planned.push({ now: commit.now, claims: plan.claims });
       const granted = plan.offers.map(({ slots }) => this.ready.splice(0, slots));
       return {
+        durable: this.disk,
         now: commit.now,
         results,
         claims: plan.claims.map(() => ({

@@ -13,6 +13,7 @@ import {
 import { backUp } from "./backup.ts";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
+import { LogSync, type SyncCalls } from "./log-sync.ts";
 import { openParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
 import { prepareSchema } from "./schema.ts";
@@ -36,11 +37,17 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** A number in [0, 1), for the jitter of retries. */
   readonly random: () => number;
+  /** How the log is synced; the system's own calls unless a test stands between. */
+  readonly syncCalls?: SyncCalls;
 }
+
+/** More operations than this in a commit: others are likely to come meanwhile, and the disk is not waited for. */
+const fewOperations = 2;
 
 interface Open {
   readonly db: Database.Database;
   readonly lock: FileLock;
+  readonly sync: LogSync;
   readonly parts: Parts;
   readonly reader: Reader;
   readonly begin: Database.Statement;
@@ -58,8 +65,8 @@ interface Open {
 /**
  * The embedded store: one SQLite file, one connection, one shard.
  *
- * SQLite answers synchronously, so a commit blocks the process for its length, fsync included. That is what makes the
- * group: everything that arrives meanwhile goes into the next one.
+ * SQLite answers synchronously, so a transaction blocks the process for its length. Whatever arrives meanwhile goes into
+ * the next one, and the next one may begin while the log of the last is still being synced.
  */
 export class SqliteStore implements Store {
   readonly description: string;
@@ -72,9 +79,10 @@ export class SqliteStore implements Store {
   }
 
   async open(at: number): Promise<Opened> {
-    const { path, random } = this.#options;
+    const { path, random, syncCalls } = this.#options;
     const lock = lockFile(path);
     let db: Database.Database | undefined;
+    let sync: LogSync | undefined;
     try {
       db = openFile(path);
       prepareSchema(db, path, at);
@@ -86,6 +94,9 @@ export class SqliteStore implements Store {
       const now = Math.max(at, row.now);
       const epoch = row.epoch + 1;
       db.prepare("update shard set epoch = ?, now = ?").run(epoch, now);
+      // By now there is a log. The epoch is on disk before anything is done in its name.
+      sync = new LogSync(`${path}-wal`, syncCalls);
+      await sync.writtenNow();
       const parts = openParts(db, random);
       parts.numbers.reset(row.numbers);
       parts.namespaces.reset();
@@ -96,6 +107,7 @@ export class SqliteStore implements Store {
       this.#open = {
         db,
         lock,
+        sync,
         parts,
         reader: new Reader(parts, () => this.#opened().now),
         begin: db.prepare("begin immediate"),
@@ -119,6 +131,7 @@ export class SqliteStore implements Store {
         unconfirmed: parts.unconfirmed.load(parts.started, parts.namespaces),
       };
     } catch (error) {
+      await sync?.close();
       db?.close();
       lock.release();
       const translated = translate(error, path);
@@ -136,6 +149,7 @@ export class SqliteStore implements Store {
     const open = this.#opened();
     if (commit.lease.shard !== 0)
       throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
+    if (open.sync.lost !== undefined) throw open.sync.lost;
     const now = Math.max(commit.now, open.now);
     const tx = new Transaction(open.parts, now, open.openedAt);
     try {
@@ -159,7 +173,8 @@ export class SqliteStore implements Store {
       open.parts.limits.flush(now);
       open.parts.order.flush();
       // A transaction that changed nothing (an idle renewal) is not worth an fsync.
-      if (open.changes.get() !== before) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
+      const isChange = open.changes.get() !== before;
+      if (isChange) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
       // Everything that reads comes before: what follows the commit must not fail, or it would look as if nothing happened.
       const nextDue = this.#nextDue(open);
       open.commit.run();
@@ -170,6 +185,7 @@ export class SqliteStore implements Store {
       for (const part of [open.parts.passes, open.parts.order.lanes, open.parts.limits]) part.evict();
       const notices = [...tx.notices.values()];
       return {
+        durable: this.#durable(open, isChange, commit.operations.length),
         now,
         results,
         claims: outcomes,
@@ -199,6 +215,7 @@ export class SqliteStore implements Store {
     if (open === undefined) return;
     this.#open = undefined;
     try {
+      await open.sync.close();
       open.db.close();
     } finally {
       open.lock.release();
@@ -211,7 +228,8 @@ export class SqliteStore implements Store {
     this.#read(({ reader }) => reader.listTaskQueues(...args));
   describeTaskQueue: Store["describeTaskQueue"] = async (queue) =>
     this.#read(({ reader }) => reader.describeTaskQueue(queue));
-  countLeased: Store["countLeased"] = async (...args) => this.#read(({ reader }) => reader.countLeased(...args));
+  countLeased: Store["countLeased"] = async (...args) =>
+    this.#readNewest(this.#opened(), ({ reader }) => reader.countLeased(...args));
   startedByWorker: Store["startedByWorker"] = async (namespace) =>
     this.#read(({ reader }) => reader.startedByWorker(namespace));
   heldBy: Store["heldBy"] = async (...args) => this.#read(({ reader }) => reader.heldBy(...args));
@@ -222,8 +240,15 @@ export class SqliteStore implements Store {
   hasNamespace: Store["hasNamespace"] = async (name) =>
     this.#read(({ parts }) => parts.namespaces.idOf(name) !== undefined);
 
-  #read<Answer>(answer: (open: Open) => Answer): Answer {
+  /** What is told is on disk. */
+  async #read<Answer>(answer: (open: Open) => Answer): Promise<Answer> {
     const open = this.#opened();
+    const answered = this.#readNewest(open, answer);
+    if (!open.sync.isSettled) await open.sync.settled();
+    return answered;
+  }
+
+  #readNewest<Answer>(open: Open, answer: (open: Open) => Answer): Answer {
     try {
       if (open.stale) this.#undo(open);
       const answered = answer(open);
@@ -232,6 +257,13 @@ export class SqliteStore implements Store {
     } catch (error) {
       throw translate(error, this.#options.path);
     }
+  }
+
+  #durable({ sync }: Open, isChange: boolean, operations: number): Promise<void> {
+    // Its results may tell of what an earlier one wrote.
+    if (!isChange) return sync.settled();
+    // A process with little to do answers sooner if it waits itself: handing it over costs two changes of thread.
+    return operations <= fewOperations ? sync.writtenNow() : sync.written();
   }
 
   /** Takes back a transaction that failed, and forgets everything in memory that it may have changed. */

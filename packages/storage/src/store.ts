@@ -28,8 +28,13 @@ export interface Commit {
   readonly plan: PlanClaims;
 }
 
-/** What a transaction did. All of it is on disk when this is seen. */
+/** What a transaction did. The next one sees it. */
 export interface Committed {
+  /**
+   * Resolves once it is on disk, with all that was committed before it: until then nobody may be told of it. Rejects with
+   * StoreError "lost" if it cannot be known whether it is.
+   */
+  readonly durable: Promise<void>;
   /** The time that the transaction happened at. */
   readonly now: number;
   /** One for each operation, in order, with its verb. */
@@ -86,7 +91,7 @@ export interface Page<Item> {
   readonly next?: string;
 }
 
-/** Answers questions, as of the last commit. Changes nothing. */
+/** Answers questions, as of the last commit, once that is on disk. Changes nothing. */
 export interface StoreReader {
   /** Tasks by id; undefined for those that are unknown. */
   getTasks(namespace: string, ids: readonly string[]): Promise<readonly (TaskRecord | undefined)[]>;
@@ -107,7 +112,10 @@ export interface StoreReader {
   ): Promise<Page<TaskQueueRecord>>;
   /** A queue that does not exist is described as empty. */
   describeTaskQueue(queue: TaskQueue): Promise<TaskQueueRecord>;
-  /** How many of the tasks that a poll was given are still leased to its worker: whether repeating it has an answer. */
+  /**
+   * How many of the tasks that a poll was given are still leased to its worker: whether repeating it has an answer. The
+   * last commit need not be on disk yet.
+   */
   countLeased(namespace: string, workerId: string, pollId: string): Promise<number>;
   /** How many tasks each worker of a namespace holds. */
   startedByWorker(namespace: string): Promise<ReadonlyMap<string, number>>;
@@ -173,8 +181,9 @@ export interface Store extends StoreReader {
    */
   open(now: number): Promise<Opened>;
   /**
-   * Carries out one transaction: the operations in order, then the claims that `plan` asks for. Resolves once it is on
-   * disk. If it rejects, nothing of it happened.
+   * Carries out one transaction: the operations in order, then the claims that `plan` asks for. Resolves once the next
+   * one may be asked for, while it may still be on its way to the disk: see {@link Committed.durable}. If it rejects,
+   * nothing of it happened.
    */
   commit(commit: Commit): Promise<Committed>;
   /**
@@ -193,6 +202,8 @@ export type StoreErrorCode =
   | "shard-lost"
   /** It cannot write: disk full, read-only, I/O error. Nothing happened. */
   | "unavailable"
+  /** The disk did not confirm what was written: it must be opened anew, to see what of it is there. */
+  | "lost"
   /** The file is not one of ours, is damaged, or was written by a newer version. */
   | "unusable";
 

@@ -29,8 +29,10 @@ export class ServerRun {
     this.#clock = clock;
     this.#time = new ClockOfARun(clock);
     const decorateStore = (store: Store) => this.#watch(store);
+    // Nothing of a test is there to outlive the machine.
+    const syncCalls = { later: (_log: number, done: (error: null) => void) => done(null), now: () => undefined };
     this.#server = createServer(
-      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore },
+      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore, syncCalls },
       false,
     );
     const inner = new DirectTransport(this.#server, clock);

@@ -26,6 +26,7 @@ export type ReportIncident = (incident: Incident) => void;
 
 const reasonOfStoreError: Readonly<Record<StoreErrorCode, Reason>> = {
   "shard-lost": "SHARD_LOST",
+  lost: "SHARD_LOST",
   unavailable: "STORE_UNAVAILABLE",
   locked: "STORE_UNAVAILABLE",
   unusable: "STORE_UNAVAILABLE",

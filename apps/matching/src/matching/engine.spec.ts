@@ -61,6 +61,23 @@ describe("the engine", () => {
     expect(await engine.poll(pollCall({ answers }))).toMatchObject({ kind: "answered", tasks: [{ id: "a" }] });
   });
 
+  test("nobody hears of a commit before it is on disk: neither who added nor who was given the task", async () => {
+    const scripted = new ScriptedStore();
+    const engine = await start(scripted);
+    const heard: string[] = [];
+    const poll = engine.poll(pollCall()).then(() => heard.push("poll"));
+    await settle();
+    const disk = Promise.withResolvers<void>();
+    scripted.disk = disk.promise;
+    scripted.ready = [task(5)];
+    const add = engine.add({ verb: "add", tasks: [] }).then(() => heard.push("add"));
+    await settle();
+    expect([scripted.ready, heard]).toEqual([[], []]);
+    disk.resolve();
+    await Promise.all([poll, add]);
+    expect(heard.toSorted()).toEqual(["add", "poll"]);
+  });
+
   test("of two repeats of one poll at once, one takes the other's place", async () => {
     const scripted = new ScriptedStore();
     scripted.leased = [task(5)];

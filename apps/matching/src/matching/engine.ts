@@ -41,7 +41,7 @@ export interface EngineOptions {
   readonly instanceId: string;
   /** The most bytes of an answer. */
   readonly maxReplyBytes: number;
-  /** Called once if another server has taken the store over: this one must stop. */
+  /** Called once if another server has taken the store over, or the disk has failed: this one must stop. */
   readonly onFatal: (error: Error) => void;
 }
 
@@ -309,6 +309,7 @@ export class Engine implements Matching {
     }
     const tasks = await poll.tasks;
     if (tasks === undefined) return { kind: "superseded" };
+    if (tasks.length > 0) await this.#running?.group.durable;
     return {
       kind: "answered",
       tasks,
@@ -379,7 +380,7 @@ export class Engine implements Matching {
         this.#endOverdue();
       },
       claimsFailed: () => polls.claimsFailed(),
-      shardLost: (error) => this.#options.onFatal(error),
+      storeLost: (error) => this.#options.onFatal(error),
     };
   }
 

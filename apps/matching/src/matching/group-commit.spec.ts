@@ -19,6 +19,7 @@ function fakeStore(during: (commit: Commit) => void | Promise<void> = () => unde
     const results = commit.operations.map(({ verb }) => ({ verb, promoted: 0 })) as OperationResult[];
     commit.plan(new Map(), results);
     return {
+      durable: Promise.resolve(),
       now: commit.now,
       results,
       claims: [],
@@ -42,7 +43,7 @@ function participant(more: Partial<CommitParticipant> = {}): CommitParticipant {
     failed: () => undefined,
     claimsFailed: () => undefined,
     wantsClaim: false,
-    shardLost: () => undefined,
+    storeLost: () => undefined,
     ...more,
   };
 }
@@ -81,6 +82,62 @@ describe("group commit", () => {
     expect(answered).toBe(false);
     finish.resolve();
     expect(await submitted).toBe(true);
+  });
+
+  test("the next commit begins while the last is on its way to the disk; each is answered once it is there", async () => {
+    const disk = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { commits, store } = fakeStore();
+    const commit: Store["commit"] = async (asked) => ({
+      ...(await store.commit(asked)),
+      durable: disk[commits.length - 1]!.promise,
+    });
+    const group = make({ commit } as unknown as Store);
+    const answered: string[] = [];
+    const turn = async () => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    const first = group.submit(promote).then(() => answered.push("first"));
+    await turn();
+    const second = group.submit(promote).then(() => answered.push("second"));
+    await turn();
+    expect([commits.length, answered]).toEqual([2, []]);
+    const durable = group.durable?.then(() => answered.push("all"));
+    disk[0]!.resolve();
+    await first;
+    await turn();
+    expect(answered).toEqual(["first"]);
+    disk[1]!.resolve();
+    await Promise.all([second, durable]);
+    expect(answered).toContain("second");
+    expect(answered).toContain("all");
+    expect(group.durable).toBeUndefined();
+  });
+
+  test("a disk that fails fails what waits for it, and is reported", async () => {
+    const { store } = fakeStore();
+    const lost = new StoreError("lost", "EIO");
+    const failing = Promise.reject<void>(lost);
+    failing.catch(() => undefined);
+    const commit: Store["commit"] = async (asked) => ({ ...(await store.commit(asked)), durable: failing });
+    const storeLost = vi.fn<(error: StoreError) => void>();
+    const group = make({ commit } as unknown as Store, participant({ storeLost }));
+    await expect(group.submit(promote)).rejects.toBe(lost);
+    expect(storeLost).toHaveBeenCalledExactlyOnceWith(lost);
+    expect(group.lastError).toBe("EIO");
+    await group.stop();
+  });
+
+  test("stop waits for the disk", async () => {
+    const disk = Promise.withResolvers<void>();
+    const { store } = fakeStore();
+    const commit: Store["commit"] = async (asked) => ({ ...(await store.commit(asked)), durable: disk.promise });
+    const group = make({ commit } as unknown as Store);
+    const submitted = group.submit(promote);
+    let isStopped = false;
+    const stopping = group.stop().then(() => (isStopped = true));
+    await new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+    expect(isStopped).toBe(false);
+    disk.resolve();
+    await stopping;
+    await submitted;
   });
 
   test("an operation that makes the commit throw fails alone", async () => {
@@ -154,12 +211,12 @@ describe("group commit", () => {
   });
 
   test("the loss of the shard is reported", async () => {
-    const shardLost = vi.fn<(error: StoreError) => void>();
+    const storeLost = vi.fn<(error: StoreError) => void>();
     const { store } = fakeStore(() => {
       throw new StoreError("shard-lost", "gone");
     });
-    await expect(make(store, participant({ shardLost })).submit(promote)).rejects.toMatchObject({ code: "shard-lost" });
-    expect(shardLost).toHaveBeenCalledOnce();
+    await expect(make(store, participant({ storeLost })).submit(promote)).rejects.toMatchObject({ code: "shard-lost" });
+    expect(storeLost).toHaveBeenCalledOnce();
   });
 
   test("stop carries out what was submitted, and nothing after it", async () => {

@@ -1,6 +1,7 @@
 /*
  * Group commit. Whatever arrives while a commit is under way goes into the next one, together with the claims for the
- * polls that wait; nobody waits for a timer. An operation is answered once its commit is on disk.
+ * polls that wait; nobody waits for a timer. The next one may begin while the last is on its way to the disk; an operation
+ * is answered once its commit is there.
  */
 import {
   StoreError,
@@ -37,7 +38,10 @@ export interface CommitParticipant {
   timedOperations(now: number): readonly Operation[];
   /** What to claim, now that the operations have touched these queues. */
   plan(touched: ReadonlyMap<string, TaskQueue>, now: number): ClaimOrder;
-  /** It is on disk. `timed` are the timed operations of it, whose results are the first. */
+  /**
+   * It has happened, though it may be on its way to the disk: nobody outside may hear of it before it is `durable`.
+   * `timed` are the timed operations of it, whose results are the first.
+   */
   committed(committed: Committed, timed: readonly Operation[]): void;
   /** These timed operations did not happen. Called after every commit that failed, with what of it was lost. */
   failed(timed: readonly Operation[]): void;
@@ -45,8 +49,8 @@ export interface CommitParticipant {
   claimsFailed(): void;
   /** Whether there is something to claim, so that another commit should follow though no operation waits. */
   readonly wantsClaim: boolean;
-  /** Another owner has the shard: nothing can be done any more. */
-  shardLost(error: StoreError): void;
+  /** Another owner has the shard, or the disk has failed: nothing can be done any more. */
+  storeLost(error: StoreError): void;
 }
 
 const nothing: ClaimOrder = { offers: [], claims: [] };
@@ -61,6 +65,8 @@ export class GroupCommit {
   #pending: Pending[] = [];
   #scheduled = false;
   #running: Promise<void> | undefined;
+  /** The last commit that is on its way to the disk. */
+  #durable: Promise<void> | undefined;
   #stopped = false;
   /** Set while nothing but a new operation makes it try: the store has just refused. */
   #retry: { readonly at: number; readonly cancel: Cancel } | undefined;
@@ -101,6 +107,11 @@ export class GroupCommit {
     });
   }
 
+  /** Resolves once everything that was committed is on disk; undefined: it is. */
+  get durable(): Promise<void> | undefined {
+    return this.#durable;
+  }
+
   /** Runs a commit soon, whether or not an operation waits. */
   wake(): void {
     if (this.#scheduled || this.#running !== undefined || this.#stopped) return;
@@ -118,6 +129,8 @@ export class GroupCommit {
       await this.#running;
       this.#start();
       await this.#running;
+      // Who waits for it hears what became of it.
+      await this.#durable?.catch(() => undefined);
     } while (this.#pending.length > 0);
     this.#stopped = true;
     this.#worksAgain();
@@ -162,20 +175,43 @@ export class GroupCommit {
     this.lastProgressAt = committed.now;
     this.lastError = "";
     this.#worksAgain();
+    this.#track(committed.durable);
     this.#participant.committed(committed, timed);
+    void this.#answer(group, committed.results.slice(timed.length), committed.durable);
+    return undefined;
+  }
+
+  #track(durable: Promise<void>): void {
+    this.#durable = durable;
+    const isOver = (): void => {
+      if (this.#durable === durable) this.#durable = undefined;
+    };
+    durable.then(isOver, (error: unknown) => {
+      isOver();
+      this.lastError = error instanceof Error ? error.message : String(error);
+      if (error instanceof StoreError) this.#participant.storeLost(error);
+    });
+  }
+
+  async #answer(group: readonly Pending[], results: readonly OperationResult[], durable: Promise<void>): Promise<void> {
+    try {
+      await durable;
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+      return;
+    }
     group.forEach(({ resolve, reject }, i) => {
-      const result = committed.results[timed.length + i];
+      const result = results[i];
       if (result === undefined) reject(new Error("the store answered too few operations"));
       else resolve(result);
     });
-    return undefined;
   }
 
   #storeFailed(error: StoreError, group: readonly Pending[], timed: readonly Operation[]): void {
     this.#tryAgainLater();
     for (const { reject } of group) reject(error);
     this.#participant.failed(timed);
-    if (error.code === "shard-lost") this.#participant.shardLost(error);
+    if (error.code === "shard-lost" || error.code === "lost") this.#participant.storeLost(error);
   }
 
   /** Something in this commit throws: each part of it is tried by itself, and only that one fails. */

@@ -156,6 +156,7 @@ export class Driver {
 
   async commit(operations: readonly Operation[], plan: PlanClaims = nothing): Promise<Committed> {
     const committed = await this.store.commit({ lease: this.lease, now: this.now, operations, plan });
+    await committed.durable;
     this.last = committed;
     this.nextDue = committed.nextDue;
     await this.home.checkInvariants?.(this.store);
