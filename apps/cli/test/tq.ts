@@ -71,7 +71,9 @@ export function startTq(argv: readonly string[], world: World = {}): Running {
   const dependencies: Dependencies = {
     createClient: (options) => {
       world.onClient?.(options);
-      return Client.create({ ...options, transport, clock: impatient });
+      // The transport stands for the server at whatever address the command line names.
+      const { address: _address, ...others } = options;
+      return Client.create({ ...others, transport, clock: impatient });
     },
     loadServer: () =>
       world.server === undefined ? Promise.reject(new Error("no server")) : Promise.resolve(world.server),

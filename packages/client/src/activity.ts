@@ -1,6 +1,9 @@
+import { checkNewTask } from "./check-new-task.ts";
 import type { NewTask, TaskOptions } from "./new-task.ts";
+import { requireRecord } from "./option-checks.ts";
 import type { TaskClient } from "./task-client.ts";
 import type { AddedTaskHandle } from "./task-handle.ts";
+import { withMethods } from "./with-methods.ts";
 
 /** Any function. As a constraint it takes every one, whatever its parameters. */
 type AnyFunction = (...args: never[]) => unknown;
@@ -53,6 +56,10 @@ export class ActivityClient<A extends object> {
 
   /** Made by {@link Client.activity}. */
   constructor(tasks: TaskClient, options: ActivityOptions<A>) {
+    const { activities, ...own } = checked(options, "options");
+    if (activities !== undefined) withMethods(activities, "activities", []);
+    // The name and its arguments come with each call.
+    checkNewTask({ ...own, type: "" });
     this.#tasks = tasks;
     this.#options = options;
   }
@@ -76,6 +83,11 @@ export class ActivityClient<A extends object> {
 
   /** The same activities with some options replaced, such as the id of the next task. */
   with(options: Partial<ActivityOptions<A>>): ActivityClient<A> {
-    return new ActivityClient<A>(this.#tasks, { ...this.#options, ...options });
+    return new ActivityClient<A>(this.#tasks, { ...this.#options, ...checked(options, "options") });
   }
+}
+
+function checked<Options extends object>(options: Options, field: string): Options {
+  requireRecord(options, field);
+  return options;
 }

@@ -90,7 +90,7 @@ test("without a listener the first that is refused ends it, once those on their 
   const adding = client.tasks.addAll(read(), { onAdded: (_, index) => void added.push(index) });
   await expect(adding).rejects.toMatchObject({
     code: "invalid_argument",
-    message: "Task 1 of the source: tasks[0].type: is bad",
+    message: "Task 1 of the source: type: is bad",
   });
   expect(taken.isClosed).toBe(true);
   expect(taken.count).toBeLessThan(100);

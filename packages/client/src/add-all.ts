@@ -1,6 +1,8 @@
 import type { CallOptions } from "./call-options.ts";
-import { TqError } from "./errors.ts";
+import { invalidField, TqError } from "./errors.ts";
+import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 import type { NewTask } from "./new-task.ts";
+import { optionalFunction, optionalSignal, shown } from "./option-checks.ts";
 import type { AddedTaskHandle } from "./task-handle.ts";
 
 /** Options of {@link TaskClient.addAll}. */
@@ -13,6 +15,8 @@ export interface AddAllOptions extends CallOptions {
    */
   readonly onRefused?: (error: TqError, task: NewTask, index: number) => void;
 }
+
+const addAllOptions: KnownOptions<AddAllOptions> = { signal: true, onAdded: true, onRefused: true };
 
 /** What {@link TaskClient.addAll} did. */
 export interface AddAllSummary {
@@ -38,7 +42,12 @@ export async function addAll(
   calls: AddAllCalls,
   options: AddAllOptions,
 ): Promise<AddAllSummary> {
+  refuseUnknownOptions(options, addAllOptions);
   const { signal, onAdded, onRefused } = options;
+  optionalSignal(signal, "signal");
+  optionalFunction(onAdded, "onAdded");
+  optionalFunction(onRefused, "onRefused");
+  if (!isIterable(source)) throw invalidField("source", `${shown(source)} is nothing to iterate over`);
   /** Settled once all that were begun are answered. */
   const ended = Promise.withResolvers<void>();
   let underWay = 1;
@@ -82,4 +91,9 @@ export async function addAll(
   await ended.promise;
   if (failure !== undefined) throw failure.error;
   return { added, existed, refused };
+}
+
+/** Text can be iterated over, and is no source. */
+function isIterable(source: unknown): boolean {
+  return typeof source === "object" && source !== null && (Symbol.iterator in source || Symbol.asyncIterator in source);
 }

@@ -18,6 +18,7 @@ import type { AddRoom } from "./add-room.ts";
 import type { Clock } from "./clock.ts";
 import { Line } from "./line.ts";
 import { type FieldViolation, type TqError, toTqError } from "./errors.ts";
+import { inOptionNames } from "./option-names.ts";
 import { isRetryable, type RetryOptions } from "./retry.ts";
 
 /** What the coalescer needs. */
@@ -177,7 +178,7 @@ export class AddCoalescer {
 
   #fail(group: AddGroup, error: TqError): void {
     if (!group.isOver) this.#options.onFailed(group.tasks.length, error);
-    group.reject(error);
+    group.reject(inOptionNames(error, group.tasks.length === 1));
   }
 
   /** A group alone was refused: for good, or until there is room. */

@@ -1,9 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { AnswerResult, HeartbeatSchema, type ItemError, TaskAnswerSchema } from "@tq/proto";
-import type { CallOptions } from "./call-options.ts";
+import { type CallOptions, checkCallOptions } from "./call-options.ts";
 import type { ClientConfig } from "./client-config.ts";
 import { encodeFailure } from "./encode-failure.ts";
-import { type ErrorReasonName, TqError } from "./errors.ts";
+import { type ErrorReasonName, invalidField, TqError } from "./errors.ts";
+import { shown } from "./option-checks.ts";
 import { encodeField } from "./payload.ts";
 import { type RetryContext, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
@@ -68,6 +69,8 @@ export class AsyncCompletionClient {
    * Renews the lease.
    */
   async heartbeat(taskToken: Uint8Array, details?: unknown, options: CallOptions = {}): Promise<HeartbeatReply> {
+    requireToken(taskToken);
+    checkCallOptions(options);
     const { config, services, retry } = this.#options;
     const { namespace, payloadConverter, messageCodec } = config;
     const heartbeat = create(HeartbeatSchema, { token: taskToken });
@@ -91,8 +94,11 @@ export class AsyncCompletionClient {
   async #answer(
     token: Uint8Array,
     answer: MessageInitShape<typeof TaskAnswerSchema>["answer"] & {},
-    { signal }: CallOptions = {},
+    options: CallOptions = {},
   ): Promise<void> {
+    requireToken(token);
+    checkCallOptions(options);
+    const { signal } = options;
     const { config, services, retry } = this.#options;
     const message = create(TaskAnswerSchema, { token, answer });
     if (config.messageCodec !== undefined) await config.messageCodec.encodeAnswer(message);
@@ -116,6 +122,14 @@ export class AsyncCompletionClient {
       case undefined:
     }
   }
+}
+
+function requireToken(token: unknown): void {
+  if (ArrayBuffer.isView(token) && token.byteLength > 0) return;
+  throw invalidField(
+    "taskToken",
+    `${shown(token)} is no token: give \`info.taskToken\` of the handler's context, as bytes`,
+  );
 }
 
 function lost(): TqError {

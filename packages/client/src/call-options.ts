@@ -1,3 +1,6 @@
+import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+import { optionalBoolean, optionalSignal, optionalWhole, requireText } from "./option-checks.ts";
+
 /** Options of one call. */
 export interface CallOptions {
   /**
@@ -24,4 +27,30 @@ export interface ListOptions extends CallOptions {
   readonly pageSize?: number;
   /** Also brings arguments and results; without it they are left out. Default false. */
   readonly includePayloads?: boolean;
+}
+
+const callOptions: KnownOptions<CallOptions> = { signal: true };
+const cancelOptions: KnownOptions<CancelOptions> = { signal: true, reason: true, force: true };
+const listOptions: KnownOptions<ListOptions> = { signal: true, pageSize: true, includePayloads: true };
+
+/** @throws TqError `invalid_argument` naming the option. */
+export function checkCallOptions(options: CallOptions): void {
+  refuseUnknownOptions(options, callOptions);
+  optionalSignal(options.signal, "signal");
+}
+
+/** @throws TqError `invalid_argument` naming the option. */
+export function checkCancelOptions(options: CancelOptions): void {
+  refuseUnknownOptions(options, cancelOptions);
+  optionalSignal(options.signal, "signal");
+  if (options.reason !== undefined) requireText(options.reason, "reason");
+  optionalBoolean(options.force, "force");
+}
+
+/** @throws TqError `invalid_argument` naming the option. */
+export function checkListOptions(options: ListOptions): void {
+  refuseUnknownOptions(options, listOptions);
+  optionalSignal(options.signal, "signal");
+  optionalWhole(options.pageSize, "pageSize");
+  optionalBoolean(options.includePayloads, "includePayloads");
 }

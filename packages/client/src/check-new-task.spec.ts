@@ -15,6 +15,7 @@ const misfits: [field: string, options: object][] = [
   ["type", { type: undefined }],
   ["kind", { kind: "flow" }],
   ["id", { id: 7 }],
+  ["id", { id: "" }],
   ["serialKey", { serialKey: null }],
   ["fairnessKey", { fairnessKey: {} }],
   ["priority", { priority: 1.5 }],

@@ -9,6 +9,7 @@ import { createIdSource, type IdSource } from "./ids.ts";
 import type { ClientInterceptor } from "./interceptors.ts";
 import { type Logger, stderrLogger } from "./logger.ts";
 import { MessageCodec } from "./message-codec.ts";
+import { optionalBoolean, optionalFunction, requireName, requireText, shown } from "./option-checks.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
 import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 import type { RetryConfig } from "./retry.ts";
@@ -185,9 +186,13 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
   refuseUnknownOptions(retry, retryOptions, "retry");
   refuseUnknownOptions(coalescing, coalescingOptions, "coalescing");
   refuseUnknownOptions(backPressure, backPressureOptions, "backPressure");
+  checkTransport(options);
+  optionalFunction(options.newId, "newId");
+  optionalFunction(options.random, "random");
+  optionalBoolean(options.encodeCommonAttributes, "encodeCommonAttributes");
   return Object.freeze<ClientConfig>({
     address: options.transport === undefined ? baseUrlOf(options.address ?? defaultAddress) : undefined,
-    namespace: options.namespace ?? "default",
+    namespace: namespaceOf(options.namespace),
     httpVersion: httpVersionOf(options.httpVersion ?? "1.1"),
     transport: options.transport,
     callTimeoutMs: atLeast(1, durationToMs(options.callTimeout ?? "10s", "callTimeout"), "callTimeout"),
@@ -197,9 +202,9 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
       giveUpAfterMs: durationToMs(retry.giveUpAfter ?? "30s", "retry.giveUpAfter"),
     }),
     coalescing: Object.freeze({
-      maxTasksPerCall: atLeast(1, coalescing.maxTasksPerCall ?? 1_000, "coalescing.maxTasksPerCall"),
+      maxTasksPerCall: wholeAtLeast(1, coalescing.maxTasksPerCall ?? 1_000, "coalescing.maxTasksPerCall"),
       maxBytesPerCall: atLeast(1, coalescing.maxBytesPerCall ?? 4 * 1024 * 1024, "coalescing.maxBytesPerCall"),
-      maxCallsInFlight: atLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
+      maxCallsInFlight: wholeAtLeast(1, coalescing.maxCallsInFlight ?? 1, "coalescing.maxCallsInFlight"),
     }),
     backPressure: Object.freeze({
       maxTasks: atLeast(1, backPressure.maxWaitingTasks ?? 5_000, "backPressure.maxWaitingTasks"),
@@ -208,15 +213,15 @@ export function compileClientConfig(options: ClientOptions): ClientConfig {
     }),
     closeTimeoutMs: durationToMs(options.closeTimeout ?? "5s", "closeTimeout"),
     interceptors: [...allWithMethods(options.interceptors ?? [], "interceptors", [])],
-    tracer: options.tracer ?? trace.getTracer(instrumentation),
-    meter: options.meter ?? metrics.getMeter(instrumentation),
+    tracer: withMethods(options.tracer ?? trace.getTracer(instrumentation), "tracer", ["startSpan"]),
+    meter: withMethods(options.meter ?? metrics.getMeter(instrumentation), "meter", ["createCounter"]),
     logger: withMethods(options.logger ?? stderrLogger, "logger", ["debug", "info", "warn", "error"]),
     payloadConverter: withMethods(options.payloadConverter ?? defaultPayloadConverter, "payloadConverter", [
       "toPayload",
       "fromPayload",
     ]),
     messageCodec: messageCodec(options),
-    clock,
+    clock: withMethods(clock, "clock", ["now", "setTimeout", "clearTimeout"]),
     newId: options.newId ?? createIdSource(clock),
     random: options.random ?? Math.random,
   });
@@ -240,7 +245,35 @@ function httpVersionOf(version: HttpVersion): HttpVersion {
   }
 }
 
+/** What the server takes of a namespace's name. */
+const maxNamespaceBytes = 200;
+
+function namespaceOf(namespace: unknown): string {
+  if (namespace === undefined) return "default";
+  requireName(namespace, "namespace", maxNamespaceBytes);
+  return namespace;
+}
+
+function checkTransport({ transport, address, httpVersion }: ClientOptions): void {
+  if (transport === undefined) {
+    if (address !== undefined) requireText(address, "address");
+    return;
+  }
+  withMethods(transport, "transport", ["unary", "stream"]);
+  const beside = address !== undefined ? "address" : httpVersion !== undefined ? "httpVersion" : undefined;
+  if (beside !== undefined)
+    throw invalidField(beside, "a `transport` knows where the server is: give one of the two, not both");
+}
+
 function atLeast(minimum: number, value: number, field: string): number {
-  if (!(value >= minimum)) throw invalidField(field, `${value} is less than ${minimum}`);
-  return value;
+  const given: unknown = value;
+  if (typeof given !== "number" || Number.isNaN(given)) throw invalidField(field, `${shown(given)} is no number`);
+  if (given < minimum) throw invalidField(field, `${given} is less than ${minimum}`);
+  return given;
+}
+
+function wholeAtLeast(minimum: number, value: number, field: string): number {
+  const given = atLeast(minimum, value, field);
+  if (!Number.isInteger(given) && given !== Infinity) throw invalidField(field, `${given} is no whole number`);
+  return given;
 }

@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Payload, PayloadSchema } from "@tq/proto";
 import { invalidField, TqError } from "./errors.ts";
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+import { optionalNumber } from "./option-checks.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
 
 /** How a {@link CompressionCodec} compresses. */
@@ -75,6 +76,8 @@ export class CompressionCodec implements PayloadCodec {
         `this Node cannot compress with ${algorithm}; take "gzip", or Node 22.15 or newer`,
       );
     }
+    optionalNumber(minBytes, "minBytes");
+    optionalNumber(maxDecodedBytes, "maxDecodedBytes");
     if (!(minBytes >= 0)) throw invalidField("minBytes", `${minBytes} is not 0 or more`);
     if (!(maxDecodedBytes >= 1)) throw invalidField("maxDecodedBytes", `${maxDecodedBytes} is not 1 or more`);
     this.#algorithm = algorithm;

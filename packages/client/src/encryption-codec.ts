@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Payload, PayloadSchema } from "@tq/proto";
 import { invalidField, TqError } from "./errors.ts";
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+import { optionalBoolean, requireName, requireRecord } from "./option-checks.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
 
 /** A key of AES-256: 32 bytes. */
@@ -38,6 +39,8 @@ const cipher = "aes-256-gcm";
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
+/** The id travels in each payload's metadata, of which a server takes 4 KiB. */
+const maxKeyIdBytes = 1_000;
 
 /**
  * Encrypts payloads with AES-256-GCM, each with a nonce of its own. An encrypted one has the content type
@@ -55,9 +58,11 @@ export class EncryptionCodec implements PayloadCodec {
   constructor(options: EncryptionCodecOptions) {
     refuseUnknownOptions(options, knownOptions);
     const { keyId, keys } = options;
-    if (keyId === "") throw invalidField("keyId", "a key needs an id");
+    optionalBoolean(options.refusePlaintext, "refusePlaintext");
+    if (typeof keyId !== "function") requireName(keyId, "keyId", maxKeyIdBytes);
     this.#options = options;
     if (typeof keys === "function") return;
+    requireRecord(keys, "keys");
     for (const [id, key] of Object.entries(keys)) {
       const known = keyObject(key);
       if (known === undefined) throw invalidField(`keys.${id}`, `a key of AES-256 has ${keyBytes} bytes`);

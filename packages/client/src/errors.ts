@@ -46,7 +46,10 @@ export type ErrorReasonName = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
 
 /** One field of a request that was refused. */
 export interface FieldViolation {
-  /** Path in the request, as in `tasks[3].task_queue.name`. */
+  /**
+   * The option, as in `retry.maximumAttempts`; of one of several tasks, as in `tasks[3].retry.maximumAttempts`. Of a call of
+   * `services`: the path in its request, as in `tasks[3].task_queue.name`.
+   */
   readonly field: string;
   /** What is wrong with it. */
   readonly description: string;

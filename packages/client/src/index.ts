@@ -9,6 +9,7 @@ export {
 export type { AddAllOptions, AddAllSummary } from "./add-all.ts";
 export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "./application-failure.ts";
 export { AsyncCompletionClient, type HeartbeatReply } from "./async-completion.ts";
+export { checkNewTask } from "./check-new-task.ts";
 export type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 export { Client } from "./client.ts";
 export type {
@@ -96,6 +97,19 @@ export type { AddedTaskHandle, AddWarningName, CancelStatusName, TaskHandle } fr
 export { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
 export { defaultAddress, type HttpVersion } from "./transport.ts";
 export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+export {
+  isThenable,
+  optionalBoolean,
+  optionalFunction,
+  optionalNumber,
+  optionalSignal,
+  requireName,
+  requireRecord,
+  requireShort,
+  requireText,
+  shown,
+} from "./option-checks.ts";
+export { inOptionNames, optionName } from "./option-names.ts";
 export { withMethods } from "./with-methods.ts";
 export {
   type WorkflowArgs,

@@ -1,4 +1,5 @@
 import { invalidField } from "./errors.ts";
+import { requireRecord } from "./option-checks.ts";
 
 /** Every option of a type. The compiler sees to it that none is missing and none too many. */
 export type KnownOptions<Options> = Readonly<Record<keyof Options, true>>;
@@ -8,13 +9,14 @@ export type KnownOptions<Options> = Readonly<Record<keyof Options, true>>;
  * ignored, and its default in force, without a word.
  *
  * @param within What holds the options, where they are options of an option.
- * @throws TqError `invalid_argument` naming the option, and those that there are.
+ * @throws TqError `invalid_argument` naming the option, and those that there are; or `options` if it is no object.
  */
 export function refuseUnknownOptions<Options extends object>(
   options: Options,
   known: KnownOptions<Options>,
   within?: string,
 ): void {
+  requireRecord(options, within ?? "options");
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
     const field = within === undefined ? name : `${within}.${name}`;

@@ -22,6 +22,7 @@ import { TqError, toTqError } from "./errors.ts";
 import type { CancelInput, GetInput, ListInput, ResultInput } from "./interceptors.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { encodeNewTask, type NewTask, newTaskBytes } from "./new-task.ts";
+import { inOptionNames } from "./option-names.ts";
 import { refuseCoded } from "./payload-codec.ts";
 import { type RetryContext, type RetryOptions, retrying, retryingUntil } from "./retry.ts";
 import type { Services } from "./services.ts";
@@ -182,8 +183,9 @@ export class TaskCalls {
         bytes += newTaskBytes(message);
         if (task.id !== undefined) (chosenIds ??= []).push(task.id);
       }
-    } catch (error) {
-      return Promise.reject(toTqError(error));
+    } catch (unknown) {
+      const error = toTqError(unknown);
+      return Promise.reject(tasks.length === 1 ? error : ofTask(messages.length, error));
     }
     this.#room.enter(tasks.length, bytes);
     const group = { tasks: messages, bytes, chosenIds: chosenIds ?? noIds, roomBytes: bytes, signal, answerOf };
@@ -258,7 +260,9 @@ export class TaskCalls {
     attempt: (options: { signal?: AbortSignal }) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    return retryingUntil(signal, attempt, this.#retry, call);
+    return retryingUntil(signal, attempt, this.#retry, call).catch((error: unknown) => {
+      throw error instanceof TqError ? inOptionNames(error) : error;
+    });
   }
 
   /** The tasks as plain values, decoded. */
@@ -278,6 +282,19 @@ export class TaskCalls {
     await mine;
     await encoding;
   }
+}
+
+/** An error about one of several tasks, naming which. */
+function ofTask(index: number, error: TqError): TqError {
+  const task = `tasks[${index}]`;
+  if (error.fields.length === 0) return error.with({ message: `${task}: ${error.message}` });
+  let { message } = error;
+  const fields = error.fields.map(({ field, description }) => {
+    const named = field === "task" ? task : `${task}.${field}`;
+    message = message.replace(field, () => named);
+    return { field: named, description };
+  });
+  return error.with({ message, fields });
 }
 
 function closedError(message: string): TqError {

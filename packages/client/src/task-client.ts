@@ -1,13 +1,22 @@
 import { addAll, type AddAllCalls, type AddAllOptions, type AddAllSummary } from "./add-all.ts";
 import type { AnswerOf } from "./add-group.ts";
-import type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
+import {
+  type CallOptions,
+  type CancelOptions,
+  checkCallOptions,
+  checkCancelOptions,
+  checkListOptions,
+  type ListOptions,
+  type ResultOptions,
+} from "./call-options.ts";
 import type { ClientConfig } from "./client-config.ts";
 import { TqError } from "./errors.ts";
 import { type ClientInterceptor, composeInterceptors, type Next } from "./interceptors.ts";
+import { requireList, requireName, requireRecord } from "./option-checks.ts";
 import type { NewTask } from "./new-task.ts";
 import { shortAnswer, type TaskCalls } from "./task-calls.ts";
 import type { FoundTasks, TaskDescription } from "./task-description.ts";
-import type { TaskFilter } from "./task-filter.ts";
+import { checkTaskFilter, type TaskFilter } from "./task-filter.ts";
 import {
   AddedHandle,
   type AddedTaskHandle,
@@ -68,10 +77,19 @@ export class TaskClient implements HandleCalls {
    * again without adding it twice, give it an id.
    */
   add<T = unknown>(task: NewTask, options: CallOptions = noOptions): Promise<AddedTaskHandle<T>> {
-    // What the handler of a task returns is the caller's to know. Where nobody looks on, the shortest way is taken.
-    if (!this.#hasInterceptors && !this.#tracing.isListening)
-      return this.#addPlain(task, options) as Promise<AddedTaskHandle<T>>;
-    return this.#addIntercepted(task, options) as Promise<AddedTaskHandle<T>>;
+    if (options === noOptions) return this.#add(task, options) as Promise<AddedTaskHandle<T>>;
+    return this.#addChecked(task, options) as Promise<AddedTaskHandle<T>>;
+  }
+
+  // What the handler of a task returns is the caller's to know. Where nobody looks on, the shortest way is taken.
+  #add(task: NewTask, options: CallOptions): Promise<AddedTaskHandle> {
+    if (!this.#hasInterceptors && !this.#tracing.isListening) return this.#addPlain(task, options);
+    return this.#addIntercepted(task, options);
+  }
+
+  async #addChecked(task: NewTask, options: CallOptions): Promise<AddedTaskHandle> {
+    checkCallOptions(options);
+    return this.#add(task, options);
   }
 
   async #addIntercepted(task: NewTask, options: CallOptions): Promise<AddedTaskHandle> {
@@ -85,6 +103,9 @@ export class TaskClient implements HandleCalls {
    * or none does not matter, see {@link TaskClient.addAll}.
    */
   async addMany(tasks: readonly NewTask[], options: CallOptions = noOptions): Promise<readonly AddedTaskHandle[]> {
+    requireList(tasks, "tasks");
+    for (const [index, task] of tasks.entries()) requireRecord(task, `tasks[${index}]`);
+    checkCallOptions(options);
     return tasks.length === 0 ? [] : this.#calls.add({ tasks, options });
   }
 
@@ -96,11 +117,11 @@ export class TaskClient implements HandleCalls {
    * @throws TqError of the first task that is refused, naming its place, where there is no `onRefused`; what the source or a
    * listener throws; the signal's reason. What was added until then stays.
    */
-  addAll(
+  async addAll(
     source: Iterable<NewTask> | AsyncIterable<NewTask>,
     options: AddAllOptions = noOptions,
   ): Promise<AddAllSummary> {
-    return addAll(source, { add: (task, call) => this.add(task, call), room: this.#room }, options);
+    return addAll(source, { add: (task, call) => this.#add(task, call), room: this.#room }, options);
   }
 
   /**
@@ -108,20 +129,28 @@ export class TaskClient implements HandleCalls {
    *
    * @throws TaskClosedError if it failed, timed out or was canceled.
    */
-  execute<T = unknown>(task: NewTask, options: CallOptions = noOptions): Promise<T> {
+  async execute<T = unknown>(task: NewTask, options: CallOptions = noOptions): Promise<T> {
+    requireRecord(task, "task");
+    checkCallOptions(options);
     return this.#tracing.within(`execute ${task.type}`, async () => {
       const handle = await this.add<T>(task, options);
       return handle.result(options);
     });
   }
 
-  /** A handle of the task with this id. Asks nothing of the server, so there need be no such task. */
+  /**
+   * A handle of the task with this id. Asks nothing of the server, so there need be no such task.
+   *
+   * @throws TqError `invalid_argument` if the id cannot be one.
+   */
   getHandle<T = unknown>(id: string): TaskHandle<T> {
+    requireId(id, "id");
     return new Handle<T>(this, id);
   }
 
   /** A task as it is now. @throws TqError `not_found` (`TASK_NOT_FOUND`). */
   async get(id: string, options?: CallOptions): Promise<TaskDescription> {
+    requireId(id, "id");
     const { tasks } = await this.getMany([id], options);
     const [task] = tasks;
     if (task !== undefined) return task;
@@ -133,32 +162,55 @@ export class TaskClient implements HandleCalls {
   }
 
   /** Tasks as they are now; those that do not exist are named. At most 1,000 ids. */
-  getMany(ids: readonly string[], options: CallOptions = noOptions): Promise<FoundTasks> {
+  async getMany(ids: readonly string[], options: CallOptions = noOptions): Promise<FoundTasks> {
+    requireIds(ids);
+    checkCallOptions(options);
     return this.#calls.get({ ids, options });
   }
 
   /** What the handler of a task returned, once it has closed: see {@link TaskHandle.result}. */
-  result(id: string, options: ResultOptions = noOptions): Promise<unknown> {
+  async result(id: string, options: ResultOptions = noOptions): Promise<unknown> {
+    requireId(id, "id");
+    checkCallOptions(options);
     return this.#calls.result({ id, options });
   }
 
   /**
    * Tasks that match, in order of adding, fetched a page at a time as they are iterated over. One that is by itself too
    * large for an answer of the server comes behind the others of its page, without its payloads.
+   *
+   * @throws TqError `invalid_argument` naming an option that is wrong.
    */
   list(filter: TaskFilter = {}, options: ListOptions = noOptions): AsyncIterable<TaskDescription> {
+    checkListOptions(options);
+    checkTaskFilter(filter);
     return this.#calls.list({ filter, options });
   }
 
   /** Cancels a task: one that waits closes at once, the worker of one that is started is told. An unknown id is no error. */
   async cancel(id: string, options?: CancelOptions): Promise<CancelStatusName> {
+    requireId(id, "id");
     const [status] = await this.cancelMany([id], options);
     if (status === undefined) throw shortAnswer();
     return status;
   }
 
   /** {@link cancel} for at most 10,000 ids; answers in their order. */
-  cancelMany(ids: readonly string[], options: CancelOptions = noOptions): Promise<CancelStatusName[]> {
+  async cancelMany(ids: readonly string[], options: CancelOptions = noOptions): Promise<CancelStatusName[]> {
+    requireIds(ids);
+    checkCancelOptions(options);
     return this.#calls.cancel({ ids, options });
   }
+}
+
+/** What the server takes of an id that is looked up: those of tasks added on close are longer than those they come from. */
+const maxIdBytes = 400;
+
+function requireId(id: unknown, field: string): void {
+  requireName(id, field, maxIdBytes);
+}
+
+function requireIds(ids: unknown): void {
+  requireList(ids, "ids");
+  for (const [index, id] of ids.entries()) requireId(id, `ids[${index}]`);
 }

@@ -3,6 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type TaskFilterSchema, TaskQueueKind, TaskState } from "@tq/proto";
 import { invalidField } from "./errors.ts";
 import { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
+import { optionalWhole, requireList, requireText, requireTexts, shown } from "./option-checks.ts";
 import { kindNumber, type TaskKind } from "./new-task.ts";
 import type { TaskStateName } from "./task-description.ts";
 
@@ -53,6 +54,30 @@ const filterOptions: KnownOptions<TaskFilter> = {
   failureText: true,
 };
 
+/** @throws TqError `invalid_argument` naming the field, if there is no such or its value is of the wrong type. */
+export function checkTaskFilter(filter: TaskFilter): void {
+  refuseUnknownOptions(filter, filterOptions);
+  for (const name of ["taskQueue", "idPrefix", "workerId", "buildId", "failureType", "failureText"] as const) {
+    if (filter[name] !== undefined) requireText(filter[name], name);
+  }
+  for (const name of ["types", "ids", "fairnessKeys", "serialKeys", "states"] as const) {
+    if (filter[name] !== undefined) requireTexts(filter[name], name);
+  }
+  const { kind, priorities } = filter;
+  if (kind !== undefined && kind !== "activity" && kind !== "workflow") {
+    throw invalidField("kind", `${shown(kind)} is neither "activity" nor "workflow"`);
+  }
+  if (kind !== undefined && filter.taskQueue === undefined) throw invalidField("kind", "needs a `taskQueue`");
+  if (priorities !== undefined) {
+    requireList(priorities, "priorities");
+    for (const [index, priority] of priorities.entries()) optionalWhole(priority, `priorities[${index}]`);
+  }
+  for (const name of ["addedAfter", "addedBefore", "closedAfter", "closedBefore"] as const) {
+    const date: unknown = filter[name];
+    if (date !== undefined && !isDate(date)) throw invalidField(name, `${shown(date)} is no Date`);
+  }
+}
+
 /**
  * The contract's message of a filter. One that is empty says so, as the calls that change tasks want it.
  *
@@ -60,7 +85,7 @@ const filterOptions: KnownOptions<TaskFilter> = {
  *   one that matches more.
  */
 export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof TaskFilterSchema> {
-  refuseUnknownOptions(filter, filterOptions);
+  checkTaskFilter(filter);
   const { taskQueue, kind, states, addedAfter, addedBefore, closedAfter, closedBefore } = filter;
   return {
     ...(taskQueue !== undefined && {
@@ -88,4 +113,9 @@ export function encodeTaskFilter(filter: TaskFilter): MessageInitShape<typeof Ta
 function stateNumber(state: TaskStateName, index: number): TaskState {
   if (Object.hasOwn(TaskState, state)) return TaskState[state];
   throw invalidField(`states[${index}]`, `${JSON.stringify(state)} is no state of a task`);
+}
+
+/** Not by its class: a test runner may have classes of its own. */
+function isDate(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === "[object Date]" && Number.isFinite(Number(value));
 }

@@ -1,4 +1,6 @@
+import { checkNewTask } from "./check-new-task.ts";
 import type { NewTask, TaskOptions } from "./new-task.ts";
+import { requireRecord } from "./option-checks.ts";
 import type { TaskClient } from "./task-client.ts";
 import type { AddedTaskHandle } from "./task-handle.ts";
 
@@ -43,6 +45,9 @@ export class WorkflowClient<W extends object> {
 
   /** Made by {@link Client.workflow}. */
   constructor(tasks: TaskClient, options: WorkflowOptions) {
+    requireRecord(options, "options");
+    // The type and its arguments come with each call.
+    checkNewTask({ ...options, type: "" });
     this.#tasks = tasks;
     this.#options = options;
   }
@@ -75,6 +80,7 @@ export class WorkflowClient<W extends object> {
 
   /** The same workflows with some options replaced, such as the id of the next task. */
   with(options: Partial<WorkflowOptions>): WorkflowClient<W> {
+    requireRecord(options, "options");
     return new WorkflowClient<W>(this.#tasks, { ...this.#options, ...options });
   }
 

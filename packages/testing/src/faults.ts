@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { type Duration, durationToMs, invalidField } from "@tq/client";
+import { type Duration, durationToMs, invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client";
 import { OperatorService, TaskService, WorkerService } from "@tq/proto";
 import type { ManualClock } from "./manual-clock.ts";
 
@@ -98,9 +98,10 @@ export class Faults {
    * leases expire, and others get its tasks. What it runs goes on. Cleared, it is told all that it has missed.
    *
    * @param worker Default: every worker.
+   * @throws TqError `invalid_argument` if it is neither a worker nor the id of one.
    */
   stallWorker(worker?: StalledWorker): Fault {
-    const id = typeof worker === "object" ? worker.config.workerId : worker;
+    const id = stalledId(worker);
     return this.#add({}, (cleared) => {
       const wait = async ({ signal }: Call) => this.#until(cleared, signal);
       return {
@@ -162,12 +163,19 @@ export class Faults {
     }
   }
 
-  #add({ calls, times = Infinity }: FaultOptions, make: (cleared: Promise<void>) => Partial<ActiveFault>): Fault {
+  #add(options: FaultOptions, make: (cleared: Promise<void>) => Partial<ActiveFault>): Fault {
+    refuseUnknownOptions(options, faultOptions);
+    const { calls, times = Infinity } = options;
+    const given: unknown = calls;
+    if (given !== undefined && typeof given !== "string" && !Array.isArray(given))
+      throw invalidField("calls", `${shown(given)} is neither a call's name nor an array of them`);
     const names = calls === undefined ? undefined : typeof calls === "string" ? [calls] : calls;
     for (const name of names ?? []) {
-      if (!callNames.has(name)) throw invalidField("calls", `${JSON.stringify(name)} is no call of the API`);
+      if (!callNames.has(name)) throw invalidField("calls", `${shown(name)} is no call of the API`);
     }
-    if (!(times >= 1)) throw invalidField("times", `${times} is less than 1`);
+    if (times !== Infinity && !Number.isInteger(times))
+      throw invalidField("times", `${shown(times)} is no whole number`);
+    if (times < 1) throw invalidField("times", `${times} is less than 1`);
     const cleared = Promise.withResolvers<void>();
     let hits = 0;
     const parts = make(cleared.promise);
@@ -219,6 +227,16 @@ export class Faults {
       signal.removeEventListener("abort", abort);
     }
   }
+}
+
+const faultOptions: KnownOptions<FaultOptions> = { calls: true, times: true };
+
+function stalledId(worker: unknown): string | undefined {
+  if (worker === undefined || (typeof worker === "string" && worker !== "")) return worker;
+  const config: unknown = typeof worker === "object" && worker !== null ? Reflect.get(worker, "config") : undefined;
+  const id = workerIdOf(config);
+  if (id === undefined) throw invalidField("worker", `${shown(worker)} is neither a worker nor the id of one`);
+  return id;
 }
 
 /** Which worker makes a call, if one does. */

@@ -1,4 +1,13 @@
-import { type Duration, durationToMs } from "@tq/client";
+import {
+  type Duration,
+  durationToMs,
+  invalidField,
+  type KnownOptions,
+  optionalNumber,
+  refuseUnknownOptions,
+  isThenable,
+  shown,
+} from "@tq/client";
 import { Quiet } from "./quiet.ts";
 
 /** A timer that waits. */
@@ -17,6 +26,15 @@ export interface SkipOptions {
   readonly atMost?: Duration;
 }
 
+const skipOptions: KnownOptions<SkipOptions> = { atMost: true };
+
+/** Of a function that was not called, or a promise that was awaited, the clock would be moved for nothing. */
+function requirePromise(promise: unknown): void {
+  if (isThenable(promise)) return;
+  const hint = typeof promise === "function" ? ": call it" : "";
+  throw invalidField("promise", `${shown(promise)} is no promise${hint}`);
+}
+
 /**
  * A clock that stands still until a test moves it. It is the clock of a server (`createServer({clock})`), of a client
  * and of a worker alike, so one `advance` moves them all. Before a timer fires, all that was set off before has come to
@@ -32,6 +50,7 @@ export class ManualClock {
 
   /** @param startAt wall time at the beginning, in ms since the epoch; default 2026-01-01T00:00:00Z */
   constructor(startAt = Date.UTC(2026, 0, 1)) {
+    optionalNumber(startAt, "startAt");
     this.#now = startAt;
     this.#startedAt = startAt;
   }
@@ -95,9 +114,13 @@ export class ManualClock {
    * Jumps from timer to timer until a promise has settled, and answers or throws what it does. The clock then stands at the
    * timer that led to it, or where it was if none was needed.
    *
-   * @throws Error if no timer is left that could lead to it, or it has not settled after `atMost`.
+   * @throws TqError `invalid_argument` if it is given no promise; Error if no timer is left that could lead to it, or it has not
+   *   settled after `atMost`.
    */
-  async skipUntil<Value>(promise: Promise<Value>, { atMost = "1d" }: SkipOptions = {}): Promise<Value> {
+  async skipUntil<Value>(promise: Promise<Value>, options: SkipOptions = {}): Promise<Value> {
+    requirePromise(promise);
+    refuseUnknownOptions(options, skipOptions);
+    const { atMost = "1d" } = options;
     const ms = durationToMs(atMost, "atMost");
     let hasSettled = false;
     const settled = () => void (hasSettled = true);
@@ -136,6 +159,7 @@ export class ManualClock {
    * a child process, a thread, a socket. (Files, crypto, compression and name look-ups are seen without.)
    */
   hold<Value>(promise: Promise<Value>): Promise<Value> {
+    requirePromise(promise);
     return this.#quiet.hold(promise, "a promise that hold() was given");
   }
 
@@ -169,4 +193,10 @@ export class ManualClock {
     }
     return next;
   }
+}
+
+/** @throws TqError `invalid_argument` if a clock was given that a test cannot move. */
+export function requireManualClock(clock: unknown): void {
+  if (clock !== undefined && !(clock instanceof ManualClock))
+    throw invalidField("clock", `${shown(clock)} is no ManualClock, which is the only kind that a test can move`);
 }

@@ -1,5 +1,15 @@
 import { EventEmitter } from "node:events";
-import { type Client, decodePayload, encodePayload, invalidField } from "@tq/client";
+import {
+  type Client,
+  decodePayload,
+  encodePayload,
+  invalidField,
+  type KnownOptions,
+  refuseUnknownOptions,
+  requireRecord,
+  shown,
+  withMethods,
+} from "@tq/client";
 import {
   type CancellationReason,
   CancelledFailure,
@@ -8,7 +18,7 @@ import {
   runWithContext,
   type TaskInfo,
 } from "@tq/worker-sdk";
-import { ManualClock } from "./manual-clock.ts";
+import { ManualClock, requireManualClock } from "./manual-clock.ts";
 
 /** What a {@link MockActivityEnvironment} tells. */
 export interface MockActivityEvents extends Record<"heartbeat", [details: unknown]> {
@@ -25,6 +35,15 @@ export interface MockActivityEnvironmentOptions {
   /** Gets what the handler logs. Default: nothing is done with it. */
   readonly log?: Logger;
 }
+
+const mockOptions: KnownOptions<MockActivityEnvironmentOptions> = { clock: true, client: true, log: true };
+
+const reasons: Readonly<Record<CancellationReason, true>> = {
+  CANCEL_REQUESTED: true,
+  TIMED_OUT: true,
+  LEASE_LOST: true,
+  WORKER_SHUTDOWN: true,
+};
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -70,13 +89,16 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
 
   /**
    * @param info what differs from {@link defaultActivityInfo}
-   * @throws TqError `invalid_argument` naming a part of it that there is not.
+   * @throws TqError `invalid_argument` naming a part of it that there is not, or an option that is wrong.
    */
-  constructor(
-    info: Partial<TaskInfo> = {},
-    { clock = new ManualClock(), client, log = silent }: MockActivityEnvironmentOptions = {},
-  ) {
+  constructor(info: Partial<TaskInfo> = {}, options: MockActivityEnvironmentOptions = {}) {
     super();
+    requireRecord(info, "info");
+    refuseUnknownOptions(options, mockOptions);
+    requireManualClock(options.clock);
+    const { clock = new ManualClock(), client, log = silent } = options;
+    if (client !== undefined) withMethods(client, "client", ["close"]);
+    withMethods(log, "log", ["debug", "info", "warn", "error"]);
     for (const name in info)
       if (!Object.hasOwn(defaultActivityInfo, name)) throw invalidField(name, "is no part of a task's info");
     this.clock = clock;
@@ -103,6 +125,8 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
     activity: (...args: Args) => Result,
     ...args: Args
   ): Promise<Awaited<Result>> {
+    const given: unknown = activity;
+    if (typeof given !== "function") throw invalidField("activity", `${shown(given)} is no function`);
     const unwatch = this.clock.quiet.watchRequests();
     try {
       return await runWithContext(this.context, () => activity(...args));
@@ -117,6 +141,8 @@ export class MockActivityEnvironment extends EventEmitter<MockActivityEvents> {
    * @param reason Default: somebody asked for the task to be canceled.
    */
   cancel(reason: CancellationReason = "CANCEL_REQUESTED", message = "The test cancels the activity"): void {
+    if (!Object.hasOwn(reasons, reason))
+      throw invalidField("reason", `${shown(reason)} is none of ${Object.keys(reasons).join(", ")}`);
     this.#canceling.abort(new CancelledFailure(reason, message));
   }
 

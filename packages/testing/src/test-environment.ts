@@ -1,8 +1,16 @@
 import type { Transport } from "@connectrpc/connect";
-import { Client, type ClientOptions, type Duration } from "@tq/client";
+import {
+  Client,
+  type ClientOptions,
+  type Duration,
+  invalidField,
+  type KnownOptions,
+  refuseUnknownOptions,
+  requireRecord,
+} from "@tq/client";
 import { Worker, type WorkerOptions } from "@tq/worker-sdk";
 import type { Faults } from "./faults.ts";
-import type { ManualClock, SkipOptions } from "./manual-clock.ts";
+import { type ManualClock, requireManualClock, type SkipOptions } from "./manual-clock.ts";
 import { type RestartOptions, TestServer } from "./test-server.ts";
 
 /** What can be set on a {@link TestEnvironment}. */
@@ -12,6 +20,8 @@ export interface TestEnvironmentOptions {
   /** Options of its client. Default: those of `Client.create`, without randomness in its waits. */
   readonly client?: Omit<ClientOptions, "address" | "httpVersion" | "transport" | "clock">;
 }
+
+const environmentOptions: KnownOptions<TestEnvironmentOptions> = { clock: true, client: true };
 
 /**
  * A server, a client and a clock for the test of a worker's handlers, all in this process. Whatever waits for time, in server,
@@ -39,10 +49,23 @@ export class TestEnvironment implements AsyncDisposable {
     this.client = Client.create({ random: () => 0, ...options.client, ...this.#given() });
   }
 
-  /** An environment whose time stands still until it is skipped. `teardown` it at the end, or use `await using`. */
+  /**
+   * An environment whose time stands still until it is skipped. `teardown` it at the end, or use `await using`.
+   *
+   * @throws TqError `invalid_argument` naming an option that is wrong.
+   */
   static async createTimeSkipping(options: TestEnvironmentOptions = {}): Promise<TestEnvironment> {
-    const { clock } = options;
-    return new TestEnvironment(await TestServer.start(clock === undefined ? {} : { clock }), options);
+    refuseUnknownOptions(options, environmentOptions);
+    const { clock, client } = options;
+    requireManualClock(clock);
+    if (client !== undefined) refuseGiven(client, ["address", "httpVersion", "transport", "clock"], "client");
+    const server = await TestServer.start(clock === undefined ? {} : { clock });
+    try {
+      return new TestEnvironment(server, options);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   }
 
   /**
@@ -51,6 +74,7 @@ export class TestEnvironment implements AsyncDisposable {
    * @throws TqError `invalid_argument` naming an option that is wrong.
    */
   async createWorker(options: Omit<WorkerOptions, "address" | "transport" | "clock" | "client">): Promise<Worker> {
+    refuseGiven(options, ["address", "transport", "clock", "client"]);
     const worker = await Worker.create({ random: () => 0, ...options, ...this.#given() });
     this.#workers.push(worker);
     return worker;
@@ -117,6 +141,17 @@ export class TestEnvironment implements AsyncDisposable {
   #given(): { readonly transport: Transport; readonly clock: ManualClock } {
     return { transport: this.transport, clock: this.clock };
   }
+}
+
+/** What the environment gives itself would be ignored if a test gave it too. */
+function refuseGiven(options: object, names: readonly string[], within?: string): void {
+  requireRecord(options, within ?? "options");
+  const name = names.find((each) => options[each] !== undefined);
+  if (name === undefined) return;
+  throw invalidField(
+    within === undefined ? name : `${within}.${name}`,
+    "the environment gives its own; for another one, make a client or a worker with `create` of its class",
+  );
 }
 
 function isOver(worker: Worker): boolean {

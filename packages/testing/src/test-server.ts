@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import type { Duration } from "@tq/client";
+import { type Duration, durationToMs, type KnownOptions, optionalNumber, refuseUnknownOptions } from "@tq/client";
 import { Faults } from "./faults.ts";
-import { ManualClock } from "./manual-clock.ts";
+import { ManualClock, requireManualClock } from "./manual-clock.ts";
 import { ServerRun } from "./server-run.ts";
 
 /** What can be set on a {@link TestServer}. */
@@ -20,6 +20,9 @@ export interface RestartOptions {
   /** How long it is away, by the clock. Default 0. */
   readonly downFor?: Duration;
 }
+
+const serverOptions: KnownOptions<TestServerOptions> = { clock: true, maxReplyBytes: true };
+const restartOptions: KnownOptions<RestartOptions> = { downFor: true };
 
 /**
  * A whole server inside the test's process: the real code over a real store, reached in memory instead of over a port,
@@ -51,13 +54,17 @@ export class TestServer {
 
   /** Makes one and starts it. `stop` it, or its data stays behind. */
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
+    refuseUnknownOptions(options, serverOptions);
+    requireManualClock(options.clock);
+    optionalNumber(options.maxReplyBytes, "maxReplyBytes");
     const server = new TestServer(options);
     await server.#start();
     return server;
   }
 
   /** Stops it in good order and starts it again over the same data. */
-  async restart({ downFor = 0 }: RestartOptions = {}): Promise<void> {
+  async restart(options: RestartOptions = {}): Promise<void> {
+    const downFor = downForOf(options);
     await this.#run?.stop();
     this.#run = undefined;
     await this.#startAfter(downFor);
@@ -67,7 +74,8 @@ export class TestServer {
    * Kills it, as `kill -9` would, and starts it again: what it had not committed has not happened, and calls that were under
    * way fail.
    */
-  async crash({ downFor = 0 }: RestartOptions = {}): Promise<void> {
+  async crash(options: RestartOptions = {}): Promise<void> {
+    const downFor = downForOf(options);
     await this.#run?.kill();
     this.#run = undefined;
     await this.#startAfter(downFor);
@@ -87,7 +95,7 @@ export class TestServer {
     return this.#run.transport;
   }
 
-  async #startAfter(downFor: Duration): Promise<void> {
+  async #startAfter(downFor: number): Promise<void> {
     if (downFor !== 0) await this.clock.advance(downFor);
     await this.#start();
   }
@@ -103,4 +111,10 @@ export class TestServer {
     await run.start();
     this.#run = run;
   }
+}
+
+/** In ms; checked before the server is stopped. */
+function downForOf(options: RestartOptions): number {
+  refuseUnknownOptions(options, restartOptions);
+  return durationToMs(options.downFor ?? 0, "downFor");
 }

@@ -4,14 +4,21 @@ import {
   type ActivityName,
   type ActivityOptions,
   activityTask,
+  checkNewTask,
   createIdSource,
   type Duration,
   durationMessage,
+  durationToMs,
   encodeInput,
   encodeNewTask,
   type IdSource,
+  invalidField,
+  type KnownOptions,
   type NewTask,
   type PayloadConverter,
+  refuseUnknownOptions,
+  requireRecord,
+  requireText,
   systemClock,
 } from "@tq/client";
 import { type Command, CommandSchema, TaskQueueKind } from "@tq/proto";
@@ -56,6 +63,18 @@ export interface ActivityScheduler<A extends object> {
   with(options: Partial<ActivityOptions<A>>): ActivityScheduler<A>;
 }
 
+const timerOptions: KnownOptions<WorkflowTimer> = {
+  id: true,
+  taskQueue: true,
+  type: true,
+  delay: true,
+  args: true,
+  serialKey: true,
+  headers: true,
+  priority: true,
+  fallbackTaskQueue: true,
+};
+
 const newId: IdSource = createIdSource(systemClock);
 
 /**
@@ -65,18 +84,21 @@ const newId: IdSource = createIdSource(systemClock);
 export const commands = Object.freeze({
   /** Adds a task to any queue, of either kind. */
   addTask(task: NewTask): WorkflowCommand {
+    requireRecord(task, "task");
     const id = task.id ?? newId();
     return { command: "addTask", id, task: { ...task, id } };
   },
 
   /** Adds an activity task. Give it an `onClose` to hear how it ends. */
   scheduleActivity(task: Omit<NewTask, "kind">): WorkflowCommand {
+    requireRecord(task, "task");
     const id = task.id ?? newId();
     return { command: "scheduleActivity", id, task: { ...task, id, kind: "activity" } };
   },
 
   /** Typed `scheduleActivity`: `commands.activity<typeof activities>({ taskQueue, onClose }).schedule("hash", path)`. */
   activity<A extends object>(options: ActivityOptions<A>): ActivityScheduler<A> {
+    requireRecord(options, "options");
     return {
       schedule: (name, ...args) => commands.scheduleActivity(activityTask(options, name, args)),
       with: (more) => commands.activity<A>({ ...options, ...more }),
@@ -85,12 +107,22 @@ export const commands = Object.freeze({
 
   /** Adds a workflow task that becomes ready after a delay. */
   startTimer(timer: WorkflowTimer): WorkflowCommand {
+    refuseUnknownOptions(timer, timerOptions);
+    const { delay, ...asTask } = timer;
+    if (delay === undefined) throw invalidField("delay", "a timer needs to know how long it is");
+    durationToMs(delay, "delay");
+    const { fallbackTaskQueue, ...task } = asTask;
+    if (fallbackTaskQueue !== undefined) requireText(fallbackTaskQueue, "fallbackTaskQueue");
+    checkNewTask(task);
     const id = timer.id ?? newId();
     return { command: "startTimer", id, timer: { ...timer, id } };
   },
 
   /** Cancels a task, or a timer that has not fired. One that is unknown or closed is no error. */
   cancelTask(id: string, options: { readonly reason?: string } = {}): WorkflowCommand {
+    requireText(id, "id");
+    refuseUnknownOptions(options, { reason: true });
+    if (options.reason !== undefined) requireText(options.reason, "reason");
     return { command: "cancelTask", id, reason: options.reason ?? "" };
   },
 });

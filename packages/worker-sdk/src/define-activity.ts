@@ -1,5 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { invalidField, type KnownOptions, refuseUnknownOptions, type TaskOptions } from "@tq/client";
+import {
+  checkNewTask,
+  invalidField,
+  type KnownOptions,
+  refuseUnknownOptions,
+  requireRecord,
+  type TaskOptions,
+  TqError,
+} from "@tq/client";
 import { ApplicationFailure } from "./failure.ts";
 
 /** How tasks of an activity are run unless its caller says otherwise: timeouts, retries, priority and the like. */
@@ -51,12 +59,26 @@ export function defineActivity<Schema extends StandardSchemaV1, Result>(
   const { input: schema, defaults = {} } = options;
   if (!isSchema(schema)) throw invalidField("input", "is no schema of a library that keeps to Standard Schema");
   if (typeof fn !== "function") throw invalidField("fn", "is no function");
+  checkDefaults(defaults);
   async function activity(this: unknown, input: StandardSchemaV1.InferInput<Schema>): Promise<Result> {
     const checked = await schema["~standard"].validate(input);
     if (checked.issues !== undefined) throw invalidInput(checked.issues);
     return (await Reflect.apply(fn, this, [checked.value])) as Result;
   }
   return Object.assign(activity, { input: schema, defaults: Object.freeze({ ...defaults }) });
+}
+
+function checkDefaults(defaults: ActivityDefaults): void {
+  requireRecord(defaults, "defaults");
+  for (const name of ["id", "taskQueue", "kind", "type", "args"])
+    if (name in defaults) throw invalidField(`defaults.${name}`, "is for the caller to say, of each task");
+  try {
+    checkNewTask({ ...defaults, taskQueue: "", type: "" });
+  } catch (error) {
+    if (!(error instanceof TqError)) throw error;
+    const fields = error.fields.map(({ field, description }) => ({ field: `defaults.${field}`, description }));
+    throw error.with({ message: `defaults.${error.message}`, fields });
+  }
 }
 
 /** Libraries have objects for schemas, and functions (arktype). */

@@ -120,7 +120,7 @@ test.each<[string, Partial<WorkerOptions>, string]>([
   ["a negative number", { maxCachedWorkflows: -1 }, "maxCachedWorkflows"],
   ["bytes without a weigher", { maxCachedBytes: 1_000 }, "weighCached"],
   ["interceptors that are no functions", { interceptors: { activity: [{} as never] } }, "interceptors.activity"],
-  ["interceptors of no kind", { interceptors: { inbound: [] } as never }, "inbound"],
+  ["interceptors of no kind", { interceptors: { inbound: [] } as never }, "interceptors.inbound"],
 ])("%s is refused, naming the option", async (_what, options, field) => {
   const create = Worker.create({ taskQueue: "q", activities: { work: () => 1 }, ...options });
   await expect(create).rejects.toMatchObject({ code: "invalid_argument", fields: [{ field }] });

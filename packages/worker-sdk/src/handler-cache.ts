@@ -1,4 +1,4 @@
-import { invalidField } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client";
 
 /** What bounds a {@link HandlerCache}. */
 export interface HandlerCacheOptions {
@@ -9,6 +9,8 @@ export interface HandlerCacheOptions {
   /** About how many bytes a value takes. */
   readonly weigh: (value: unknown) => number;
 }
+
+const cacheOptions: KnownOptions<HandlerCacheOptions> = { maxEntries: true, maxBytes: true, weigh: true };
 
 /** What a cache came to. */
 export interface CacheStatus {
@@ -57,7 +59,12 @@ export class HandlerCache {
   #misses = 0;
   #evictions = 0;
 
+  /** @throws TqError `invalid_argument` naming an option that is wrong. */
   constructor(options: HandlerCacheOptions) {
+    refuseUnknownOptions(options, cacheOptions);
+    for (const name of ["maxEntries", "maxBytes"] as const)
+      if (!(options[name] >= 0)) throw invalidField(name, `${shown(options[name])} is no number from 0`);
+    if (typeof options.weigh !== "function") throw invalidField("weigh", `${shown(options.weigh)} is no function`);
     this.#options = options;
   }
 

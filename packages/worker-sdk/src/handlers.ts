@@ -1,4 +1,4 @@
-import type { ClosedTask } from "@tq/client";
+import { type ClosedTask, invalidField, requireRecord, shown, withMethods } from "@tq/client";
 import type { WorkflowCommand } from "./commands.ts";
 import type { Context } from "./context.ts";
 
@@ -50,8 +50,13 @@ export type WorkflowHandlers = Readonly<Record<string, AnyWorkflowHandler>>;
 /** An activity: a plain function of the task's arguments. Its result is the task's. */
 export type ActivityHandler = (...args: unknown[]) => unknown;
 
-/** The activities among the properties of an object or module, by name; called with the object as `this`. */
+/**
+ * The activities among the properties of an object or module, by name; called with the object as `this`.
+ *
+ * @throws TqError `invalid_argument` naming `activities`.
+ */
 export function activityHandlers(activities: object): ReadonlyMap<string, ActivityHandler> {
+  withMethods(activities, "activities", []);
   const handlers = new Map<string, ActivityHandler>();
   for (const [name, value] of Object.entries(activities) as [string, unknown][]) {
     if (typeof value !== "function") continue;
@@ -60,7 +65,13 @@ export function activityHandlers(activities: object): ReadonlyMap<string, Activi
   return handlers;
 }
 
-/** The workflow handlers by type. */
+/** The workflow handlers by type. @throws TqError `invalid_argument` naming what is no function. */
 export function workflowHandlers(workflows: WorkflowHandlers): ReadonlyMap<string, AnyWorkflowHandler> {
-  return new Map(Object.entries(workflows));
+  requireRecord(workflows, "workflows");
+  const handlers = Object.entries(workflows);
+  for (const [type, handler] of handlers) {
+    const given: unknown = handler;
+    if (typeof given !== "function") throw invalidField(`workflows.${type}`, `${shown(given)} is no function`);
+  }
+  return new Map(handlers);
 }

@@ -1,4 +1,4 @@
-import { TqError } from "@tq/client";
+import { invalidField, shown, TqError } from "@tq/client";
 
 /**
  * Where a worker is in its life:
@@ -46,6 +46,8 @@ export class Lifecycle {
 
   /** Calls back at each change. Answers how to take that back. */
   onChange(listener: StateListener): () => void {
+    const given: unknown = listener;
+    if (typeof given !== "function") throw invalidField("listener", `${shown(given)} is no function`);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

@@ -9,8 +9,12 @@ import {
   type IdSource,
   invalidField,
   type KnownOptions,
+  optionalBoolean,
   type PayloadCodec,
   type PayloadConverter,
+  requireName,
+  requireShort,
+  shown,
   systemClock,
   withMethods,
 } from "@tq/client";
@@ -118,7 +122,13 @@ export const sessionOptions: KnownOptions<SessionOptions> = {
  */
 export function compileSessionConfig(options: SessionOptions): SessionConfig {
   const { client: shared } = options;
-  if (shared !== undefined) refuseBeside(options, clientOptionNames);
+  if (shared !== undefined) {
+    withMethods(shared, "client", ["close"]);
+    refuseBeside(options, clientOptionNames);
+  }
+  optionalBoolean(options.renewalThread, "renewalThread");
+  if (options.identity !== undefined) requireName(options.identity, "identity", maxNameBytes);
+  if (options.buildId !== undefined) requireShort(options.buildId, "buildId", maxNameBytes);
   const leaseMs = within(1_000, durationToMs(options.lease ?? "30s", "lease"), 12 * 3_600_000, "lease");
   const shutdownGraceMs = durationToMs(options.shutdownGraceTime ?? "10s", "shutdownGraceTime");
   const client = shared ?? Client.create(clientOptions(options));
@@ -141,13 +151,18 @@ export function compileSessionConfig(options: SessionOptions): SessionConfig {
   };
 }
 
+/** What the server takes of the name of a queue. */
+export const maxQueueNameBytes = 200;
+/** What it takes of the other names of a worker. */
+const maxNameBytes = 200;
+
 /**
  * A number of slots: 1 to 10,000.
  *
  * @throws TqError `invalid_argument` naming `field`.
  */
 export function slotCount(value: number, field: string): number {
-  if (!Number.isInteger(value)) throw invalidField(field, `${value} is no whole number`);
+  if (!Number.isInteger(value)) throw invalidField(field, `${shown(value)} is no whole number`);
   return within(1, value, 10_000, field);
 }
 

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { invalidField, type KnownOptions, refuseUnknownOptions, shown, withMethods } from "@tq/client";
 import type { StateListener, WorkerState } from "./lifecycle.ts";
 
 /** What can be shut down: a `Worker`, or a `TaskPoller`. */
@@ -35,13 +36,22 @@ export interface ShutdownOnSignalsOptions {
  * A second signal ends the process at once, with 128 and its number: the leases of what runs expire, as after a crash.
  *
  * @returns how to take it back. It takes itself back once all have stopped.
+ * @throws TqError `invalid_argument` naming what is no worker, or an option that is wrong.
  */
 export function shutdownOnSignals(
   workers: Stoppable | readonly Stoppable[],
   options: ShutdownOnSignalsOptions = {},
 ): () => void {
   const all = Array.isArray(workers) ? (workers as readonly Stoppable[]) : [workers as Stoppable];
+  for (const [index, worker] of all.entries())
+    withMethods(worker, Array.isArray(workers) ? `workers[${index}]` : "workers", [
+      "shutdown",
+      "getState",
+      "onStateChange",
+    ]);
+  refuseUnknownOptions(options, signalOptions);
   const { signals = ["SIGTERM", "SIGINT"], process: own = process } = options;
+  requireSignals(signals);
   let first: NodeJS.Signals | undefined;
 
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -68,6 +78,16 @@ export function shutdownOnSignals(
     for (const signal of signals) own.off(signal, onSignal);
   };
   return takeBack;
+}
+
+const signalOptions: KnownOptions<ShutdownOnSignalsOptions> = { signals: true, process: true };
+
+function requireSignals(signals: unknown): void {
+  if (!Array.isArray(signals)) throw invalidField("signals", `${shown(signals)} is no array`);
+  for (const [index, signal] of (signals as readonly unknown[]).entries()) {
+    if (typeof signal !== "string" || !Object.hasOwn(constants.signals, signal))
+      throw invalidField(`signals[${index}]`, `${shown(signal)} is no signal: write it like "SIGTERM"`);
+  }
 }
 
 /** The status of a process that a signal ended, as shells have it. */

@@ -179,7 +179,7 @@ test.each<[string, Partial<WorkerOptions>, string]>([
     { tuner: { tunerOptions: targets, activityTaskSlotOptions: { minimumSlots: 5, maximumSlots: 4 } } },
     "tuner.activityTaskSlotOptions.minimumSlots",
   ],
-  ["an option that there is not", { tuner: { slots: 3 } as never }, "slots"],
+  ["an option that there is not", { tuner: { slots: 3 } as never }, "tuner.slots"],
   ["a name too long for a process queue", { processQueue: true, taskQueue: "q".repeat(190) }, "taskQueue"],
 ])("%s is refused, naming the option", async (_what, options, field) => {
   await expect(Worker.create({ taskQueue: "q", activities: work, ...options })).rejects.toMatchObject({

@@ -1,6 +1,7 @@
-import { invalidField, type KnownOptions, refuseUnknownOptions, type TaskKind } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, requireName, type TaskKind } from "@tq/client";
 import {
   compileSessionConfig,
+  maxQueueNameBytes,
   type SessionConfig,
   type SessionOptions,
   sessionOptions,
@@ -43,8 +44,7 @@ const taskPollerOptions: KnownOptions<TaskPollerOptions> = {
 export function compileTaskPollerConfig(options: TaskPollerOptions): TaskPollerConfig {
   refuseUnknownOptions(options, taskPollerOptions);
   const { taskQueue, kind, types } = options;
-  if (typeof taskQueue !== "string" || taskQueue === "")
-    throw invalidField("taskQueue", "a task poller needs the name of a queue");
+  requireName(taskQueue, "taskQueue", maxQueueNameBytes);
   if (kind !== "activity" && kind !== "workflow") throw invalidField("kind", 'write "activity" or "workflow"');
   const isNamed = Array.isArray(types) && types.length > 0 && types.every((type: unknown) => typeof type === "string");
   if (!isNamed || types.includes(""))

@@ -1,6 +1,15 @@
 import { availableParallelism } from "node:os";
 import type { ResourceLimits } from "node:worker_threads";
-import { type Duration, durationToMs, invalidField, type KnownOptions, refuseUnknownOptions } from "@tq/client";
+import {
+  type Duration,
+  durationToMs,
+  invalidField,
+  type KnownOptions,
+  optionalBoolean,
+  refuseUnknownOptions,
+  requireRecord,
+  requireText,
+} from "@tq/client";
 import { Context } from "./context.ts";
 import { ThreadPool } from "./thread-pool.ts";
 
@@ -62,6 +71,9 @@ export function threadActivity<F extends (...args: never[]) => unknown = (...arg
 ): ThreadActivity<F> {
   refuseUnknownOptions(options, threadOptions);
   const url = moduleUrl(module);
+  if (options.export !== undefined) requireText(options.export, "export");
+  optionalBoolean(options.terminateOnCancel, "terminateOnCancel");
+  if (options.resourceLimits !== undefined) requireRecord(options.resourceLimits, "resourceLimits");
   const { export: exportName = "default", maxThreads = availableParallelism() } = options;
   if (!Number.isInteger(maxThreads) || maxThreads < 1 || maxThreads > 1_000)
     throw invalidField("maxThreads", `${maxThreads} is no whole number from 1 to 1,000`);

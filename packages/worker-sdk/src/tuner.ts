@@ -1,4 +1,11 @@
-import { type Duration, durationToMs, invalidField, type KnownOptions, refuseUnknownOptions } from "@tq/client";
+import {
+  type Duration,
+  durationToMs,
+  invalidField,
+  type KnownOptions,
+  refuseUnknownOptions,
+  requireRecord,
+} from "@tq/client";
 import type { Clock } from "@tq/client";
 import type { Logger } from "./logger.ts";
 import { PacedSlots } from "./paced-slots.ts";
@@ -63,6 +70,23 @@ const resourceBasedOptions: KnownOptions<ResourceBasedTuner> = {
   workflowTaskSlotOptions: true,
 };
 
+const slotOptions: KnownOptions<ResourceBasedSlotOptions> = {
+  minimumSlots: true,
+  maximumSlots: true,
+  rampThrottle: true,
+};
+const targetOptions: KnownOptions<ResourceBasedTunerOptions> = {
+  targetMemoryUsage: true,
+  targetCpuUsage: true,
+  resources: true,
+};
+const fixedSizeOptions: KnownOptions<FixedSizeSlotSupplier> = { type: true, numSlots: true };
+const resourceBasedSupplierOptions: KnownOptions<ResourceBasedSlotsForType> = {
+  type: true,
+  tunerOptions: true,
+  ...slotOptions,
+};
+
 /** Checks a tuner, given the numbers of slots for what it does not say. @throws TqError `invalid_argument` naming the option. */
 export function compileTuner(
   tuner: WorkerTuner | undefined,
@@ -71,16 +95,18 @@ export function compileTuner(
   const otherwise = (kind: SlotInfo["type"]): SlotConfig => ({ type: "fixed-size", numSlots: fixed[kind] });
   if (tuner === undefined) return { activity: otherwise("activity"), workflow: otherwise("workflow") };
   if ("tunerOptions" in tuner) {
-    refuseUnknownOptions(tuner, resourceBasedOptions);
+    refuseUnknownOptions(tuner, resourceBasedOptions, "tuner");
     const { tunerOptions, activityTaskSlotOptions, workflowTaskSlotOptions } = tuner;
-    const of = (kind: SlotInfo["type"], options: ResourceBasedSlotOptions | undefined, field: string) =>
-      compileSupplier({ type: "resource-based", tunerOptions, ...options }, kind, field);
+    const of = (kind: SlotInfo["type"], options: ResourceBasedSlotOptions | undefined, field: string) => {
+      if (options !== undefined) refuseUnknownOptions(options, slotOptions, field);
+      return compileSupplier({ type: "resource-based", tunerOptions, ...options }, kind, field);
+    };
     return {
       activity: of("activity", activityTaskSlotOptions, "tuner.activityTaskSlotOptions"),
       workflow: of("workflow", workflowTaskSlotOptions, "tuner.workflowTaskSlotOptions"),
     };
   }
-  refuseUnknownOptions(tuner, holderOptions);
+  refuseUnknownOptions(tuner, holderOptions, "tuner");
   const { activityTaskSlotSupplier: activity, workflowTaskSlotSupplier: workflow } = tuner;
   return {
     activity:
@@ -99,10 +125,13 @@ function compileSupplier<SI extends SlotInfo>(
   kind: SlotInfo["type"],
   field: string,
 ): SlotConfig {
+  requireRecord(supplier, field);
   switch (supplier.type) {
     case "fixed-size":
+      refuseUnknownOptions<FixedSizeSlotSupplier>(supplier, fixedSizeOptions, field);
       return { type: "fixed-size", numSlots: slotCount(supplier.numSlots, `${field}.numSlots`) };
     case "resource-based":
+      refuseUnknownOptions<ResourceBasedSlotsForType>(supplier, resourceBasedSupplierOptions, field);
       return compileResourceBased(supplier, kind, field);
     case "custom":
       for (const method of ["reserveSlot", "tryReserveSlot", "markSlotUsed", "releaseSlot"] as const) {
@@ -120,6 +149,7 @@ function compileResourceBased(
   field: string,
 ): ResourceSlotConfig {
   const defaults = slotDefaults[kind];
+  refuseUnknownOptions(tunerOptions, targetOptions, "tuner.tunerOptions");
   for (const target of ["targetMemoryUsage", "targetCpuUsage"] as const) {
     const value = tunerOptions[target];
     if (!(value > 0 && value <= 1))

@@ -1,4 +1,13 @@
-import { invalidField, type KnownOptions, refuseUnknownOptions } from "@tq/client";
+import {
+  invalidField,
+  type KnownOptions,
+  optionalBoolean,
+  optionalFunction,
+  optionalNumber,
+  refuseUnknownOptions,
+  requireName,
+  requireRecord,
+} from "@tq/client";
 import {
   type ActivityHandler,
   activityHandlers,
@@ -10,6 +19,7 @@ import type { HandlerCacheOptions } from "./handler-cache.ts";
 import type { WorkerInterceptors } from "./interceptors.ts";
 import {
   compileSessionConfig,
+  maxQueueNameBytes,
   type SessionConfig,
   type SessionOptions,
   sessionOptions,
@@ -106,8 +116,9 @@ const workerOptions: KnownOptions<WorkerOptions> = {
 export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
   refuseUnknownOptions(options, workerOptions);
   const { taskQueue } = options;
-  if (typeof taskQueue !== "string" || taskQueue === "")
-    throw invalidField("taskQueue", "a worker needs the name of a queue");
+  requireName(taskQueue, "taskQueue", maxQueueNameBytes);
+  optionalBoolean(options.processQueue, "processQueue");
+  optionalFunction(options.weighCached, "weighCached");
   const activities = activityHandlers(options.activities ?? {});
   const workflows = workflowHandlers(options.workflows ?? {});
   if (activities.size + workflows.size === 0) {
@@ -119,23 +130,40 @@ export function compileWorkerConfig(options: WorkerOptions): WorkerConfig {
     activities,
     threadPools: threadPoolsOf(options.activities ?? {}),
     workflows,
-    slots: compileTuner(options.tuner, {
+    slots: compileTuner(besideTuner(options), {
       activity: slotCount(options.maxConcurrentActivityTaskExecutions ?? 100, "maxConcurrentActivityTaskExecutions"),
       workflow: slotCount(options.maxConcurrentWorkflowTaskExecutions ?? 40, "maxConcurrentWorkflowTaskExecutions"),
     }),
     maxActivitiesPerSecond: rate(options.maxActivitiesPerSecond, "maxActivitiesPerSecond"),
     maxTaskQueueActivitiesPerSecond: rate(options.maxTaskQueueActivitiesPerSecond, "maxTaskQueueActivitiesPerSecond"),
     processTaskQueue: options.processQueue === true ? processQueueName(taskQueue, session.workerId) : undefined,
-    interceptors: compileInterceptors(options.interceptors ?? {}),
+    interceptors: compileInterceptors(options.interceptors === undefined ? {} : options.interceptors),
     cache: cacheOptions(options),
     ...session,
   });
 }
 
+/** The tuner. A number of slots beside the part of it that says the same would be ignored without a word. */
+function besideTuner({
+  tuner,
+  maxConcurrentActivityTaskExecutions: activities,
+  maxConcurrentWorkflowTaskExecutions: workflows,
+}: WorkerOptions): WorkerTuner | undefined {
+  if (tuner === undefined) return undefined;
+  requireRecord(tuner, "tuner");
+  const says = (part: string) => "tunerOptions" in tuner || part in tuner;
+  const instead = "the `tuner` says how many there are: give one of the two, not both";
+  if (activities !== undefined && says("activityTaskSlotSupplier"))
+    throw invalidField("maxConcurrentActivityTaskExecutions", instead);
+  if (workflows !== undefined && says("workflowTaskSlotSupplier"))
+    throw invalidField("maxConcurrentWorkflowTaskExecutions", instead);
+  return tuner;
+}
+
 const interceptorKinds: KnownOptions<WorkerInterceptors> = { activity: true, workflow: true };
 
 function compileInterceptors(interceptors: WorkerInterceptors): WorkerInterceptors {
-  refuseUnknownOptions(interceptors, interceptorKinds);
+  refuseUnknownOptions(interceptors, interceptorKinds, "interceptors");
   for (const kind of ["activity", "workflow"] as const) {
     const factories = interceptors[kind];
     if (factories === undefined) continue;
@@ -148,6 +176,7 @@ function compileInterceptors(interceptors: WorkerInterceptors): WorkerIntercepto
 function cacheOptions({ maxCachedWorkflows = 1_000, maxCachedBytes, weighCached }: WorkerOptions): HandlerCacheOptions {
   if (!Number.isInteger(maxCachedWorkflows) || maxCachedWorkflows < 0)
     throw invalidField("maxCachedWorkflows", `${maxCachedWorkflows} is no whole number from 0`);
+  optionalNumber(maxCachedBytes, "maxCachedBytes");
   if (maxCachedBytes !== undefined && !(maxCachedBytes >= 0))
     throw invalidField("maxCachedBytes", `${maxCachedBytes} is no number from 0`);
   if (maxCachedBytes !== undefined && weighCached === undefined)
@@ -160,12 +189,10 @@ function cacheOptions({ maxCachedWorkflows = 1_000, maxCachedBytes, weighCached 
 }
 
 function rate(value: number | undefined, field: string): number | undefined {
-  if (value === undefined || (value > 0 && Number.isFinite(value))) return value;
+  optionalNumber(value, field);
+  if (value === undefined || value > 0) return value;
   throw invalidField(field, `${value} is no number over 0`);
 }
-
-/** What the server takes of a queue's name. */
-const maxQueueNameBytes = 200;
 
 function processQueueName(taskQueue: string, workerId: string): string {
   const name = `${taskQueue}/${workerId}`;

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { kindName } from "@tq/client";
+import { invalidField, isThenable, kindName, shown } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
 import type { EventLoopStatus } from "./lease-renewals.ts";
@@ -169,8 +169,14 @@ export class Worker {
     this.#logger.info({ ...report }, "The worker has stopped");
   }
 
-  /** Runs until a promise is settled, or the one that a function returns; then shuts down. Answers what the promise does. */
+  /**
+   * Runs until a promise is settled, or the one that a function returns; then shuts down. Answers what the promise does.
+   *
+   * @throws TqError `invalid_argument` if it is given neither; then it does not run.
+   */
   async runUntil<T>(until: Promise<T> | (() => Promise<T>)): Promise<T> {
+    if (typeof until !== "function" && !isThenable(until))
+      throw invalidField("until", `${shown(until)} is neither a promise nor a function that returns one`);
     const running = this.run();
     // That it failed is told below; here it only ends the waiting.
     const ended = running.then(
