@@ -12,6 +12,11 @@ export interface Clock {
   setTimeout(callback: () => void, delayMs: number): Timer;
   /** Takes a timer back. One that has fired, or was taken back before, is no error. */
   clearTimeout(timer: Timer): void;
+  /**
+   * True of a clock that a test moves: hours are gone through call by call, so a worker renews its leases half as often, and makes
+   * no call that is only to say that it lives while a poll of it waits at the server and says the same. Default false.
+   */
+  readonly isMovedByHand?: boolean;
 }
 
 /** Node fires timers at once that are longer than this. */

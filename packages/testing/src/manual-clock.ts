@@ -55,6 +55,9 @@ export class ManualClock {
     this.#startedAt = startAt;
   }
 
+  /** For workers, which make fewer calls then: see `Clock` of `@tq/client`. */
+  readonly isMovedByHand = true;
+
   /** Ms since the epoch. */
   now = (): number => this.#now;
   /** The same, as a server asks for it. */

@@ -14,6 +14,8 @@ export interface LeaseRenewalsOptions {
   readonly settings: RenewalSettings;
   readonly logger: Logger;
   readonly status: () => SlotStatus;
+  /** Whether a poll of the worker waits at the server. */
+  readonly isPolling: () => boolean;
   /** What is held, and which polls are not confirmed yet: for a renewal that has to begin anew. */
   readonly heldNow: () => { readonly held: Iterable<HeldTask>; readonly received: readonly string[] };
   readonly onNews: (news: Exclude<RenewalNews, { readonly kind: "unblocked" }>) => void;
@@ -150,8 +152,8 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   }
 
   #renewHere(): void {
-    const { config, settings } = this.#options;
-    this.#channel = renewHere(config.client, settings, (news) => this.#heard(news));
+    const { config, settings, isPolling } = this.#options;
+    this.#channel = renewHere(config.client, settings, (news) => this.#heard(news), isPolling);
   }
 
   /** Without a thread the leases are still kept, as long as no handler blocks the event loop. */

@@ -100,6 +100,7 @@ export class LeaseSession {
       settings: { workerId, identity, buildId, activityTypes, workflowTypes, taskQueues, leaseMs },
       logger,
       status: () => this.slotStatus(),
+      isPolling: () => this.#pollers.some(({ poller }) => poller.offered > 0),
       heldNow: () => ({ held, received: confirmations.ids() }),
       onNews: (news) => this.#heard(news),
     });

@@ -38,13 +38,19 @@ export interface RenewalChannel {
   stop(): Promise<void>;
 }
 
-/** Runs a renewal in this thread, with the worker's client. */
+/**
+ * Runs a renewal in this thread, with the worker's client.
+ *
+ * @param isPolling whether a poll of the worker waits at the server
+ */
 export function renewHere(
   client: Client,
   settings: RenewalSettings,
   report: (news: RenewalNews) => void,
+  isPolling: () => boolean,
 ): RenewalChannel {
-  const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true });
+  const isSeenAlive = () => client.config.clock.isMovedByHand === true && isPolling();
+  const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true, isSeenAlive });
   renewal.start();
   return {
     isThread: false,

@@ -8,12 +8,13 @@ import type { LeaseUpdate, RenewalNews } from "./renewal-messages.ts";
 const status = { activitySlots: 2, activitySlotsUsed: 1, workflowSlots: 0, workflowSlotsUsed: 0 };
 const nothing = { begun: { keys: [], types: [] }, answering: [], over: [], received: [], confirmed: [], status };
 
-function rig() {
-  const clock = new ManualClock();
+function rig({ isMovedByHand = false } = {}) {
+  const clock = Object.assign(new ManualClock(), { isMovedByHand });
   const server = new FakeServer(clock);
   const client = Client.create({ transport: server.transport, clock, random: () => 1 });
   const news: RenewalNews[] = [];
   let isOwnerAwake = true;
+  let isPolling = false;
   const renewal = new Renewal({
     client,
     settings: {
@@ -27,12 +28,14 @@ function rig() {
     },
     report: (one) => void news.push(one),
     isOwnerAwake: () => isOwnerAwake,
+    isSeenAlive: () => isPolling,
   });
   renewal.start();
   const update = (more: Partial<LeaseUpdate>) => renewal.take({ kind: "update", ...nothing, ...more });
   const wake = (isAwake: boolean) => void (isOwnerAwake = isAwake);
+  const poll = (waits: boolean) => void (isPolling = waits);
   const told = (kind: RenewalNews["kind"]) => news.filter((one) => one.kind === kind);
-  return { clock, server, renewal, update, wake, told };
+  return { clock, server, renewal, update, wake, poll, told };
 }
 
 test("leases are kept while the worker is blocked; once none is left it counts as gone, until it turns again", async () => {
@@ -68,5 +71,31 @@ test("polls that arrived are confirmed within a second, whether or not the worke
   expect(told("confirmed")).toEqual([{ kind: "confirmed", pollIds: ["p2"] }]);
   renewal.stop();
   await settle();
+  expect(clock.pending).toBe(0);
+});
+
+test("a worker that is seen alive calls only if it has something to say, and within 15 s once it is no longer seen", async () => {
+  const { clock, server, renewal, update, poll } = rig({ isMovedByHand: true });
+  const calls = async (ms: number) => {
+    const before = server.renews.length;
+    await clock.advance(ms);
+    return server.renews.length - before;
+  };
+  poll(true);
+  // Once, to tell of its slots.
+  expect(await calls(3_600_000)).toBe(1);
+  update({ status: { ...status, activitySlotsUsed: 2 } });
+  expect(await calls(3_600_000)).toBe(1);
+  expect(server.renews.at(-1)?.status).toMatchObject({ activitySlotsUsed: 2 });
+  poll(false);
+  expect(await calls(14_999)).toBe(1);
+  expect(await calls(60_000)).toBe(6);
+  poll(true);
+  expect(await calls(3_600_000)).toBe(0);
+  // Leases are kept, whatever waits.
+  update({ begun: { keys: ["a/1"], types: ["a"] }, received: ["p1"] });
+  expect(await calls(3_600_000)).toBeGreaterThanOrEqual(360);
+  renewal.stop();
+  await clock.advance(60_000);
   expect(clock.pending).toBe(0);
 });

@@ -21,6 +21,8 @@ export interface RenewalOptions {
   readonly report: (news: RenewalNews) => void;
   /** Whether the worker's event loop has turned lately. Where that cannot be told apart from the renewal's own, it always has. */
   readonly isOwnerAwake: () => boolean;
+  /** Whether the server sees by another call that the worker lives, so that none need be made for that alone. Default: never. */
+  readonly isSeenAlive?: () => boolean;
 }
 
 const noSlots: SlotStatus = { activitySlots: 0, activitySlotsUsed: 0, workflowSlots: 0, workflowSlotsUsed: 0 };
@@ -37,7 +39,7 @@ export class Renewal {
   #status: SlotStatus = noSlots;
 
   constructor(options: RenewalOptions) {
-    const { client, settings, report, isOwnerAwake } = options;
+    const { client, settings, report, isOwnerAwake, isSeenAlive = () => false } = options;
     const { clock, random } = client.config;
     this.#options = options;
     this.leases = new LeaseSet(report);
@@ -60,6 +62,7 @@ export class Renewal {
       confirmations,
       onConfirmed: (pollIds) => report({ kind: "confirmed", pollIds }),
       isOwnerAwake,
+      isSeenAlive,
     });
     this.#listener = new NoticeListener(calls);
   }
