@@ -5,6 +5,7 @@ import { expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { settle } from "../test/manual-clock.ts";
 import { rig } from "../test/rig.ts";
+import { Context } from "./context.ts";
 import { defineActivity } from "./define-activity.ts";
 
 interface Order {
@@ -74,6 +75,32 @@ test("a schema that checks asynchronously is waited for, and one that throws is 
     (id) => id,
   );
   await expect(broken("x")).rejects.toThrow("the database is away");
+});
+
+test("a schema of another library that checks asynchronously is part of the attempt, and has its context", async () => {
+  const attempts: number[] = [];
+  const known = v.pipeAsync(
+    v.string(),
+    v.checkAsync(async (id) => {
+      await Context.current().sleep(1_000);
+      attempts.push(Context.current().info.attempt);
+      return id.startsWith("o");
+    }, "no such order"),
+  );
+  const { server, clock } = await rig({ activities: { work: defineActivity({ input: known }, (id) => `got ${id}`) } });
+  server.add("good", "work", { args: ["o1"] });
+  server.add("bad", "work", { args: ["x1"] });
+  await settle();
+  expect(server.answers.size).toBe(0);
+  await clock.advance(1_000);
+  const good = server.answers.get("good")?.answer;
+  expect(good?.case === "completed" && decodePayload(good.value.result)).toBe("got o1");
+  const bad = server.answers.get("bad")?.answer;
+  expect(bad?.case === "failed" && bad.value.failure).toMatchObject({
+    type: "InvalidInput",
+    message: "input: no such order",
+  });
+  expect(attempts).toEqual([1, 1]);
 });
 
 test("a long list of issues is cut, and says how many there are", async () => {

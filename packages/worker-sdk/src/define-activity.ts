@@ -45,7 +45,8 @@ const maxIssues = 20;
 /**
  * An activity of one argument that is checked before `fn` sees it, which gets what the schema makes of it: defaults filled
  * in, text turned into numbers, and so on. Input that the schema refuses is a failure of type `InvalidInput` that is never
- * tried again and names each path; its details are {@link InputIssue}s.
+ * tried again and names each path; its details are {@link InputIssue}s. A schema may check asynchronously, as with a look-up: it
+ * is waited for within the attempt, whose `Context.current()` it has, and if it throws the attempt fails like any other.
  *
  *     const resize = defineActivity({ input: z.object({ path: z.string(), width: z.int() }) }, async ({ path, width }) => …);
  *
