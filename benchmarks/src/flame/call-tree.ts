@@ -65,8 +65,8 @@ export function longest(root: Call, count: number): { readonly name: string; rea
 }
 
 function nameOf({ functionName, url, lineNumber }: CpuProfile["nodes"][number]["callFrame"], rootUrl: string): string {
-  // Functions of native modules, SQLite's among them, have neither a file nor, mostly, a name.
-  if (url === "") return functionName === "" ? "(native)" : functionName;
+  // Functions of native modules, SQLite's driver among them, have no file, and no name of their own.
+  if (url === "") return ["", "StatementIterator"].includes(functionName) ? "(native)" : functionName;
   const name = functionName === "" ? "(anonymous)" : functionName;
   // A package's own file, not where pnpm keeps it.
   const file = url.replace(rootUrl, "").replace(/^.*\/node_modules\//, "");

@@ -75,6 +75,11 @@ export class BenchServer {
     return (usageOf(this.#server.pid)?.residentBytes ?? Number.NaN) / 2 ** 20;
   }
 
+  /** That the server has used since it began, in ms. */
+  cpuMs(): number {
+    return usageOf(this.#server.pid)?.cpuMs ?? Number.NaN;
+  }
+
   /** Of the server's files, in MiB. */
   dataMiB(): number {
     return folderBytes(this.#folder.path) / 2 ** 20;
