@@ -1,5 +1,5 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type GetTasksRequest, TaskState, WaitFor, WaitReason } from "@tq/proto";
+import { type GetTasksRequest, TaskQueueKind, TaskState, WaitFor, WaitReason } from "@tq/proto";
 import { expect, test } from "vitest";
 import { completedTask, failedTask, json, readyTask } from "../../test/messages.ts";
 import { nowMs, parsed, tq, type World } from "../../test/tq.ts";
@@ -48,6 +48,19 @@ test("shows how a task failed, and lets nothing of it move the cursor", async ()
   expect(stdout).toContain("failure          TypeError: x is not a function\n                     at f (a.js:1)\n");
   expect(stdout).toContain("failed attempts  #1 after 1.5s on w1: Error: no\\u001b[2J\\nway\n");
   expect(code).toBe(0);
+});
+
+test("shows where its outcome goes, and where that goes if nobody takes it there", async () => {
+  const own = { name: "own-1", kind: TaskQueueKind.WORKFLOW };
+  const engine = { ...own, name: "engine" };
+  const shown = async (onClose: NonNullable<Parameters<typeof readyTask>[0]>["onClose"]) => {
+    const tasks: World["tasks"] = { getTasks: () => ({ tasks: [readyTask({ onClose })] }) };
+    return (await tq(["task", "get", "t1"], { tasks })).stdout;
+  };
+  expect(await shown({ taskQueue: own, type: "done", fallbackTaskQueue: engine })).toContain(
+    "on close  done to own-1 (workflow), or to engine (workflow) if nobody serves it\n",
+  );
+  expect(await shown({ taskQueue: own, type: "done" })).toContain("on close  done to own-1 (workflow)\n");
 });
 
 test("tells the failed attempts of each run apart", async () => {

@@ -1,4 +1,4 @@
-import type { ClosedTask, Failure, FailedAttempt, Task, TaskTimeouts } from "@tq/proto";
+import type { ClosedTask, Failure, FailedAttempt, OnClose, Task, TaskTimeouts } from "@tq/proto";
 import { durationMs, type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { ahead, humanDuration, humanDurationOf, momentAndAge } from "./age.ts";
 import { type Field, fieldLines } from "./fields.ts";
@@ -85,8 +85,13 @@ function settingFields(task: Task): Field[] {
     ["timeouts", task.timeouts && timeoutsText(task.timeouts)],
     ["retries", retryPolicy && text(retryPolicyText(retryPolicy))],
     ["fallback", fallback && queueName(fallback.taskQueue)],
-    ["on close", onClose && `${printable(onClose.type)} to ${queueName(onClose.taskQueue)}`],
+    ["on close", onClose && onCloseText(onClose)],
   ];
+}
+
+function onCloseText({ type, taskQueue, fallbackTaskQueue }: OnClose): string {
+  const fallback = fallbackTaskQueue === undefined ? "" : `, or to ${queueName(fallbackTaskQueue)} if nobody serves it`;
+  return `${printable(type)} to ${queueName(taskQueue)}${fallback}`;
 }
 
 function timeoutsText({ scheduleToStart, startToClose, scheduleToClose, heartbeat }: TaskTimeouts): string | undefined {
