@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { NewTaskSchema, RetryPolicySchema, TaskTimeoutsSchema } from "@tq/proto";
 import { TaskQueueKind } from "@tq/proto";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import {
   activityQueues,
   activityTypes,
@@ -72,5 +72,11 @@ function newOnClose(random: Random, id: string): NewTask["onClose"] {
     serialKey: random.chance(0.5) ? random.pick(serialKeys) : "",
     context: { body: { case: "text", value: `"of ${id}"` } },
     priority: random.chance(0.7) ? 0 : random.int(1, 5),
+    ...(chanceOf(id).chance(0.4) && { fallbackTaskQueue: workflowQueues[1] }),
   };
+}
+
+/** Chance that an id alone decides, so that seeds that have found something draw everything else as they did. */
+function chanceOf(id: string): Random {
+  return new Random(Buffer.from(id).reduce((hash, byte) => Math.imul(hash, 31) + byte, 7));
 }

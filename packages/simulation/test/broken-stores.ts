@@ -141,6 +141,23 @@ export const withoutReturns: BreakStore = (store) =>
     operation.verb === "return" && operation.why === "undelivered" ? { ...operation, leases: [] } : operation,
   );
 
+/** Makes each undelivered return again with the next commit, for whatever delivery of its task is current by then. */
+export const withoutFencedReturns: BreakStore = (store) => {
+  const current = new Map<number, LeaseRef>();
+  let returned: readonly LeaseRef[] = [];
+  const commit = async (asked: Commit): Promise<Committed> => {
+    const leases = returned.flatMap(({ seq }) => current.get(seq) ?? []);
+    const again: Operation[] = leases.length === 0 ? [] : [{ verb: "return", leases, why: "undelivered" }];
+    const committed = await store.commit({ ...asked, operations: [...asked.operations, ...again] });
+    returned = asked.operations.flatMap((operation) =>
+      operation.verb === "return" && operation.why === "undelivered" ? operation.leases : [],
+    );
+    for (const { lease } of committed.granted.flat()) current.set(lease.seq, lease);
+    return { ...committed, results: committed.results.slice(0, asked.operations.length) };
+  };
+  return overrideStore(store, { commit });
+};
+
 /** Forgets at each start what its workers have not confirmed. */
 export const withoutStoredConfirmations: BreakStore = (store) =>
   overrideStore(store, { open: async (now) => ({ ...(await store.open(now)), unconfirmed: [] }) });

@@ -9,6 +9,7 @@ import {
   withoutRestartGrace,
   withoutStoredRates,
   withoutReturns,
+  withoutFencedReturns,
   withoutStoredConfirmations,
   withoutConfirming,
   withoutFreeReturns,
@@ -37,6 +38,7 @@ const guards: readonly { readonly guard: string; readonly breakStore: BreakStore
   { guard: "the grace after a restart", breakStore: withoutRestartGrace, caughtAs: /^leases: .* lost / },
   { guard: "stored rates", breakStore: withoutStoredRates, caughtAs: /^rates: / },
   { guard: "returns", breakStore: withoutReturns, caughtAs: /^undelivered: .* reached nobody/ },
+  { guard: "the fencing of returns", breakStore: withoutFencedReturns, caughtAs: /^leases: .* lost / },
   {
     guard: "stored confirmations",
     breakStore: withoutStoredConfirmations,
