@@ -14,7 +14,10 @@ export interface ServerCommand {
   readonly runAs?: { readonly uid: number; readonly gid: number };
   /** Asks it to end. Default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
-  /** A program, and its arguments, that ends what has left the group of processes. Run once they have ended. */
+  /**
+   * A program, and its arguments, that ends what has left the group of processes. Run once they have ended; a second later
+   * if they are killed with this process, since some refuse while they still have a connection of theirs.
+   */
   readonly afterwards?: readonly string[];
 }
 
@@ -31,7 +34,7 @@ export class ServerProcess {
     this.#command = command;
     this.#ended = once(child, "exit");
     this.#outlive = whenThisProcessEnds(
-      'kill -9 "-$1"; shift; "$@"',
+      'kill -9 "-$1"; shift; sleep 1; "$@"',
       String(child.pid),
       ...(command.afterwards ?? ["true"]),
     );
