@@ -60,6 +60,9 @@ export function thrownAnswer(held: HeldTask, thrown: unknown, converter: Payload
     const { reason, message } = held.signal.reason as CancelledFailure;
     if (held.isCancelRequested) return canceledAnswer(held.task.token);
     if (reason === "WORKER_SHUTDOWN") return releasedAnswer(held.task.token, message);
+    // As the server says it, should it not have said so before.
+    if (reason === "TIMED_OUT")
+      return failedAnswer(held, new ApplicationFailure({ message, type: "StartToClose" }), converter);
   }
   return failedAnswer(held, thrown, converter);
 }

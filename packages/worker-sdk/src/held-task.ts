@@ -16,18 +16,23 @@ import type { Slots } from "./slots.ts";
  */
 export type HeldState = "running" | "answering" | "lost" | "answered" | "handed-over";
 
+/** By so much the server's clock of an attempt may be ahead: its answer was on the way for a while. */
+const answerTookMs = 250;
+
 /** One delivery of a task that the worker holds, and the slot that it fills. */
 export class HeldTask {
   readonly task: DispatchedTask;
   /** The token as a key. */
   readonly key: string;
-  readonly receivedAtMs: number;
+  /** When its start-to-close timeout is over, by the worker's clock; infinite without one. */
+  readonly timesOutAtMs: number;
   readonly #slots: Slots;
   readonly #permit: SlotPermit | undefined;
   /** Made when it is first asked for: most handlers never look at it. */
   #cancellation: AbortController | undefined;
   #state: HeldState = "running";
   #isRunning = true;
+  #isTimedOut = false;
   #hasSlot = true;
   #cancelRequested = false;
   #onLost: (() => void) | undefined;
@@ -35,7 +40,8 @@ export class HeldTask {
   constructor(task: DispatchedTask, slots: Slots, receivedAtMs: number) {
     this.task = task;
     this.key = tokenKey(task.token);
-    this.receivedAtMs = receivedAtMs;
+    const timeout = task.startToCloseTimeout;
+    this.timesOutAtMs = timeout === undefined ? Number.POSITIVE_INFINITY : receivedAtMs + durationMs(timeout);
     this.#slots = slots;
     this.#permit = slots.markUsed(task);
   }
@@ -61,6 +67,17 @@ export class HeldTask {
   /** True once somebody asked for the task to be canceled. */
   get isCancelRequested(): boolean {
     return this.#cancelRequested;
+  }
+
+  /** True once the handler was told that its start-to-close timeout is over. */
+  get isTimedOut(): boolean {
+    return this.#isTimedOut;
+  }
+
+  /** Its start-to-close timeout is over. What it answers from now on is for the server to judge. */
+  timedOut(): void {
+    this.#isTimedOut = true;
+    this.abort("TIMED_OUT", "The attempt took longer than its start-to-close timeout");
   }
 
   /** Somebody asked for it to be canceled. May be told any number of times. */
@@ -103,10 +120,7 @@ export class HeldTask {
   lost(nowMs: number): void {
     this.#assert("running", "answering");
     this.#state = "lost";
-    const timeout = this.task.startToCloseTimeout;
-    const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : durationMs(timeout);
-    if (nowMs - this.receivedAtMs >= timeoutMs)
-      this.abort("TIMED_OUT", "The attempt took longer than its start-to-close timeout");
+    if (nowMs >= this.timesOutAtMs - answerTookMs) this.timedOut();
     else this.abort("LEASE_LOST", "The lease is gone: the task was given back, or to another worker");
     this.#onLost?.();
     if (!this.#isRunning) this.#releaseSlot();

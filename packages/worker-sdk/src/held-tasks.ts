@@ -1,4 +1,5 @@
 import type { Clock } from "@tq/client";
+import { AttemptTimeouts } from "./attempt-timeouts.ts";
 import { type HeldTask, tokenKey } from "./held-task.ts";
 
 /** Who keeps the leases of what is held. */
@@ -7,15 +8,17 @@ export interface HeldTasksWatcher {
   over(key: string): void;
 }
 
-/** The deliveries whose leases the worker keeps alive, by their tokens. */
+/** The deliveries whose leases the worker keeps alive, by their tokens. Their handlers are told when their time is over. */
 export class HeldTasks {
   readonly #clock: Clock;
   readonly #tasks = new Map<string, HeldTask>();
   readonly #watcher: HeldTasksWatcher;
+  readonly #timeouts: AttemptTimeouts;
 
   constructor(clock: Clock, watcher: HeldTasksWatcher) {
     this.#clock = clock;
     this.#watcher = watcher;
+    this.#timeouts = new AttemptTimeouts({ clock, held: this });
   }
 
   get size(): number {
@@ -33,10 +36,18 @@ export class HeldTasks {
   add(tasks: readonly HeldTask[]): void {
     for (const held of tasks) this.#tasks.set(held.key, held);
     this.#watcher.begun(tasks);
+    this.#timeouts.begun(tasks);
+  }
+
+  /** No handler is told of anything any more. */
+  stop(): void {
+    this.#timeouts.stop();
   }
 
   delete(held: HeldTask): void {
-    if (this.#tasks.delete(held.key)) this.#watcher.over(held.key);
+    if (!this.#tasks.delete(held.key)) return;
+    this.#watcher.over(held.key);
+    if (this.#tasks.size === 0) this.#timeouts.stop();
   }
 
   /**

@@ -271,6 +271,7 @@ export class LeaseSession {
       );
     }
     this.#batcher.stop();
+    this.held.stop();
     await this.#renewals.stop();
     if (ownsClient) await client.close();
     return { finished: begun - givenBack, givenBack, answersLost };

@@ -216,14 +216,44 @@ test("a lease that is found lost by the answer is logged once too, and its slot 
   expect(server.answered("completed")).toBe("b");
 });
 
-test("where the attempt took too long, the signal says so", async () => {
+test("a handler that takes longer than its start-to-close timeout is told so by the worker's own clock, server or not", async () => {
   const { activities, reasons } = waitsForSignal();
   const { clock, server } = await rig({ activities });
   server.add("a", "wait", { startToCloseTimeout: durationFromMs(10_000) });
-  await clock.advance(10_000);
-  server.lose("a");
+  server.add("b", "wait", { startToCloseTimeout: durationFromMs(12_000) });
+  server.add("c", "wait");
+  await clock.advance(5_000);
+  server.add("d", "wait", { startToCloseTimeout: durationFromMs(1_000) });
   await clock.advance(500);
+  const down = refusal(Code.Unavailable, "SHUTTING_DOWN", "going");
+  for (const call of ["PollTasks", "RespondTasks", "RenewLeases"] as const) server.failNext(call, down, 1_000);
+  await clock.advance(499);
+  expect(reasons).toEqual([]);
+  await clock.advance(1);
   expect(reasons).toEqual(["TIMED_OUT"]);
+  await clock.advance(4_000);
+  expect(reasons).toEqual(["TIMED_OUT", "TIMED_OUT"]);
+  await clock.advance(100_000);
+  expect(reasons).toEqual(["TIMED_OUT", "TIMED_OUT", "TIMED_OUT"]);
+  // Should the server not have said so before, it is told what it would have said itself.
+  server.heal();
+  await clock.advance(6_000);
+  expect(server.answered("failed")).toBe("d a b");
+  expect(server.answers.get("a")?.answer.value).toMatchObject({
+    failure: { type: "StartToClose", nonRetryable: false },
+  });
+});
+
+test("where the server says first that the attempt took too long, the signal says so too", async () => {
+  const { activities, reasons } = waitsForSignal();
+  const { clock, server } = await rig({ activities });
+  server.add("a", "wait", { startToCloseTimeout: durationFromMs(10_000) });
+  await clock.advance(9_900);
+  server.lose("a");
+  await clock.advance(50);
+  expect(reasons).toEqual(["TIMED_OUT"]);
+  await clock.advance(1_000);
+  expect(server.answers.size).toBe(0);
 });
 
 test("heartbeats of a second go in one call, the latest of each task; after the handler's end they mean nothing", async () => {

@@ -30,9 +30,6 @@ interface Idle {
   readonly timer: NodeJS.Timeout;
 }
 
-/** The server says first that an attempt has taken too long. Where it cannot be heard, the pool does so this much later. */
-const startToCloseMarginMs = 1_000;
-
 /** See the top of the file. */
 export class ThreadPool {
   readonly #options: ThreadPoolOptions;
@@ -112,8 +109,6 @@ export class ThreadPool {
     try {
       const { module, exportName, args } = call;
       tell(thread, { kind: "run", module, exportName, info: copyOf(info), args });
-      if (info.startToCloseTimeoutMs !== undefined && info.startToCloseTimeoutMs < 2 ** 31 - startToCloseMarginMs)
-        terminateIn(info.startToCloseTimeoutMs + startToCloseMarginMs);
       return await news.promise;
     } finally {
       clearTimeout(timer);
