@@ -33,8 +33,8 @@ test(
       await worker.until(() => worker.said.some(({ begun }) => begun === "sleep"));
       handles.push([sleeping, await activity.start("block", blockMs)]);
     }
-    await withThread.worker.until(() => withThread.worker.errors.includes("blocks the event loop"));
-    expect(withThread.worker.errors).toMatch(/handlers="sleep, block"/);
+    await withThread.worker.until(() => withThread.worker.errors.includes("The event loop is blocked"));
+    expect(withThread.worker.errors).toMatch(/ handler=block taskId=\S+ at="block \(file:.*worker-program\.ts:\d+\)"/);
     // Dispatched to a poll whose answer the worker reads when it is no longer current.
     const late = await withThread.activity.start("sleep", 10);
 
@@ -52,7 +52,9 @@ test(
     const { worker } = without;
     await worker.until(() => worker.said.some(({ message }) => String(message).startsWith("An answer was dropped")));
     await withThread.worker.until(() =>
-      withThread.worker.said.some(({ message }) => String(message).startsWith("The event loop was blocked")),
+      withThread.worker.said.some(
+        ({ message, handler }) => String(message).startsWith("A handler blocked the event loop") && handler === "block",
+      ),
     );
     expect(await withThread.worker.end("SIGTERM")).toBe(0);
   },

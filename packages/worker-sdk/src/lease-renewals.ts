@@ -1,4 +1,7 @@
+import { isMainThread } from "node:worker_threads";
+import { isInspected, nameRunningHandler } from "./blocking-code.ts";
 import type { ConfirmationsWatcher } from "./confirmations.ts";
+import { contextHere } from "./context.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { HeldTasksWatcher } from "./held-tasks.ts";
 import { Heartbeats } from "./heartbeats.ts";
@@ -52,6 +55,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   readonly #heartbeats: Heartbeats;
   #channel: RenewalChannel | undefined;
   #pulse: NodeJS.Timeout | undefined;
+  #unname: (() => void) | undefined;
   #changes = noChanges();
   #isScheduled = false;
   #gathering: NodeJS.Timeout | undefined;
@@ -87,7 +91,9 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
       this.#renewHere();
       return;
     }
-    const data = { address, httpVersion, namespace, settings, blockedAfterMs: config.blockedAfterMs };
+    const { blockedAfterMs } = config;
+    const data = { address, httpVersion, namespace, settings, blockedAfterMs, isOwnerMain: isMainThread };
+    this.#unname = nameRunningHandler(runningHandler);
     this.#channel = renewInThread(
       data,
       (news) => this.#heard(news),
@@ -100,7 +106,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
 
   /** Renews nothing from now on. */
   async stop(): Promise<void> {
-    clearInterval(this.#pulse);
+    this.#stopPulse();
     clearTimeout(this.#gathering);
     this.#heartbeats.stop();
     const channel = this.#channel;
@@ -148,7 +154,13 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     const nowMs = performance.now();
     if (nowMs - this.#pulsedAtMs >= staleAfterMs) this.#heldUpAtMs = nowMs;
     this.#pulsedAtMs = nowMs;
-    this.tell({ kind: "pulse", status: this.#options.status() });
+    this.tell({ kind: "pulse", status: this.#options.status(), isInspected: isInspected() });
+  }
+
+  #stopPulse(): void {
+    clearInterval(this.#pulse);
+    this.#unname?.();
+    this.#unname = undefined;
   }
 
   #renewHere(): void {
@@ -159,7 +171,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   /** Without a thread the leases are still kept, as long as no handler blocks the event loop. */
   #threadIsGone(error: Error): void {
     if (this.#channel === undefined) return;
-    clearInterval(this.#pulse);
+    this.#stopPulse();
     this.#options.logger.warn(
       { error },
       "The renewal thread has ended: leases are renewed from the main thread, and a handler that blocks it loses its lease. Set renewalThread: false if no thread can run here",
@@ -205,9 +217,24 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     }
     this.#blocks++;
     this.#longestBlockMs = Math.max(this.#longestBlockMs, news.forMs);
-    this.#options.logger.warn(
-      { seconds: Number((news.forMs / 1000).toFixed(1)), handlers: news.types.join(", ") },
-      "The event loop was blocked: one of these handlers computes without a pause. Run it with threadActivity",
-    );
+    const { code, running } = news;
+    const seconds = Number((news.forMs / 1000).toFixed(1));
+    const { logger } = this.#options;
+    if (code === undefined) {
+      const message = "The event loop was blocked, perhaps by one of these handlers: run it with threadActivity";
+      logger.warn({ seconds, handlers: running.join(", ") }, message);
+    } else if (code.type === undefined) {
+      logger.warn({ seconds, at: code.at }, "The event loop was blocked, by no handler of a worker");
+    } else {
+      const { type: handler, taskId, at } = code;
+      const message = "A handler blocked the event loop: it computes without a pause. Run it with threadActivity";
+      logger.warn({ seconds, handler, taskId, at }, message);
+    }
   }
+}
+
+/** The handler that runs here, for the thread that asks what blocks the event loop. */
+function runningHandler(): { readonly type: string; readonly taskId: string } | undefined {
+  const context = contextHere();
+  return context && { type: context.info.type, taskId: context.info.taskId };
 }

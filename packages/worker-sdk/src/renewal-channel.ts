@@ -15,6 +15,8 @@ export interface RenewalThreadData {
   readonly settings: RenewalSettings;
   /** An event loop that has stood still for so long is reported. */
   readonly blockedAfterMs: number;
+  /** The worker runs in the process's main thread. */
+  readonly isOwnerMain: boolean;
 }
 
 /** What the thread is told. Renewals are told apart by numbers that this side gives them. */

@@ -2,6 +2,7 @@
 // is told as its key, a short string: cheaper to hand over than bytes, which bring along the whole answer that they came in.
 
 import type { TaskQueueKind } from "@tq/proto";
+import type { BlockingCode } from "./blocking-code.ts";
 import type { LinkEvent } from "./server-link.ts";
 
 /** Slots of a worker, and how many of them tasks fill. */
@@ -52,8 +53,8 @@ export type RenewalInput =
     }
   /** Calls of the worker go through again: what backs off may try at once. */
   | { readonly kind: "back" }
-  /** The worker's event loop turns. */
-  | { readonly kind: "pulse"; readonly status: SlotStatus };
+  /** The worker's event loop turns; and whether a debugger may hold it up. */
+  | { readonly kind: "pulse"; readonly status: SlotStatus; readonly isInspected: boolean };
 
 /** What a renewal tells. */
 export type RenewalNews =
@@ -64,5 +65,10 @@ export type RenewalNews =
   | { readonly kind: "drain"; readonly isRequested: boolean }
   | { readonly kind: "confirmed"; readonly pollIds: readonly string[] }
   | { readonly kind: "calls"; readonly event: LinkEvent }
-  /** The worker's event loop turns again, after it did not for so long; these were the types of the tasks that ran. */
-  | { readonly kind: "unblocked"; readonly forMs: number; readonly types: readonly string[] };
+  /** The worker's event loop turns again, after it did not for so long: what held it up, if that is known, and the types of the tasks that ran. */
+  | {
+      readonly kind: "unblocked";
+      readonly forMs: number;
+      readonly code: BlockingCode | undefined;
+      readonly running: readonly string[];
+    };

@@ -3,6 +3,7 @@
 import { writeSync } from "node:fs";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { Client, systemClock } from "@tq/client";
+import { type BlockingCode, type Look, lookAtMainThread } from "./blocking-code.ts";
 import { logLine } from "./logger.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { Renewal } from "./renewal.ts";
@@ -14,35 +15,37 @@ const ownerSilentMs = 15_000;
 /** On stderr while nothing else can be said, so never more than this of it. */
 const mostTypesTold = 10;
 
+/** At what stands still just now. One for all workers, which stand still together. */
+let look: Look | undefined;
+
 /** The renewal of one worker. */
 class OpenRenewal {
   readonly #client: Client;
   readonly #watch: LoopWatch;
   readonly #renewal: Renewal;
-  /** The types of the tasks that ran when the event loop stood still. */
-  #blocking: readonly string[] = [];
+  readonly #data: RenewalThreadData;
+  /** True: somebody debugs the worker, and may be the one who holds it up. */
+  #isInspected = false;
+  /** What held up the event loop the last time, if that was found out. */
+  #code: BlockingCode | undefined;
+  /** The types of the tasks that ran then. */
+  #running: readonly string[] = [];
 
-  constructor(
-    { address, httpVersion, namespace, settings, blockedAfterMs }: RenewalThreadData,
-    report: (news: RenewalNews) => void,
-  ) {
+  constructor(data: RenewalThreadData, report: (news: RenewalNews) => void) {
+    const { address, httpVersion, namespace, settings, blockedAfterMs } = data;
     const client = Client.create({ address, httpVersion, namespace });
     const watch = new LoopWatch({
       clock: systemClock,
       blockedAfterMs,
-      onBlocked: (forMs) => {
-        this.#blocking = renewal.leases.types();
-        const fields = {
-          worker: settings.identity,
-          seconds: Number((forMs / 1000).toFixed(1)),
-          handlers: this.#blocking.slice(0, mostTypesTold).join(", "),
-        };
-        const message = "A handler blocks the event loop: leases are kept, but nothing else of the worker runs";
-        writeSync(process.stderr.fd ?? 2, logLine("warn", fields, message));
+      onBlocked: (forMs) => void this.#reportBlocked(forMs),
+      onUnblocked: (forMs) => {
+        look?.end();
+        look = undefined;
+        report({ kind: "unblocked", forMs, code: this.#code, running: this.#running });
       },
-      onUnblocked: (forMs) => report({ kind: "unblocked", forMs, types: this.#blocking }),
     });
     const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => watch.silentMs < ownerSilentMs });
+    this.#data = data;
     this.#client = client;
     this.#watch = watch;
     this.#renewal = renewal;
@@ -54,7 +57,10 @@ class OpenRenewal {
   }
 
   take(input: RenewalInput): void {
-    if (input.kind === "pulse") this.#watch.pulse();
+    if (input.kind === "pulse") {
+      this.#isInspected = input.isInspected;
+      this.#watch.pulse();
+    }
     this.#renewal.take(input);
   }
 
@@ -62,6 +68,24 @@ class OpenRenewal {
     this.#watch.stop();
     this.#renewal.stop();
     await this.#client.close();
+  }
+
+  /** Says past the worker's logger, which cannot run just now, what blocks the event loop. */
+  async #reportBlocked(forMs: number): Promise<void> {
+    const { settings, isOwnerMain } = this.#data;
+    this.#code = undefined;
+    this.#running = this.#renewal.leases.types();
+    if (isOwnerMain && !this.#isInspected) this.#code = await (look ??= lookAtMainThread(systemClock)).found;
+    const code = this.#code;
+    const fields = {
+      worker: settings.identity,
+      seconds: Number((forMs / 1000).toFixed(1)),
+      ...(code === undefined
+        ? { handlers: this.#running.slice(0, mostTypesTold).join(", ") }
+        : { handler: code.type, taskId: code.taskId, at: code.at }),
+    };
+    const message = "The event loop is blocked: leases are kept, but nothing else of the worker runs";
+    writeSync(process.stderr.fd ?? 2, logLine("warn", fields, message));
   }
 }
 

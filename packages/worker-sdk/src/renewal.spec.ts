@@ -53,7 +53,7 @@ test("leases are kept while the worker is blocked; once none is left it counts a
   await clock.advance(600_000);
   expect(server.renews.length + server.listens.length).toBe(calls);
   wake(true);
-  renewal.take({ kind: "pulse", status });
+  renewal.take({ kind: "pulse", status, isInspected: false });
   await clock.advance(1);
   expect(server.renews.length + server.listens.length).toBe(calls + 1);
   renewal.stop();
