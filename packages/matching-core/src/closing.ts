@@ -21,6 +21,8 @@ export const serverFailure = {
   heartbeat: "Heartbeat",
   /** Came back unconfirmed too often in a row. */
   undelivered: "Undelivered",
+  /** Its worker released it to its fallback queue, and it has none. */
+  noFallback: "NoFallback",
   /** Canceled, and its worker did not say more. The message is the reason that was given. */
   canceled: "Canceled",
 } as const;

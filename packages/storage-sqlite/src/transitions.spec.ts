@@ -88,6 +88,12 @@ const events: Readonly<Record<string, Event>> = {
     ({ lease }) => ({ lease, kind: "released", reason: "", toFallback: true }),
     { fallback },
   ),
+  "answered as released to its fallback, and it has none": answered(({ lease }) => ({
+    lease,
+    kind: "released",
+    reason: "",
+    toFallback: true,
+  })),
   "its poll's answer reached nobody": returned("undelivered"),
   "not confirmed in time, up to three times in a row": returned("unconfirmed"),
   "not confirmed in time, the fourth time in a row": {

@@ -88,8 +88,8 @@ export class LeasedTask {
   }
 
   /**
-   * Gives the task back: no attempt is used, and it gets its old place. `toFallback` moves it to its fallback queue, if it
-   * has one. `reason` is for operators.
+   * Gives the task back: no attempt is used, and it gets its old place. `toFallback` moves it to its fallback queue; if it
+   * has none, the attempt has failed with the type `NoFallback`. `reason` is for operators.
    *
    * @throws Error if it was answered before
    */

@@ -1,7 +1,9 @@
 import type { Answer, AnswerOperation, AnswerOperationResult, AnswerStatus, CommandRecord } from "@tq/storage";
-import { closeStarted, failAttempt, returnTask, rowOf } from "../life.ts";
+import { serverFailure } from "@tq/matching-core";
+import { closeStarted, failAttempt, returnTask, rowOf, serverMade } from "../life.ts";
 import type { Started } from "../started-task.ts";
 import type { Transaction } from "../transaction.ts";
+import { given } from "../waiting.ts";
 import { checkCommands, runCommands } from "./commands.ts";
 import { type AnswerCodec, once } from "./requests.ts";
 
@@ -51,10 +53,29 @@ function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatu
       cancelAttempt(tx, task, one.failure);
       break;
     case "released":
-      returnTask(tx, task, one.toFallback ? "released-to-fallback" : "released");
+      release(tx, task, one);
       break;
   }
   return { status: "accepted" };
+}
+
+/**
+ * Gives a task back. To its fallback queue, if that is asked for; where it has none it would come straight back to a worker that
+ * cannot run it, so that attempt has failed, and the retry policy says what follows.
+ */
+function release(tx: Transaction, task: Started, { toFallback, reason }: Answer & { readonly kind: "released" }): void {
+  if (!toFallback) {
+    returnTask(tx, task, "released");
+  } else if (task.cancel !== undefined || hasFallback(tx, task)) {
+    returnTask(tx, task, "released-to-fallback");
+  } else {
+    const message = `Its worker released it to its fallback queue, and it has none${reason === "" ? "" : `: ${reason}`}`;
+    failAttempt(tx, task, serverMade(serverFailure.noFallback, message), "worker");
+  }
+}
+
+function hasFallback(tx: Transaction, task: Started): boolean {
+  return given(rowOf(tx, task), tx.parts.queues.byId(task.queueId))?.fallback !== undefined;
 }
 
 /** Gives way to a cancel request; without one having been made, it is a failure like any other. */

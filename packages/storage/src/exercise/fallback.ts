@@ -144,19 +144,31 @@ export function fallbacks(harness: Harness): void {
       expect(text(again.heartbeatDetails)).toBe("half");
     });
 
-    test("that a release asks for and the task lacks is its old place", async (d) => {
+    test("that a release asks for and the task lacks is a failed attempt, which is tried again after its back-off", async (d) => {
       await d.add({ id: "a" }, { id: "b" });
       const { lease } = await d.claimOne();
-      await d.answer({ lease, kind: "released", reason: "", toFallback: true });
-      expect(await d.claimIds()).toEqual(["a", "b"]);
+      const release = { lease, kind: "released", reason: "no file", toFallback: true } as const;
+      expect(await d.answer(release)).toEqual({ status: "accepted" });
+      expect(await d.answer(release)).toEqual({ status: "already-answered" });
+      expect(await d.claimIds()).toEqual(["b"]);
+      expect((await d.task("a")).failedAttempts).toMatchObject([
+        {
+          attempt: 1,
+          failure: { type: "NoFallback", message: expect.stringMatching(/has none: no file$/) as unknown },
+        },
+      ]);
+      await d.pass(1_000);
+      expect(await d.claimOne()).toMatchObject({ id: "a", attempt: 2 });
     });
 
     test("gets no task that is to be canceled", async (d) => {
-      await d.add({ id: "a", fallback });
-      const { lease } = await d.claimOne();
-      await d.cancel(["a"]);
-      await d.answer({ lease, kind: "released", reason: "", toFallback: true });
-      expect(await d.state("a")).toBe("canceled");
+      await d.add({ id: "a", fallback }, { id: "b" });
+      for (const id of ["a", "b"]) {
+        const { lease } = await d.claimOne();
+        await d.cancel([id]);
+        await d.answer({ lease, kind: "released", reason: "", toFallback: true });
+        expect(await d.state(id)).toBe("canceled");
+      }
     });
 
     test("is met by a claim past its schedule-to-start, and the other queue is told", async (d) => {

@@ -284,7 +284,8 @@ export declare const NewTaskSchema: GenMessage<NewTask>;
 export declare type Failure = Message<"tq.v1.Failure"> & {
   /**
    * What kind, for policies and for people. The server's own are "WorkerLost", "ScheduleToStart", "StartToClose",
-   * "ScheduleToClose", "Heartbeat", and "Undelivered" (four deliveries in a row were not confirmed). At most 200 bytes.
+   * "ScheduleToClose", "Heartbeat", "Undelivered" (four deliveries in a row were not confirmed) and
+   * "NoFallback" (its worker released it to its fallback queue, and it has none). At most 200 bytes.
    *
    * @generated from field: string type = 1;
    */

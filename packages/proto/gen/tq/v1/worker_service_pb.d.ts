@@ -464,7 +464,7 @@ export declare type TaskCanceled = Message<"tq.v1.TaskCanceled"> & {
 export declare const TaskCanceledSchema: GenMessage<TaskCanceled>;
 
 /**
- * The worker gives the task back unrun. No attempt is used, and the task gets its old place back.
+ * The worker gives the task back unrun. No attempt is used, and the task gets its old place back; but see `to_fallback`.
  *
  * @generated from message tq.v1.TaskReleased
  */
@@ -477,7 +477,8 @@ export declare type TaskReleased = Message<"tq.v1.TaskReleased"> & {
   reason: string;
 
   /**
-   * Moves it to its fallback queue, if it has one.
+   * Moves it to its fallback queue. Where it has none, the attempt has failed, with the type "NoFallback", and is tried again as its
+   * retry policy has it: at its old place it would come straight back.
    *
    * @generated from field: bool to_fallback = 2;
    */

@@ -233,6 +233,11 @@ export class Model {
       this.fail(task, { type: "Undelivered", answered: undefined });
       return;
     }
+    const isToNowhere = why === "released-to-fallback" && task.spec.fallback === undefined;
+    if (isToNowhere && task.lease?.cancelRequested !== true) {
+      this.fail(task, { type: "NoFallback", answered: leaseNo });
+      return;
+    }
     if (isRelease) task.answered = leaseNo;
     if (task.lease?.cancelRequested === true) {
       this.#close(task, "canceled", "Canceled");
