@@ -1,9 +1,10 @@
 // A thread that runs handlers for a worker, one at a time. thread-pool.ts starts it.
 
 import { parentPort } from "node:worker_threads";
-import { systemClock } from "@tq/client";
+import { type Client, systemClock } from "@tq/client";
 import { Context, runWithContext } from "./context.ts";
 import { ApplicationFailure, CancelledFailure, isCancellation } from "./failure.ts";
+import type { TaskCache } from "./handler-cache.ts";
 import type { LogFields, Logger } from "./logger.ts";
 import type { ThreadInput, ThreadNews } from "./thread-messages.ts";
 import { copyable, toThrown } from "./thrown-in-thread.ts";
@@ -32,6 +33,16 @@ async function run(input: ThreadInput & { readonly kind: "run" }, signal: AbortS
     log: logger,
     clock: systemClock,
     heartbeat: (details) => tell({ kind: "heartbeat", details: copied(details, "heartbeat details") }),
+    get client(): Client {
+      throw new Error(
+        "There is no client in a thread, since threads share no connections: make one in the handler's module with Client.create",
+      );
+    },
+    get cache(): TaskCache {
+      throw new Error(
+        "There is no cache in a thread: which thread runs a task is left to chance. Handlers that keep something run without threadActivity",
+      );
+    },
   });
   try {
     const handler = await load(input.module, input.exportName);

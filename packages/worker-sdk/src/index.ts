@@ -1,4 +1,15 @@
+export {
+  activityInfo,
+  cancellationSignal,
+  cancelled,
+  getClient,
+  getMetricMeter,
+  heartbeat,
+  log,
+  sleep,
+} from "./activity-functions.ts";
 export { type ActivityScheduler, commands, type WorkflowCommand, type WorkflowTimer } from "./commands.ts";
+export { CompleteAsyncError } from "./complete-async-error.ts";
 export { Context, type ContextParts, runWithContext, type TaskInfo } from "./context.ts";
 export {
   type ActivityDefaults,
@@ -44,7 +55,7 @@ export { type LogFields, type Logger, stderrLogger } from "./logger.ts";
 export type { AnswerOutcome, AnswerOutcomeStatus, LeasedTask } from "./leased-task.ts";
 export type { StateListener, WorkerState } from "./lifecycle.ts";
 export type { BatchAnswer, TaskBatch } from "./task-batch.ts";
-export { TaskPoller } from "./task-poller.ts";
+export { TaskPoller, type TaskPollerStatus } from "./task-poller.ts";
 export type { TaskPollerConfig, TaskPollerOptions } from "./task-poller-options.ts";
 export type { SessionConfig, SessionOptions } from "./session-options.ts";
 export { Worker, type WorkerStatus } from "./worker.ts";

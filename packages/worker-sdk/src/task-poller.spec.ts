@@ -98,6 +98,32 @@ test("answers of a batch go out together, with the next poll where there is one 
   expect(server.polls[2]).toMatchObject({ maxTasks: 2, answers: [], wait: { seconds: 60n } });
 });
 
+test("it says how it does: what waits, what the caller has, what is on its way, and at last how the shutdown went", async () => {
+  const { clock, server, poller, next, add } = await rig({ maxConcurrentTasks: 5 });
+  const idle = { state: "RUNNING", slots: 5, slotsUsed: 0, waitingTasks: 0, openTasks: 0, answersUnderWay: 0 };
+  expect(poller.getStatus()).toMatchObject({ ...idle, isServerAway: false, shutdown: undefined });
+  for (const id of ["a", "b"]) add(id);
+  const batch = await next();
+  add("c");
+  await settle();
+  expect(poller.getStatus()).toMatchObject({ slotsUsed: 3, waitingTasks: 1, openTasks: 2 });
+  const release = server.hold("RespondTasks");
+  const releasePolls = server.hold("PollTasks");
+  batch.tasks[0]!.complete();
+  await settle();
+  expect(poller.getStatus()).toMatchObject({ waitingTasks: 1, openTasks: 1, answersUnderWay: 1 });
+  release();
+  releasePolls();
+  batch.tasks[1]!.complete();
+  poller.shutdown();
+  await clock.advance(20_000);
+  expect(poller.getStatus()).toMatchObject({
+    state: "STOPPED",
+    openTasks: 0,
+    shutdown: { givenBack: 0, answersLost: 0 },
+  });
+});
+
 test("leases are renewed until each task is answered, and a cancel request is seen on the task", async () => {
   const { clock, server, next, add } = await rig();
   add("a");

@@ -9,7 +9,8 @@ import { type AnswerStatus, TaskQueueKind } from "@tq/proto";
 import { checkedAnswer, encodedAnswer, failedAnswer } from "./answers.ts";
 import type { ApplicationFailure } from "./failure.ts";
 import type { HeldTask } from "./held-task.ts";
-import { type BegunWork, LeaseSession } from "./lease-session.ts";
+import type { EventLoopStatus } from "./lease-renewals.ts";
+import { type BegunWork, LeaseSession, type ShutdownReport } from "./lease-session.ts";
 import { LeasedTask, outcomeOf } from "./leased-task.ts";
 import { Lifecycle, type StateListener, type WorkerState } from "./lifecycle.ts";
 import { type Logger, withFields } from "./logger.ts";
@@ -18,6 +19,27 @@ import { FixedSlots } from "./slots.ts";
 import { TaskBatch } from "./task-batch.ts";
 import { type DecodedDelivery, decodeDelivery, decodeDeliveryWith } from "./task-info.ts";
 import { compileTaskPollerConfig, type TaskPollerConfig, type TaskPollerOptions } from "./task-poller-options.ts";
+
+/** How a task poller does just now. */
+export interface TaskPollerStatus {
+  readonly state: WorkerState;
+  /** Calls to the server fail just now. The poller keeps what it has, and goes on trying. */
+  readonly isServerAway: boolean;
+  /** Tasks that it may hold at once. */
+  readonly slots: number;
+  /** How many of these tasks fill, those whose answers have not arrived yet among them. */
+  readonly slotsUsed: number;
+  /** Tasks that have arrived, and wait to be taken with the next batch. */
+  readonly waitingTasks: number;
+  /** Tasks of batches that are not answered. */
+  readonly openTasks: number;
+  /** Answers that the server has not taken yet. */
+  readonly answersUnderWay: number;
+  /** How often the event loop was blocked; needs the renewal thread. */
+  readonly eventLoop: EventLoopStatus;
+  /** How the shutdown went; unset until it is over. */
+  readonly shutdown: ShutdownReport | undefined;
+}
 
 /** A task that the caller has, or is to get. */
 interface OpenTask {
@@ -57,6 +79,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   /** Deliveries and answers that codecs are at work on. */
   #coding = 0;
   #ended: Promise<void> | undefined;
+  #shutdownReport: ShutdownReport | undefined;
 
   private constructor(config: TaskPollerConfig) {
     const { taskQueue, kind, types, maxConcurrentTasks } = config;
@@ -88,6 +111,24 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   /** Where the poller is in its life. */
   getState(): WorkerState {
     return this.#lifecycle.state;
+  }
+
+  /** How the poller does just now. */
+  getStatus(): TaskPollerStatus {
+    const { isServerAway, answersUnderWay, eventLoop } = this.#session;
+    const slots = this.#session.slotStatus();
+    const waitingTasks = this.#waiting.length;
+    return {
+      state: this.getState(),
+      isServerAway,
+      slots: slots.activitySlots + slots.workflowSlots,
+      slotsUsed: slots.activitySlotsUsed + slots.workflowSlotsUsed,
+      waitingTasks,
+      openTasks: this.#open.size - waitingTasks,
+      answersUnderWay,
+      eventLoop,
+      shutdown: this.#shutdownReport,
+    };
   }
 
   /** Calls back at each change of the state, as it happens. Answers how to take that back. */
@@ -142,6 +183,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
       releaseAll: (reason) => this.#releaseAll(reason),
     };
     const report = await this.#session.stop(work);
+    this.#shutdownReport = report;
     for (const { task, batch } of this.#answering.values()) batch?.answered({ task, status: "UNKNOWN" });
     this.#logger.info({ ...report }, "The task poller has stopped");
     lifecycle.end();

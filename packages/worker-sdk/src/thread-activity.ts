@@ -60,7 +60,8 @@ const threadPoolOf = Symbol("tq thread pool");
  *     activities: { resize: threadActivity<typeof resize>(new URL("./resize.js", import.meta.url), { export: "resize" }) }
  *
  * Arguments, result and heartbeat details are copied between threads, so they are plain data. Of `Context.current()` the
- * handler has `info`, `cancellationSignal`, `sleep`, `heartbeat` and `log`. A signal is heard between two turns of the
+ * handler has `info`, `cancellationSignal`, `sleep`, `heartbeat`, `log` and `completeAsync`; it has no `client` and no `cache`, and asking
+ * for one is an error that says so. A signal is heard between two turns of the
  * thread's event loop, so a loop without a pause does not hear it.
  *
  * @throws TqError `invalid_argument` naming an option that is wrong

@@ -29,6 +29,8 @@ export interface ThrownInThread {
     readonly details: readonly unknown[];
     readonly nextRetryDelayMs: number | undefined;
   };
+  /** Set where it says what becomes of the task, and is no failure. */
+  readonly means?: "CompleteAsync" | "ReleaseToFallback";
   readonly cause?: ThrownInThread;
 }
 

@@ -1,4 +1,6 @@
+import { CompleteAsyncError } from "./complete-async-error.ts";
 import { ApplicationFailure, isA } from "./failure.ts";
+import { ReleaseToFallback } from "./release-to-fallback.ts";
 import type { ThrownInThread } from "./thread-messages.ts";
 
 /** An error's chain of causes is told so far. */
@@ -11,6 +13,8 @@ export function toThrown(error: unknown, depth = maxCauses): ThrownInThread {
     return { name: "Error", message: said, stack: "" };
   }
   const { name, message, stack = "", cause } = error;
+  if (isA(error, CompleteAsyncError)) return { name, message, stack, means: "CompleteAsync" };
+  if (isA(error, ReleaseToFallback)) return { name, message, stack, means: "ReleaseToFallback" };
   const more = cause === undefined || depth === 0 ? {} : { cause: toThrown(cause, depth - 1) };
   if (!isA(error, ApplicationFailure)) return { name, message, stack, ...more };
   const { type, nonRetryable, nextRetryDelayMs } = error;
@@ -19,7 +23,9 @@ export function toThrown(error: unknown, depth = maxCauses): ThrownInThread {
 }
 
 /** The same error in the worker, with the stack that it had in the thread. */
-export function fromThrown({ name, message, stack, failure, cause }: ThrownInThread): Error {
+export function fromThrown({ name, message, stack, failure, means, cause }: ThrownInThread): Error {
+  if (means === "CompleteAsync") return new CompleteAsyncError();
+  if (means === "ReleaseToFallback") return new ReleaseToFallback(message);
   const inner = cause === undefined ? {} : { cause: fromThrown(cause) };
   const error =
     failure === undefined

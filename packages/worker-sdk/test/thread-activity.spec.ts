@@ -37,6 +37,9 @@ async function rig(options: ThreadActivityOptions = {}) {
       crash: inThread("crash"),
       waitForSignal: inThread("waitForSignal"),
       notCopyable: inThread("notCopyable"),
+      completeLater: inThread("completeLater"),
+      giveToFallback: inThread("giveToFallback"),
+      askFor: inThread("askFor"),
       missing: threadActivity(module, { export: "missing" }),
       here: () => "here",
     },
@@ -152,10 +155,32 @@ test.each(["spin", "waitForSignal"])(
 );
 
 test("where the server cannot say so, the start-to-close timeout terminates the thread too", async () => {
-  const { server, answered, failureOf } = await rig();
+  const { clock, server, answered, failureOf } = await rig({ terminateAfter: 10 });
   server.add("a", "spin", { args: [3_600_000], startToCloseTimeout: durationFromMs(50) });
+  await clock.advance(50);
   await answered("a");
-  expect(failureOf("a")).toMatchObject({ type: "ThreadEnded" });
+  expect(failureOf("a")).toMatchObject({ type: "StartToClose" });
+});
+
+test("a handler in a thread may leave its outcome to somebody else, or its task to its fallback", async () => {
+  const { server, worker, answered } = await rig();
+  server.add("later", "completeLater");
+  server.add("elsewhere", "giveToFallback");
+  await answered("elsewhere");
+  expect(server.answers.get("elsewhere")?.answer).toMatchObject({
+    case: "released",
+    value: { reason: "not on this machine", toFallback: true },
+  });
+  await until(() => worker.getStatus().runningHandlers === 0);
+  expect(server.answers.has("later")).toBe(false);
+  expect(worker.getStatus().heldTasks).toBe(1);
+});
+
+test.each(["client", "cache"])("a thread has no %s, and says so", async (part) => {
+  const { server, answered, failureOf } = await rig();
+  server.add("a", "askFor", { args: [part] });
+  await answered("a");
+  expect(failureOf("a")?.message).toContain(`no ${part} in a thread`);
 });
 
 test("handlers beyond the threads wait for one, and give way while they wait", async () => {

@@ -1,6 +1,6 @@
 // Handlers that a test runs in threads.
 
-import { ApplicationFailure, Context } from "@tq/worker-sdk";
+import { ApplicationFailure, Context, ReleaseToFallback } from "@tq/worker-sdk";
 
 /** Says what a handler in a thread is told, and does what it can. */
 export async function tellAll(name: string): Promise<object> {
@@ -38,6 +38,19 @@ export async function crash(): Promise<void> {
     throw new Error("out of nowhere");
   });
   await Context.current().sleep("1 hour");
+}
+
+export function completeLater(): never {
+  return Context.current().completeAsync();
+}
+
+export function giveToFallback(): never {
+  throw new ReleaseToFallback("not on this machine");
+}
+
+/** Asks for what there is not in a thread. */
+export function askFor(part: "client" | "cache"): unknown {
+  return Context.current()[part];
 }
 
 export async function waitForSignal(): Promise<void> {
