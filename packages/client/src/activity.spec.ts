@@ -68,6 +68,29 @@ test("with() replaces options for the calls of what it answers alone", async () 
   expect(second?.onClose).toBeUndefined();
 });
 
+test("a call may have options of its own, its arguments among them; and a task may be made without being added", async () => {
+  const { client, added } = serverThatRuns();
+  const files = client.activity<Activities>({ taskQueue: "files", priority: 2, headers: { a: "1" } });
+  const handle = await files.startWith("hash", { args: ["/a"], id: "my-id", priority: 1, startDelay: "1 minute" });
+  expect(handle.id).toBe("my-id");
+  await files.startWith("tick", {});
+  expect(await files.executeWith("hash", { args: ["/b", "md5"], id: "b" })).toEqual({ path: "/b", algorithm: "md5" });
+  await client.tasks.addMany([files.task("hash", "/c"), files.task("tick")]);
+  expect(added.map(({ tasks }) => tasks)).toMatchObject([
+    [{ id: "my-id", priority: 1, headers: { a: "1" }, startDelay: { seconds: 60n }, input: [encodePayload("/a")] }],
+    [{ type: "tick", priority: 2, input: [] }],
+    [{ id: "b", type: "hash", priority: 2 }],
+    [
+      { type: "hash", priority: 2, taskQueue: { name: "files" } },
+      { type: "tick", input: [] },
+    ],
+  ]);
+  const reason = new Error("enough");
+  await expect(files.startWith("tick", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  await expect(files.executeWith("tick", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  await expect(files.startWith("tick", { priorty: 1 } as object)).rejects.toMatchObject({ code: "invalid_argument" });
+});
+
 test("names, arguments and results are the compiler's to check", () => {
   const { client } = serverThatRuns();
   const files = client.activity<Activities>({ taskQueue: "files" });
@@ -92,6 +115,16 @@ test("names, arguments and results are the compiler's to check", () => {
     files.start("hash", "/a", "crc"),
     // @ts-expect-error it takes no argument
     files.start("tick", 1),
+    files.startWith("hash", { args: ["/a"] }),
+    files.startWith("count", {}),
+    // @ts-expect-error its arguments are missing
+    files.startWith("hash", { id: "a" }),
+    // @ts-expect-error its argument is of another type
+    files.executeWith("hash", { args: [7] }),
+    // @ts-expect-error there is no such option
+    files.startWith("tick", { priorty: 1 }),
+    // @ts-expect-error its argument is missing
+    files.task("hash"),
     // @ts-expect-error the queue is missing
     client.activity<Activities>({}),
     // @ts-expect-error no such duration

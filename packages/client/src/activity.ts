@@ -1,9 +1,11 @@
 import { checkNewTask } from "./check-new-task.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { NewTask, TaskOptions } from "./new-task.ts";
 import { requireRecord } from "./option-checks.ts";
 import type { TaskClient } from "./task-client.ts";
 import type { AddedTaskHandle } from "./task-handle.ts";
 import { withMethods } from "./with-methods.ts";
+import type { WithArgs } from "./with-args.ts";
 
 /** Any function. As a constraint it takes every one, whatever its parameters. */
 type AnyFunction = (...args: never[]) => unknown;
@@ -26,6 +28,16 @@ export interface ActivityOptions<A extends object = never> extends TaskOptions {
    */
   readonly activities?: A;
 }
+
+/**
+ * One call with options of its own: the arguments as `args`, what is different for its task (an id, a priority, a delay), and the
+ * `signal` that ends the waiting.
+ */
+export type ActivityCallOptions<A extends object, N extends ActivityName<A>> = Partial<
+  Omit<ActivityOptions, "activities">
+> &
+  CallOptions &
+  WithArgs<ActivityArgs<A, N>>;
 
 /** The task of an activity: its definition's defaults, if that is at hand, and over them the options. */
 export function activityTask<A extends object>(
@@ -81,9 +93,45 @@ export class ActivityClient<A extends object> {
     return this.#tasks.execute<ActivityResult<A, N>>(activityTask(this.#options, name, args));
   }
 
-  /** The same activities with some options replaced, such as the id of the next task. */
+  /**
+   * {@link start} with options of its own, as in `files.startWith("hash", { args: [path], id: "hash-1", priority: 1 })`. What they
+   * say wins over the client's.
+   */
+  startWith<N extends ActivityName<A>>(
+    name: N,
+    options: ActivityCallOptions<A, N>,
+  ): Promise<AddedTaskHandle<ActivityResult<A, N>>> {
+    const { task, call } = this.#apart(name, options);
+    return this.#tasks.add<ActivityResult<A, N>>(task, call);
+  }
+
+  /**
+   * {@link execute} with options of its own.
+   *
+   * @throws TaskClosedError if it failed, timed out or was canceled; the signal's reason, which ends the waiting and not the task.
+   */
+  executeWith<N extends ActivityName<A>>(name: N, options: ActivityCallOptions<A, N>): Promise<ActivityResult<A, N>> {
+    const { task, call } = this.#apart(name, options);
+    return this.#tasks.execute<ActivityResult<A, N>>(task, call);
+  }
+
+  /**
+   * A task that is not added yet: for `addMany` and `addAll`, as in
+   * `client.tasks.addMany(paths.map((path) => files.task("hash", path)))`.
+   */
+  task<N extends ActivityName<A>>(name: N, ...args: ActivityArgs<A, N>): NewTask {
+    return activityTask(this.#options, name, args);
+  }
+
+  /** The same activities with some options replaced, for several calls. */
   with(options: Partial<ActivityOptions<A>>): ActivityClient<A> {
     return new ActivityClient<A>(this.#tasks, { ...this.#options, ...checked(options, "options") });
+  }
+
+  #apart<N extends ActivityName<A>>(name: N, options: ActivityCallOptions<A, N>) {
+    const { args = [], signal, ...own } = checked(options, "options");
+    const task = activityTask({ ...this.#options, ...own }, name, args);
+    return { task, call: signal === undefined ? {} : { signal } };
   }
 }
 

@@ -1,6 +1,7 @@
 export {
   ActivityClient,
   type ActivityArgs,
+  type ActivityCallOptions,
   type ActivityName,
   type ActivityOptions,
   type ActivityResult,
@@ -110,9 +111,11 @@ export {
   shown,
 } from "./option-checks.ts";
 export { inOptionNames, optionName } from "./option-names.ts";
+export type { WithArgs } from "./with-args.ts";
 export { withMethods } from "./with-methods.ts";
 export {
   type WorkflowArgs,
+  type WorkflowCallOptions,
   WorkflowClient,
   type WorkflowName,
   type WorkflowOptions,

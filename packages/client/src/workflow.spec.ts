@@ -61,6 +61,22 @@ test("a workflow task is added by its handler's type; a signal has the workflow'
   expect(await orders.execute("begin", "o", 2)).toEqual({ order: "o", total: 4 });
 });
 
+test("a call may have options of its own, and a task may be made without being added", async () => {
+  const { client, added } = rig();
+  const orders = client.workflow<Workflows>({ taskQueue: "engine", priority: 2 });
+  await orders.addWith("begin", { args: ["o", 2], id: "order-1", priority: 1 });
+  await orders.addWith("advance", { serialKey: "order-1", startDelay: "1 minute" });
+  expect(await orders.executeWith("begin", { args: ["o", 2], id: "x" })).toEqual({ order: "o", total: 4 });
+  await client.tasks.addMany([orders.task("begin", "o", 2)]);
+  const taskQueue = { name: "engine", kind: TaskQueueKind.WORKFLOW };
+  expect(added.map(({ tasks }) => tasks[0])).toMatchObject([
+    { id: "order-1", type: "begin", priority: 1, taskQueue, input: [encodePayload("o"), encodePayload(2)] },
+    { type: "advance", serialKey: "order-1", startDelay: { seconds: 60n }, priority: 2, taskQueue },
+    { id: "x", type: "begin" },
+    { type: "begin", priority: 2, taskQueue },
+  ]);
+});
+
 test("types, arguments and results are the compiler's to check", () => {
   const { client } = rig();
   const orders = client.workflow<Workflows>({ taskQueue: "engine" });
@@ -80,6 +96,8 @@ test("types, arguments and results are the compiler's to check", () => {
     orders.add("begin", "o"),
     // @ts-expect-error an argument is of another type
     orders.signal("w", "begin", "o", "2"),
+    // @ts-expect-error its arguments are missing
+    orders.addWith("begin", { id: "o" }),
     // @ts-expect-error the queue is missing
     client.workflow<Workflows>({}),
   ];

@@ -1,8 +1,10 @@
 import { checkNewTask } from "./check-new-task.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { NewTask, TaskOptions } from "./new-task.ts";
 import { requireRecord } from "./option-checks.ts";
 import type { TaskClient } from "./task-client.ts";
 import type { AddedTaskHandle } from "./task-handle.ts";
+import type { WithArgs } from "./with-args.ts";
 
 /** A workflow handler of whatever task, as `@tq/worker-sdk` has it. */
 type AnyHandler = (task: never, ...rest: never[]) => unknown;
@@ -34,6 +36,11 @@ export interface WorkflowOptions extends TaskOptions {
   /** Name of the workflow queue. */
   readonly taskQueue: string;
 }
+
+/** One call with options of its own: the arguments as `args`, what is different for its task, and a `signal` that ends the waiting. */
+export type WorkflowCallOptions<W extends object, N extends WorkflowName<W>> = Partial<WorkflowOptions> &
+  CallOptions &
+  WithArgs<WorkflowArgs<W, N>>;
 
 /**
  * Adds workflow tasks by the type of their handler. `W` is the type of an object (or module) whose functions are workflow
@@ -78,10 +85,40 @@ export class WorkflowClient<W extends object> {
     return this.#tasks.execute<WorkflowResult<W, N>>(this.#task(type, args));
   }
 
-  /** The same workflows with some options replaced, such as the id of the next task. */
+  /** {@link add} with options of its own, which win over the client's; so a `serialKey` makes it a {@link signal}. */
+  addWith<N extends WorkflowName<W>>(
+    type: N,
+    options: WorkflowCallOptions<W, N>,
+  ): Promise<AddedTaskHandle<WorkflowResult<W, N>>> {
+    const { task, call } = this.#apart(type, options);
+    return this.#tasks.add<WorkflowResult<W, N>>(task, call);
+  }
+
+  /**
+   * {@link execute} with options of its own.
+   *
+   * @throws TaskClosedError if it failed, timed out or was canceled; the signal's reason, which ends the waiting and not the task.
+   */
+  executeWith<N extends WorkflowName<W>>(type: N, options: WorkflowCallOptions<W, N>): Promise<WorkflowResult<W, N>> {
+    const { task, call } = this.#apart(type, options);
+    return this.#tasks.execute<WorkflowResult<W, N>>(task, call);
+  }
+
+  /** A workflow task that is not added yet, for `addMany` and `addAll`. */
+  task<N extends WorkflowName<W>>(type: N, ...args: WorkflowArgs<W, N>): NewTask {
+    return this.#task(type, args);
+  }
+
+  /** The same workflows with some options replaced, for several calls. */
   with(options: Partial<WorkflowOptions>): WorkflowClient<W> {
     requireRecord(options, "options");
     return new WorkflowClient<W>(this.#tasks, { ...this.#options, ...options });
+  }
+
+  #apart<N extends WorkflowName<W>>(type: N, options: WorkflowCallOptions<W, N>) {
+    requireRecord(options, "options");
+    const { args = [], signal, ...own } = options;
+    return { task: { ...this.#task(type, args), ...own }, call: signal === undefined ? {} : { signal } };
   }
 
   #task(type: string, args: readonly unknown[]): NewTask {
