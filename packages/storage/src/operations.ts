@@ -117,6 +117,8 @@ export interface RenewOperation {
   /** Only the leases of this worker count. Unset: those that are named, whoever has them. */
   readonly workerId?: string;
   readonly leases: readonly LeaseRef[];
+  /** Polls of this worker: what they were given and still have is renewed as well, though it is not named. */
+  readonly pollIds?: readonly string[];
   readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
 }
 

@@ -35,7 +35,7 @@ test(
     }
     await withThread.worker.until(() => withThread.worker.errors.includes("The event loop is blocked"));
     expect(withThread.worker.errors).toMatch(/ handler=block taskId=\S+ at="block \(file:.*worker-program\.ts:\d+\)"/);
-    // Dispatched to a poll whose answer the worker reads when it is no longer current.
+    // The worker polls no more: its polls were ended, and nobody hands it what it cannot read.
     const late = await withThread.activity.start("sleep", 10);
 
     const kept = handles[0] ?? [];
@@ -46,6 +46,7 @@ test(
       [1, 0],
     ]);
     expect(await late.result()).toBe("slept");
+    expect(withThread.worker.said.filter(({ begun }) => begun === "block").length).toBe(1);
     expect(withThread.worker.said.filter(({ begun }) => begun === "sleep").length).toBe(2);
     expect(withThread.worker.said.filter(({ message }) => String(message).includes("dropped"))).toEqual([]);
     // So that this test shows something: without the thread the lease was lost.

@@ -267,6 +267,32 @@ describe("leases", () => {
     expect(await stateOf("a")).toBe(TaskState.STARTED);
   });
 
+  test("a poll that its worker cannot read is ended if it waits, and keeps what it has brought", async () => {
+    const heldUp = (...heldUpPollIds: string[]) => workers.renewLeases({ worker: { workerId: "w" }, heldUpPollIds });
+    const waiting = poll({ pollId: "waits" });
+    expect(await settled(waiting)).toBe("waits");
+    await heldUp("waits", "never heard of");
+    expect(await settled(waiting)).toEqual([]);
+    await add(task("a"));
+    expect(await stateOf("a")).toBe(TaskState.READY);
+    // What one has brought stays, for longer than it would unconfirmed, and than its lease.
+    const [got] = await poll({ pollId: "brings", confirmWithin: { seconds: 5n }, lease: { seconds: 10n } });
+    for (let seconds = 0; seconds < 60; seconds += 4) {
+      await server.clock.advance(4_000);
+      await heldUp("brings");
+    }
+    expect(await stateOf("a")).toBe(TaskState.STARTED);
+    expect(await complete(got!)).toEqual([AnswerResult.ACCEPTED]);
+    // It is nobody else's to keep.
+    await add(task("b"));
+    await poll({ pollId: "brings", worker: { workerId: "other" }, lease: { seconds: 10n } });
+    for (let seconds = 0; seconds < 12; seconds += 4) {
+      await server.clock.advance(4_000);
+      await heldUp("brings");
+    }
+    expect(await stateOf("b")).not.toBe(TaskState.STARTED);
+  });
+
   test("a worker that shuts down has its waiting polls answered empty, and gets nothing new", async () => {
     const waiting = poll();
     await server.clock.settle();

@@ -1,21 +1,41 @@
-/** Who else is to know what is to be confirmed. */
+/** Who else is to know which polls are open, and what is to be confirmed. */
 export interface ConfirmationsWatcher {
+  polling(pollId: string): void;
+  polled(pollId: string): void;
   received(pollId: string): void;
   confirmed(pollIds: readonly string[]): void;
 }
 
 /**
- * Polls whose answers have arrived, until the server has been told so: it takes tasks back that are not mentioned within
+ * Polls that are open; and those whose answers have arrived, until the server has been told so: it takes tasks back that are not mentioned within
  * a few seconds (`confirm_within`). Every call carries all that wait here; they leave once such a call was answered.
  */
 export class Confirmations {
   /** When each poll's answer arrived, in milliseconds; in order of arrival. */
   readonly #arrivals = new Map<string, number>();
+  readonly #open = new Set<string>();
   readonly #onFirst: (() => void)[] = [];
   readonly #watcher: ConfirmationsWatcher | undefined;
 
   constructor(watcher?: ConfirmationsWatcher) {
     this.#watcher = watcher;
+  }
+
+  /** A poll is made. */
+  polling(pollId: string): void {
+    this.#open.add(pollId);
+    this.#watcher?.polling(pollId);
+  }
+
+  /** It was answered, or is given up. */
+  polled(pollId: string): void {
+    this.#open.delete(pollId);
+    this.#watcher?.polled(pollId);
+  }
+
+  /** Polls that are open. */
+  open(): string[] {
+    return [...this.#open];
   }
 
   /** An answer with tasks has arrived. */

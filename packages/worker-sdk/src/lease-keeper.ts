@@ -5,6 +5,9 @@
 // While the worker's event loop is blocked the leases are kept all the same, until the server says that they are gone: a
 // handler that never comes back is ended by its start-to-close timeout. Once none is left there is nothing to keep, and
 // until the event loop turns again the server is told nothing: so a worker that is dead for good counts as gone.
+//
+// What its polls bring meanwhile lies there unread. So as it stands still the server is told which are open: it ends those that wait,
+// and keeps the leases of what the others have brought.
 
 import { create } from "@bufbuild/protobuf";
 import { type Client, type Timer, toTqError } from "@tq/client";
@@ -36,6 +39,8 @@ export interface LeaseKeeperOptions extends LeaseCallOptions {
   readonly isOwnerAwake: () => boolean;
   /** Whether the server sees by another call that the worker lives. */
   readonly isSeenAlive: () => boolean;
+  /** Whether it stands still just now. */
+  readonly isOwnerHeldUp: () => boolean;
 }
 
 /** The server calls a worker live for 15 s after a call: three of these. */
@@ -56,6 +61,9 @@ export class LeaseKeeper {
   /** The latest heartbeat of each task that has one to send. */
   readonly #heartbeats = new Map<string, Heartbeat>();
   #heartbeatsDueAtMs = Number.POSITIVE_INFINITY;
+  /** Open polls that the server knows of as held up. */
+  #heldUpTold: ReadonlySet<string> = new Set();
+  #isHeldUpDue = false;
   #renewedAtMs = 0;
   /** What the last call said of the slots. */
   #statusTold: SlotStatus | undefined;
@@ -97,12 +105,22 @@ export class LeaseKeeper {
     this.#plan();
   }
 
+  /** The worker's event loop stands still. */
+  ownerIsHeldUp(): void {
+    if (this.#isHeldUpDue || this.#options.confirmations.open().every((id) => this.#heldUpTold.has(id))) return;
+    this.#isHeldUpDue = true;
+    this.#plan();
+  }
+
   /** The worker's event loop turns. */
   ownerIsAwake(): void {
+    this.#isHeldUpDue = false;
+    if (this.#heldUpTold.size > 0) this.#heldUpTold = new Set();
     if (this.#timer === undefined) this.#plan();
   }
 
   get #dueAtMs(): number {
+    if (this.#isHeldUpDue) return Number.NEGATIVE_INFINITY;
     const confirmAtMs = (this.#options.confirmations.oldestMs ?? Number.POSITIVE_INFINITY) + confirmAfterMs;
     return Math.min(this.#renewedAtMs + this.#intervalMs, this.#heartbeatsDueAtMs, confirmAtMs);
   }
@@ -150,10 +168,13 @@ export class LeaseKeeper {
   }
 
   async #call(): Promise<void> {
-    const { client, registrations, taskQueues, confirmations, leases, status, onConfirmed } = this.#options;
+    const { client, registrations, taskQueues, confirmations, leases, status, onConfirmed, isOwnerHeldUp } =
+      this.#options;
     const { clock, namespace, callTimeoutMs } = client.config;
     const { worker, answered } = registrations.reference();
     const receivedPollIds = confirmations.ids();
+    const heldUpPollIds = isOwnerHeldUp() ? confirmations.open() : [];
+    this.#isHeldUpDue = false;
     const heartbeats = new Map(this.#heartbeats);
     this.#heartbeats.clear();
     this.#heartbeatsDueAtMs = Number.POSITIVE_INFINITY;
@@ -166,6 +187,7 @@ export class LeaseKeeper {
       // Of what has ended meanwhile, the answer tells more.
       heartbeats: [...heartbeats].flatMap(([key, heartbeat]) => (leases.get(key) === undefined ? [] : heartbeat)),
       receivedPollIds,
+      heldUpPollIds,
       status: status(),
     };
     const timeoutMs = Math.min(callTimeoutMs, Math.max(this.#intervalMs, shortestTimeoutMs));
@@ -178,6 +200,7 @@ export class LeaseKeeper {
       throw error;
     }
     this.#statusTold = request.status;
+    this.#heldUpTold = new Set(heldUpPollIds);
     answered(response.registrationsWanted);
     confirmations.confirmed(receivedPollIds);
     if (receivedPollIds.length > 0) onConfirmed(receivedPollIds);

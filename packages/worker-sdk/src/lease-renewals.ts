@@ -40,11 +40,20 @@ const staleAfterMs = 1_000;
 interface Changes {
   readonly answering: Set<string>;
   readonly over: string[];
+  readonly polling: Set<string>;
+  readonly polled: string[];
   readonly received: string[];
   readonly confirmed: string[];
 }
 
-const noChanges = (): Changes => ({ answering: new Set(), over: [], received: [], confirmed: [] });
+const noChanges = (): Changes => ({
+  answering: new Set(),
+  over: [],
+  polling: new Set(),
+  polled: [],
+  received: [],
+  confirmed: [],
+});
 
 /**
  * The worker's side of its renewal: tells it what the worker holds, and hears its news. What begins is told at once, since
@@ -135,6 +144,18 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     this.#schedule();
   }
 
+  polling(pollId: string): void {
+    this.#changes.polling.add(pollId);
+    this.#schedule();
+  }
+
+  polled(pollId: string): void {
+    // Made and answered before the thread knew of it.
+    if (this.#changes.polling.delete(pollId)) return;
+    this.#changes.polled.push(pollId);
+    this.#schedule();
+  }
+
   received(pollId: string): void {
     this.#changes.received.push(pollId);
     this.#schedule();
@@ -187,15 +208,16 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     this.#isScheduled = true;
     const tell = () => {
       this.#isScheduled = false;
-      const { answering, over, received, confirmed } = this.#changes;
-      if (answering.size + over.length + received.length + confirmed.length > 0) this.#tellChanges([]);
+      const { answering, over, polling, polled, received, confirmed } = this.#changes;
+      const lists = [over, polled, received, confirmed];
+      if (answering.size + polling.size > 0 || lists.some(({ length }) => length > 0)) this.#tellChanges([]);
     };
     if (this.#channel?.isThread === true) this.#gathering = setTimeout(tell, gatherMs).unref();
     else setImmediate(tell);
   }
 
   #tellChanges(begun: readonly HeldTask[]): void {
-    const { answering, ...changes } = this.#changes;
+    const { answering, polling, ...changes } = this.#changes;
     this.#changes = noChanges();
     const keys = begun.map(({ key }) => key);
     const types = begun.map(({ task }) => task.type);
@@ -205,6 +227,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
       kind: "update",
       begun: { keys, types },
       answering: [...answering],
+      polling: [...polling],
       ...changes,
       status: this.#options.status(),
     });

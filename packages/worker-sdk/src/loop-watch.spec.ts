@@ -5,9 +5,13 @@ import { LoopWatch } from "./loop-watch.ts";
 test("an event loop that stands still is reported once, and once more when it goes on", async () => {
   const clock = new ManualClock();
   const said: string[] = [];
+  const heldUp: number[] = [];
+  const beganAtMs = clock.now();
   const watch = new LoopWatch({
     clock,
     blockedAfterMs: 2_000,
+    heldUpAfterMs: 1_950,
+    onHeldUp: () => void heldUp.push(clock.now() - beganAtMs),
     onBlocked: (forMs) => said.push(`blocked ${forMs}`),
     onUnblocked: (forMs) => said.push(`unblocked ${forMs}`),
   });
@@ -17,9 +21,12 @@ test("an event loop that stands still is reported once, and once more when it go
     watch.pulse();
   }
   expect(said).toEqual([]);
+  expect(heldUp).toEqual([]);
   await clock.advance(60_000);
   expect(said).toEqual(["blocked 2000"]);
   expect(watch.silentMs).toBe(60_000);
+  // At each look.
+  expect(heldUp.length).toBe(117);
   watch.pulse();
   watch.pulse();
   expect(said).toEqual(["blocked 2000", "unblocked 60000"]);

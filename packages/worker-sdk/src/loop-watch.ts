@@ -9,7 +9,11 @@ export interface LoopWatchOptions {
   readonly clock: Clock;
   /** So long without a pulse means that the event loop is blocked. */
   readonly blockedAfterMs: number;
-  /** It is. Said once for each time. */
+  /** So long without one means that it stands still. */
+  readonly heldUpAfterMs: number;
+  /** It does. Said at each look. */
+  readonly onHeldUp: () => void;
+  /** It is blocked. Said once for each time. */
   readonly onBlocked: (forMs: number) => void;
   /** It is no longer, after so long. */
   readonly onUnblocked: (forMs: number) => void;
@@ -31,9 +35,10 @@ export class LoopWatch {
   }
 
   start(): void {
-    const { clock, blockedAfterMs, onBlocked } = this.#options;
+    const { clock, blockedAfterMs, onBlocked, onHeldUp } = this.#options;
     const look = () => {
       const silentMs = this.silentMs;
+      if (this.isHeldUp) onHeldUp();
       if (!this.#isBlocked && silentMs >= blockedAfterMs) {
         this.#isBlocked = true;
         onBlocked(silentMs);
@@ -46,6 +51,11 @@ export class LoopWatch {
 
   stop(): void {
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
+  }
+
+  /** Whether the event loop stands still. */
+  get isHeldUp(): boolean {
+    return this.silentMs >= this.#options.heldUpAfterMs;
   }
 
   /** How long ago the last pulse was. */

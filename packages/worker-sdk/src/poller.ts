@@ -239,7 +239,8 @@ export class Poller {
       ...(maxPerSecond !== undefined && { taskQueueRatePerSecond: maxPerSecond }),
     };
     let tries = 0;
-    const response = await link.insist("PollTasks", {
+    confirmations.polling(pollId);
+    const answering = link.insist("PollTasks", {
       attempt: () => {
         if (tries++ > 0) {
           // The server may have been restarted, and knows nothing of the worker.
@@ -257,6 +258,7 @@ export class Poller {
         (isLasting(error) && (answers.length > 0 || !link.hasAnswered("PollTasks"))),
       signal: this.#ending.signal,
     });
+    const response = await answering.finally(() => confirmations.polled(pollId));
     reference.answered(response.registrationsWanted);
     confirmations.confirmed(receivedPollIds);
     if (response.tasks.length > 0) confirmations.add(pollId, config.clock.now());

@@ -52,7 +52,8 @@ export function renewHere(
   isPolling: () => boolean,
 ): RenewalChannel {
   const isSeenAlive = () => client.config.clock.isMovedByHand === true && isPolling();
-  const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true, isSeenAlive });
+  const isOwnerHeldUp = () => false;
+  const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true, isSeenAlive, isOwnerHeldUp });
   renewal.start();
   return {
     isThread: false,

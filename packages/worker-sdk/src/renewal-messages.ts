@@ -34,6 +34,10 @@ export interface LeaseUpdate {
   readonly answering: readonly string[];
   /** Keys of those that are over. */
   readonly over: readonly string[];
+  /** Polls that were made. */
+  readonly polling: readonly string[];
+  /** Polls that were answered, or given up. */
+  readonly polled: readonly string[];
   /** Polls whose answers have arrived, and are to be confirmed. */
   readonly received: readonly string[];
   /** Polls that some other call has confirmed. */

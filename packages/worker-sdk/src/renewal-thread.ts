@@ -12,6 +12,8 @@ import type { RenewalInput, RenewalNews } from "./renewal-messages.ts";
 
 /** As long as the server calls a worker live after a call. */
 const ownerSilentMs = 15_000;
+/** Two pulses are missing. Well below the five seconds after which the server takes back what is not confirmed. */
+const heldUpAfterMs = 1_000;
 /** On stderr while nothing else can be said, so never more than this of it. */
 const mostTypesTold = 10;
 
@@ -37,6 +39,8 @@ class OpenRenewal {
     const watch = new LoopWatch({
       clock: systemClock,
       blockedAfterMs,
+      heldUpAfterMs,
+      onHeldUp: () => renewal.ownerIsHeldUp(),
       onBlocked: (forMs) => void this.#reportBlocked(forMs),
       onUnblocked: (forMs) => {
         look?.end();
@@ -44,7 +48,13 @@ class OpenRenewal {
         report({ kind: "unblocked", forMs, code: this.#code, running: this.#running });
       },
     });
-    const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => watch.silentMs < ownerSilentMs });
+    const renewal = new Renewal({
+      client,
+      settings,
+      report,
+      isOwnerAwake: () => watch.silentMs < ownerSilentMs,
+      isOwnerHeldUp: () => watch.isHeldUp,
+    });
     this.#data = data;
     this.#client = client;
     this.#watch = watch;

@@ -6,7 +6,16 @@ import { Renewal } from "./renewal.ts";
 import type { LeaseUpdate, RenewalNews } from "./renewal-messages.ts";
 
 const status = { activitySlots: 2, activitySlotsUsed: 1, workflowSlots: 0, workflowSlotsUsed: 0 };
-const nothing = { begun: { keys: [], types: [] }, answering: [], over: [], received: [], confirmed: [], status };
+const nothing = {
+  begun: { keys: [], types: [] },
+  answering: [],
+  over: [],
+  polling: [],
+  polled: [],
+  received: [],
+  confirmed: [],
+  status,
+};
 
 function rig({ isMovedByHand = false } = {}) {
   const clock = Object.assign(new ManualClock(), { isMovedByHand });
@@ -15,6 +24,7 @@ function rig({ isMovedByHand = false } = {}) {
   const news: RenewalNews[] = [];
   let isOwnerAwake = true;
   let isPolling = false;
+  let isOwnerHeldUp = false;
   const renewal = new Renewal({
     client,
     settings: {
@@ -29,13 +39,15 @@ function rig({ isMovedByHand = false } = {}) {
     report: (one) => void news.push(one),
     isOwnerAwake: () => isOwnerAwake,
     isSeenAlive: () => isPolling,
+    isOwnerHeldUp: () => isOwnerHeldUp,
   });
   renewal.start();
   const update = (more: Partial<LeaseUpdate>) => renewal.take({ kind: "update", ...nothing, ...more });
   const wake = (isAwake: boolean) => void (isOwnerAwake = isAwake);
   const poll = (waits: boolean) => void (isPolling = waits);
   const told = (kind: RenewalNews["kind"]) => news.filter((one) => one.kind === kind);
-  return { clock, server, renewal, update, wake, poll, told };
+  const holdUp = (isHeldUp: boolean) => void (isOwnerHeldUp = isHeldUp);
+  return { clock, server, renewal, update, wake, poll, holdUp, told };
 }
 
 test("leases are kept while the worker is blocked; once none is left it counts as gone, until it turns again", async () => {
@@ -97,5 +109,38 @@ test("a worker that is seen alive calls only if it has something to say, and wit
   expect(await calls(3_600_000)).toBeGreaterThanOrEqual(360);
   renewal.stop();
   await clock.advance(60_000);
+  expect(clock.pending).toBe(0);
+});
+
+test("while the worker stands still the server is told which of its polls are open, at once and with each renewal", async () => {
+  const { clock, server, renewal, update, holdUp } = rig();
+  const told = () => server.renews.map(({ heldUpPollIds }) => heldUpPollIds);
+  update({ begun: { keys: ["a/1"], types: ["a"] }, polling: ["p1", "p2", "p3"], polled: ["p1"] });
+  await clock.advance(5_000);
+  expect(told()).toEqual([[]]);
+  holdUp(true);
+  for (let look = 0; look < 4; look++) {
+    renewal.ownerIsHeldUp();
+    await clock.advance(0);
+  }
+  expect(told().slice(1)).toEqual([["p2", "p3"]]);
+  await clock.advance(10_000);
+  expect(told().slice(2)).toEqual([
+    ["p2", "p3"],
+    ["p2", "p3"],
+  ]);
+  holdUp(false);
+  renewal.take({ kind: "pulse", status, isInspected: false });
+  update({ polled: ["p2", "p3"] });
+  await clock.advance(5_000);
+  expect(told().at(-1)).toEqual([]);
+  // The next time is told anew.
+  update({ polling: ["p4"] });
+  holdUp(true);
+  renewal.ownerIsHeldUp();
+  await clock.advance(0);
+  expect(told().at(-1)).toEqual(["p4"]);
+  renewal.stop();
+  await settle();
   expect(clock.pending).toBe(0);
 });

@@ -23,6 +23,8 @@ export interface RenewalOptions {
   readonly isOwnerAwake: () => boolean;
   /** Whether the server sees by another call that the worker lives, so that none need be made for that alone. Default: never. */
   readonly isSeenAlive?: () => boolean;
+  /** Whether it stands still just now, so that what its polls bring lies there unread. */
+  readonly isOwnerHeldUp: () => boolean;
 }
 
 const noSlots: SlotStatus = { activitySlots: 0, activitySlotsUsed: 0, workflowSlots: 0, workflowSlotsUsed: 0 };
@@ -39,7 +41,7 @@ export class Renewal {
   #status: SlotStatus = noSlots;
 
   constructor(options: RenewalOptions) {
-    const { client, settings, report, isOwnerAwake, isSeenAlive = () => false } = options;
+    const { client, settings, report, isOwnerAwake, isSeenAlive = () => false, isOwnerHeldUp } = options;
     const { clock, random } = client.config;
     this.#options = options;
     this.leases = new LeaseSet(report);
@@ -63,6 +65,7 @@ export class Renewal {
       onConfirmed: (pollIds) => report({ kind: "confirmed", pollIds }),
       isOwnerAwake,
       isSeenAlive,
+      isOwnerHeldUp,
     });
     this.#listener = new NoticeListener(calls);
   }
@@ -78,6 +81,11 @@ export class Renewal {
     this.#keeper.stop();
   }
 
+  /** The worker's event loop stands still. Told again and again while it does. */
+  ownerIsHeldUp(): void {
+    this.#keeper.ownerIsHeldUp();
+  }
+
   /** Takes in what the worker has to tell. */
   take(input: RenewalInput): void {
     switch (input.kind) {
@@ -87,6 +95,8 @@ export class Renewal {
         this.leases.add(input.begun);
         this.leases.answering(input.answering);
         const nowMs = this.#options.client.config.clock.now();
+        for (const pollId of input.polling) this.#confirmations.polling(pollId);
+        for (const pollId of input.polled) this.#confirmations.polled(pollId);
         for (const pollId of input.received) this.#confirmations.add(pollId, nowMs);
         this.#confirmations.confirmed(input.confirmed);
         return;

@@ -24,7 +24,17 @@ const drain = {
 
 function renewal(noticesSeen = "", holdMs = 0): Parameters<Engine["renew"]>[0] {
   const { signal } = new AbortController();
-  return { worker, queues: [], leases: [], heartbeats: [], receivedPollIds: [], signal, noticesSeen, holdMs };
+  return {
+    worker,
+    queues: [],
+    leases: [],
+    heartbeats: [],
+    receivedPollIds: [],
+    heldUpPollIds: [],
+    signal,
+    noticesSeen,
+    holdMs,
+  };
 }
 
 async function begin(scripted = new ScriptedStore()) {

@@ -181,6 +181,7 @@ describe("the engine", () => {
       leases: [],
       heartbeats: [],
       receivedPollIds: [],
+      heldUpPollIds: [],
       signal: new AbortController().signal,
     };
     const { noticesSeen } = await engine.renew({ ...renewal, holdMs: 0, noticesSeen: "" });

@@ -184,12 +184,21 @@ export class Engine implements Matching {
     this.#group();
     const worker = this.#workers.seen(call.worker, this.now());
     const leases = call.leases.map((lease) => ({ lease }));
-    this.#mentioned(namespace, workerId, call.receivedPollIds, leases);
+    for (const pollId of call.heldUpPollIds) this.#polls.endOne(pollKey(namespace, workerId, pollId));
+    this.#mentioned(namespace, workerId, [...call.receivedPollIds, ...call.heldUpPollIds], leases);
     const key = workerKey({ namespace, workerId });
     /** Those of its tasks: it serves them, too, for as long as the call is held. */
     let queues: readonly TaskQueue[] | undefined;
     const renewOnce: RenewOnce = async (heartbeats) => {
-      const renewed = await this.#submit({ verb: "renew", namespace, workerId, leases: call.leases, heartbeats });
+      const pollIds = call.heldUpPollIds;
+      const renewed = await this.#submit({
+        verb: "renew",
+        namespace,
+        workerId,
+        leases: call.leases,
+        pollIds,
+        heartbeats,
+      });
       if (queues === undefined) this.#workers.callOpened(worker, (queues = renewed.queues));
       return renewed;
     };

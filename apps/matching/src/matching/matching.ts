@@ -77,6 +77,8 @@ export interface RenewCall {
   readonly leases: readonly LeaseRef[];
   readonly heartbeats: readonly { readonly lease: LeaseRef; readonly details?: Encoded }[];
   readonly receivedPollIds: readonly string[];
+  /** Open polls whose answers the worker cannot read just now. */
+  readonly heldUpPollIds: readonly string[];
   /** How long it may be held open; 0 answers at once. */
   readonly holdMs: number;
   /** Opaque, from the last reply; empty the first time. */

@@ -43,9 +43,10 @@ export interface PollSurroundings {
   readonly arrived: () => void;
 }
 
-/** A poll that has an id, and can be superseded. */
-interface Supersedable {
+/** A poll that has an id, and so can be superseded or ended. */
+interface Named {
   readonly supersede: () => void;
+  readonly endEmpty: () => void;
 }
 
 interface Poll extends WaitingPoll {
@@ -79,7 +80,7 @@ export class WaitingPolls {
   readonly #surroundings: PollSurroundings;
   readonly #matcher = new Matcher<Poll>();
   /** Those that have an id, by worker and id, from their arrival to their end. */
-  readonly #byKey = new Map<string, Supersedable>();
+  readonly #byKey = new Map<string, Named>();
   /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
   readonly #repeats = new Map<string, number>();
   readonly #repeatsKept = new Deadlines<string>();
@@ -113,7 +114,7 @@ export class WaitingPolls {
       if (key !== undefined && this.#byKey.get(key) === here) this.#byKey.delete(key);
       resolve(outcome);
     };
-    const here: Supersedable = { supersede: () => end(undefined) };
+    const here: Named = { supersede: () => end(undefined), endEmpty: () => end([]) };
     const begin = (): void => {
       if (given !== "nothing yet" || waiting !== undefined) return;
       const registrations = this.#surroundings.workers.registrationsOf(worker);
@@ -188,6 +189,11 @@ export class WaitingPolls {
       this.#plan.claims.map(() => ({ dry: true })),
     );
     this.#plan = { polls: [], claims: [] };
+  }
+
+  /** Answers one poll empty, if it is there and was not answered: its worker cannot read what it would bring. */
+  endOne(key: string): void {
+    this.#byKey.get(key)?.endEmpty();
   }
 
   /** Answers a worker's polls empty: it is going. */

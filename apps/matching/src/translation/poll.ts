@@ -94,6 +94,7 @@ export function readRenewal(request: RenewLeasesRequest, around: CallSurrounding
   const askedMs = readDurationMs(request.hold, holdRange, "hold", violations) ?? 0;
   allowName(request.noticesSeen, bounds.nameBytes, "notices_seen", violations);
   const receivedPollIds = readPollIds(request.receivedPollIds, violations);
+  const heldUpPollIds = readPollIds(request.heldUpPollIds, violations, "held_up_poll_ids");
   violations.throwIfAny();
   return {
     worker,
@@ -101,16 +102,21 @@ export function readRenewal(request: RenewLeasesRequest, around: CallSurrounding
     leases,
     heartbeats,
     receivedPollIds,
+    heldUpPollIds,
     holdMs: around.holdFor(askedMs),
     noticesSeen: request.noticesSeen,
     signal: around.signal,
   };
 }
 
-/** The polls whose answers have arrived. */
-export function readPollIds(ids: readonly string[], violations: Violations): readonly string[] {
-  if (!limitItems(ids.length, bounds.receivedPollIds, "received_poll_ids", violations)) return [];
-  for (const [i, id] of ids.entries()) allowName(id, bounds.pollIdBytes, `received_poll_ids[${i}]`, violations);
+/** Polls that a call names; those whose answers have arrived, unless another field is said. */
+export function readPollIds(
+  ids: readonly string[],
+  violations: Violations,
+  field = "received_poll_ids",
+): readonly string[] {
+  if (!limitItems(ids.length, bounds.receivedPollIds, field, violations)) return [];
+  for (const [i, id] of ids.entries()) allowName(id, bounds.pollIdBytes, `${field}[${i}]`, violations);
   return ids;
 }
 

@@ -37,6 +37,10 @@ export function renew(tx: Transaction, operation: RenewOperation): RenewResult {
     queueIds.add(task.queueId);
     named.add(task);
   }
+  if (operation.workerId !== undefined && namespaceId !== undefined) {
+    for (const pollId of operation.pollIds ?? [])
+      for (const task of parts.started.ofPoll(namespaceId, operation.workerId, pollId)) parts.started.renew(task, now);
+  }
   for (const { lease, details } of operation.heartbeats) {
     const task = own(lease);
     if (task !== undefined) parts.started.heartbeat(task, details, now);

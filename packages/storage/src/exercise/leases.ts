@@ -34,6 +34,21 @@ export function leases(harness: Harness): void {
       expect((await d.pass(1_000)).expired).toBe(1);
     });
 
+    test("a renewal of a poll moves the ends of all that it brought and that is still its worker's", async (d) => {
+      await d.add({ id: "a" }, { id: "b" });
+      await d.complete(await d.claimOne({ pollId: "p", workerId: "w1", leaseMs: 10_000 }));
+      await d.claimOne({ pollId: "p", workerId: "w1", leaseMs: 10_000 });
+      const renew = { verb: "renew" as const, namespace: "default", leases: [], heartbeats: [], pollIds: ["p", "q"] };
+      expect((await d.pass(9_000)).expired).toBe(0);
+      expect(await d.run({ ...renew, workerId: "w1" })).toMatchObject({ lost: [], queues: [] });
+      expect((await d.task("b")).started?.leaseUntil).toBe(start + 19_000);
+      // It is not another worker's to renew, and not in another namespace.
+      await d.run({ ...renew, workerId: "w2" });
+      await d.run({ ...renew, workerId: "w1", namespace: "other" });
+      expect((await d.task("b")).started?.leaseUntil).toBe(start + 19_000);
+      expect((await d.pass(10_000)).expired).toBe(1);
+    });
+
     test("a heartbeat by its token alone counts, and renews, whoever has the lease; not from another namespace", async (d) => {
       await d.run({ verb: "create-namespace", name: "other", description: "", action });
       await d.add({ id: "a", timeouts: { heartbeatMs: 4_000 } });

@@ -671,6 +671,15 @@ export declare type RenewLeasesRequest = Message<"tq.v1.RenewLeasesRequest"> & {
    * @generated from field: repeated tq.v1.TaskQueueRef task_queues = 9;
    */
   taskQueues: TaskQueueRef[];
+
+  /**
+   * Polls of the worker that are open, and whose answers it cannot read just now, since its event loop stands still. Those that wait
+   * are answered empty: what comes is for others. What they were given before counts as confirmed, and its leases are renewed, so
+   * that it is there when the worker reads on. At most 1,000.
+   *
+   * @generated from field: repeated string held_up_poll_ids = 10;
+   */
+  heldUpPollIds: string[];
 };
 
 /**
