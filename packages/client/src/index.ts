@@ -11,6 +11,8 @@ export type { AddAllOptions, AddAllSummary } from "./add-all.ts";
 export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "./application-failure.ts";
 export { AsyncCompletionClient, type HeartbeatReply } from "./async-completion.ts";
 export { checkNewTask } from "./check-new-task.ts";
+export { AsyncCompletionClient } from "./async-completion.ts";
+export { AsyncHold, type AsyncHoldOptions } from "./async-hold.ts";
 export type { CallOptions, CancelOptions, ListOptions, ResultOptions } from "./call-options.ts";
 export { Client } from "./client.ts";
 export type {
@@ -40,14 +42,18 @@ export { isA } from "./thrown.ts";
 export { decodeFailure, type TaskFailure } from "./failure.ts";
 export {
   type AddInput,
+  type AsyncAnswer,
+  type AsyncHeartbeatInput,
   type CancelInput,
   type ClientInterceptor,
   composeInterceptors,
   type GetInput,
+  type HeartbeatReply,
   type InterceptorInput,
   type InterceptorOutput,
   type ListInput,
   type Next,
+  type RespondInput,
   type ResultInput,
 } from "./interceptors.ts";
 export { type LogFields, type Logger, logLine, stderrLogger, withFields } from "./logger.ts";

@@ -74,6 +74,34 @@ export interface ListInput {
   readonly options: ListOptions;
 }
 
+/** What is answered for an activity by its token. */
+export type AsyncAnswer =
+  | { readonly kind: "completed"; readonly result: unknown }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "canceled"; readonly details: unknown };
+
+/** An activity is answered by its token. */
+export interface RespondInput {
+  readonly taskToken: Uint8Array;
+  readonly answer: AsyncAnswer;
+  readonly options: CallOptions;
+}
+
+/** Work on an activity goes on elsewhere. */
+export interface AsyncHeartbeatInput {
+  readonly taskToken: Uint8Array;
+  readonly details: unknown;
+  readonly options: CallOptions;
+}
+
+/** What a heartbeat hears. */
+export interface HeartbeatReply {
+  /** True once somebody asked for the task to be canceled: stop, and call {@link AsyncCompletionClient.reportCancellation}. */
+  readonly cancelRequested: boolean;
+  /** What was given as the reason of the cancel; empty if nothing. */
+  readonly cancelReason: string;
+}
+
 /**
  * Sees every call about tasks on its way out, and its answer on the way back. A method may change the input (headers,
  * arguments, options), answer by itself, call `next` again, or throw; one that is left out lets everything pass. It is called
@@ -97,4 +125,8 @@ export interface ClientInterceptor {
   get?(input: GetInput, next: Next<ClientInterceptor, "get">): Promise<FoundTasks>;
   /** `list`. Pages are fetched as what is answered here is iterated over. */
   list?(input: ListInput, next: Next<ClientInterceptor, "list">): AsyncIterable<TaskDescription>;
+  /** `complete`, `fail` and `reportCancellation` of `asyncCompletion`. */
+  respond?(input: RespondInput, next: Next<ClientInterceptor, "respond">): Promise<void>;
+  /** `heartbeat` of `asyncCompletion`, and those that `hold` makes. */
+  heartbeat?(input: AsyncHeartbeatInput, next: Next<ClientInterceptor, "heartbeat">): Promise<HeartbeatReply>;
 }

@@ -30,7 +30,9 @@ import { Tracing } from "./tracing.ts";
 const noOptions: CallOptions = Object.freeze({});
 
 /** The calls about tasks, interceptors around them. */
-type Intercepted = { readonly [Name in keyof ClientInterceptor]-?: Next<ClientInterceptor, Name> };
+type Intercepted = {
+  readonly [Name in Exclude<keyof ClientInterceptor, "respond" | "heartbeat">]-?: Next<ClientInterceptor, Name>;
+};
 
 /** Adding, reading and canceling tasks. Every call is made again, for a while, where that makes sense. */
 export class TaskClient implements HandleCalls {
