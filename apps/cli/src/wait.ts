@@ -1,5 +1,6 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { isRetryable, sleep, toTqError } from "@tq/client";
+import { sleep, toTqError } from "@tq/client";
+import { isRetryable } from "@tq/client/internal";
 import { type GetTasksResponse, type Task, WaitFor } from "@tq/proto";
 import type { Session } from "./session.ts";
 

@@ -1,11 +1,5 @@
-import {
-  type ClosedTask,
-  createIdSource,
-  defaultPayloadConverter,
-  encodeNewTask,
-  type NewTask,
-  systemClock,
-} from "@tq/client";
+import { type ClosedTask, createIdSource, defaultPayloadConverter, type NewTask, systemClock } from "@tq/client";
+import { encodeNewTask } from "@tq/client/internal";
 import { commands, type TaskInfo, type WorkflowCommand } from "@tq/worker-sdk";
 import { type Arrival, BadEventError } from "./histories.ts";
 import type { Command, Event, HistoryRecord, Signaled, Started } from "./history.ts";

@@ -1,5 +1,6 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { type Duration, durationToMs, invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client";
+import { type Duration, durationToMs } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client/internal";
 import { OperatorService, TaskService, WorkerService } from "@tq/proto";
 import type { ManualClock } from "./manual-clock.ts";
 

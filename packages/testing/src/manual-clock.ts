@@ -1,13 +1,12 @@
+import { type Duration, durationToMs } from "@tq/client";
 import {
-  type Duration,
-  durationToMs,
   invalidField,
   type KnownOptions,
   optionalNumber,
   refuseUnknownOptions,
   isThenable,
   shown,
-} from "@tq/client";
+} from "@tq/client/internal";
 import { Quiet } from "./quiet.ts";
 
 /** A timer that waits. */

@@ -1,15 +1,13 @@
 import { EventEmitter } from "node:events";
+import { type Client, decodePayload, encodePayload } from "@tq/client";
 import {
-  type Client,
-  decodePayload,
-  encodePayload,
   invalidField,
   type KnownOptions,
   refuseUnknownOptions,
   requireRecord,
   shown,
   withMethods,
-} from "@tq/client";
+} from "@tq/client/internal";
 import {
   type CancellationReason,
   CancelledFailure,

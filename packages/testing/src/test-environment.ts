@@ -1,13 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
-import {
-  Client,
-  type ClientOptions,
-  type Duration,
-  invalidField,
-  type KnownOptions,
-  refuseUnknownOptions,
-  requireRecord,
-} from "@tq/client";
+import { Client, type ClientOptions, type Duration } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, requireRecord } from "@tq/client/internal";
 import { Worker, type WorkerOptions } from "@tq/worker-sdk";
 import type { Faults } from "./faults.ts";
 import { type ManualClock, requireManualClock, type SkipOptions } from "./manual-clock.ts";

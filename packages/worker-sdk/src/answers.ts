@@ -1,14 +1,8 @@
 // Makes answers. Whatever a handler returned or threw, there is one: nothing here throws.
 
 import { create } from "@bufbuild/protobuf";
-import {
-  mayDecodeLater,
-  type MessageCodec,
-  payloadBytes,
-  type PayloadConverter,
-  type TaskKind,
-  TqError,
-} from "@tq/client";
+import { type PayloadConverter, type TaskKind, TqError } from "@tq/client";
+import { mayDecodeLater, type MessageCodec, payloadBytes } from "@tq/client/internal";
 import { type ItemError, type Payload, type TaskAnswer, TaskAnswerSchema, type TaskCompleted } from "@tq/proto";
 import { encodeCommand, type WorkflowCommand } from "./commands.ts";
 import { ApplicationFailure, type CancelledFailure, encodeFailure, isA, isCancellation } from "./failure.ts";

@@ -3,24 +3,26 @@ import {
   type ActivityArgs,
   type ActivityName,
   type ActivityOptions,
-  activityTask,
   checkNewTask,
   createIdSource,
   type Duration,
-  durationMessage,
   durationToMs,
-  encodeInput,
-  encodeNewTask,
   type IdSource,
-  invalidField,
-  type KnownOptions,
   type NewTask,
   type PayloadConverter,
+  systemClock,
+} from "@tq/client";
+import {
+  activityTask,
+  durationMessage,
+  encodeInput,
+  encodeNewTask,
+  invalidField,
+  type KnownOptions,
   refuseUnknownOptions,
   requireRecord,
   requireText,
-  systemClock,
-} from "@tq/client";
+} from "@tq/client/internal";
 import { type Command, CommandSchema, TaskQueueKind } from "@tq/proto";
 
 /** Something that a workflow task's answer asks for. Made by {@link commands}; carried out in the answer's transaction. */

@@ -1,13 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import {
-  checkNewTask,
-  invalidField,
-  type KnownOptions,
-  refuseUnknownOptions,
-  requireRecord,
-  type TaskOptions,
-  TqError,
-} from "@tq/client";
+import { checkNewTask, type TaskOptions, TqError } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, requireRecord } from "@tq/client/internal";
 import { ApplicationFailure } from "./failure.ts";
 
 /** How tasks of an activity are run unless its caller says otherwise: timeouts, retries, priority and the like. */

@@ -1,5 +1,6 @@
 import type { Context as TraceContext } from "@opentelemetry/api";
-import { type Client, kindName, type TaskKind } from "@tq/client";
+import type { Client, TaskKind } from "@tq/client";
+import { kindName } from "@tq/client/internal";
 import type { AnswerStatus, TaskAnswer } from "@tq/proto";
 import {
   answerAfterRefusal,

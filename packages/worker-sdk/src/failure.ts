@@ -1,10 +1,5 @@
-export {
-  ApplicationFailure,
-  type ApplicationFailureOptions,
-  encodeFailure,
-  ensureApplicationFailure,
-  isA,
-} from "@tq/client";
+export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "@tq/client";
+export { encodeFailure, isA } from "@tq/client/internal";
 
 /**
  * Why a handler's signal was aborted: somebody asked for the task to be canceled; its start-to-close timeout is over; its

@@ -1,4 +1,4 @@
-import { invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, shown } from "@tq/client/internal";
 
 /** What bounds a {@link HandlerCache}. */
 export interface HandlerCacheOptions {

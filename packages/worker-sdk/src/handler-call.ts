@@ -1,4 +1,5 @@
-import { type Client, type Clock, composeInterceptors, type Next } from "@tq/client";
+import type { Client, Clock, Next } from "@tq/client";
+import { composeInterceptors } from "@tq/client/internal";
 import type { WorkflowCommand } from "./commands.ts";
 import { Context, type ContextParts, type TaskInfo } from "./context.ts";
 import type { HandlerCache, TaskCache } from "./handler-cache.ts";

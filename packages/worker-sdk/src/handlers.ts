@@ -1,4 +1,5 @@
-import { type ClosedTask, invalidField, requireRecord, shown, withMethods } from "@tq/client";
+import type { ClosedTask } from "@tq/client";
+import { invalidField, requireRecord, shown, withMethods } from "@tq/client/internal";
 import type { WorkflowCommand } from "./commands.ts";
 import type { Context } from "./context.ts";
 

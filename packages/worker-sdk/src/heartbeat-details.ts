@@ -1,4 +1,4 @@
-import { type MessageCodec, payloadBytes } from "@tq/client";
+import { type MessageCodec, payloadBytes } from "@tq/client/internal";
 import type { Payload } from "@tq/proto";
 import type { HeldTask } from "./held-task.ts";
 import type { Logger } from "./logger.ts";

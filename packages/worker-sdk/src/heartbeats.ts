@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Client, payloadBytes, type Timer, TqError } from "@tq/client";
+import { type Client, type Timer, TqError } from "@tq/client";
+import { payloadBytes } from "@tq/client/internal";
 import { type Payload, PayloadSchema } from "@tq/proto";
 import { HeartbeatDetails, maxDetailsBytes } from "./heartbeat-details.ts";
 import type { HeldTask } from "./held-task.ts";

@@ -1,4 +1,5 @@
-import { type Client, kindName } from "@tq/client";
+import type { Client } from "@tq/client";
+import { kindName } from "@tq/client/internal";
 import { AnswerResult, type AnswerStatus, type TaskAnswer } from "@tq/proto";
 import { canceledAnswer, completedAnswer, releasedAnswer, thrownAnswer } from "./answers.ts";
 import type { TaskInfo } from "./context.ts";

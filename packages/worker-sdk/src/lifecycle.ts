@@ -1,4 +1,5 @@
-import { invalidField, shown, TqError } from "@tq/client";
+import { TqError } from "@tq/client";
+import { invalidField, shown } from "@tq/client/internal";
 
 /**
  * Where a worker is in its life:

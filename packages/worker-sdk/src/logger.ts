@@ -1,1 +1,2 @@
-export { type LogFields, type Logger, logLine, stderrLogger, withFields } from "@tq/client";
+export { type LogFields, type Logger, stderrLogger } from "@tq/client";
+export { logLine, withFields } from "@tq/client/internal";

@@ -1,4 +1,5 @@
-import { backoffMs, type Clock, isRetryable, sleep, toTqError, type TqError, type TqErrorCode } from "@tq/client";
+import { type Clock, sleep, toTqError, type TqError, type TqErrorCode } from "@tq/client";
+import { backoffMs, isRetryable } from "@tq/client/internal";
 
 /** The calls of a worker. */
 export type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "RenewLeases (held open)" | "ShutdownWorker";

@@ -7,17 +7,19 @@ import {
   type Duration,
   durationToMs,
   type IdSource,
+  type PayloadCodec,
+  type PayloadConverter,
+  systemClock,
+} from "@tq/client";
+import {
   invalidField,
   type KnownOptions,
   optionalBoolean,
-  type PayloadCodec,
-  type PayloadConverter,
   requireName,
   requireShort,
   shown,
-  systemClock,
   withMethods,
-} from "@tq/client";
+} from "@tq/client/internal";
 import { type Logger, stderrLogger } from "./logger.ts";
 
 /** Options of everything that takes tasks: of workers and task pollers alike. All are optional. */

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { invalidField, type KnownOptions, refuseUnknownOptions, shown, withMethods } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, shown, withMethods } from "@tq/client/internal";
 import type { StateListener, WorkerState } from "./lifecycle.ts";
 
 /** What can be shut down: a `Worker`, or a `TaskPoller`. */

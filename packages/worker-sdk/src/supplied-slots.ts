@@ -1,4 +1,5 @@
-import { type Clock, kindName, sleep } from "@tq/client";
+import { type Clock, sleep } from "@tq/client";
+import { kindName } from "@tq/client/internal";
 import type { DispatchedTask } from "@tq/proto";
 import type { Logger } from "./logger.ts";
 import type { CustomSlotSupplier, SlotInfo, SlotPermit, SlotReserveContext } from "./slot-supplier.ts";

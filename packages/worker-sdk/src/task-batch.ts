@@ -1,4 +1,4 @@
-import { invalidField } from "@tq/client";
+import { invalidField } from "@tq/client/internal";
 import { type AnswerOutcome, LeasedTask } from "./leased-task.ts";
 
 /** One answer of {@link TaskBatch.respond}: what {@link LeasedTask}'s methods of the same names take. */

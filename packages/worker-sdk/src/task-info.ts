@@ -1,14 +1,13 @@
 import { durationMs, type Duration as DurationMessage, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Client, PayloadConverter } from "@tq/client";
 import {
-  type Client,
   decodeFailure,
   describeClosedTask,
   kindName,
   mayDecodeLater,
   type MessageCodec,
-  type PayloadConverter,
   refuseCoded,
-} from "@tq/client";
+} from "@tq/client/internal";
 import type { DispatchedTask } from "@tq/proto";
 import type { TaskInfo } from "./context.ts";
 import { ApplicationFailure } from "./failure.ts";

@@ -1,4 +1,5 @@
-import { invalidField, type KnownOptions, refuseUnknownOptions, requireName, type TaskKind } from "@tq/client";
+import type { TaskKind } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, requireName } from "@tq/client/internal";
 import {
   compileSessionConfig,
   maxQueueNameBytes,

@@ -4,7 +4,7 @@
 // Polls go on while the caller is busy with a batch, as long as slots are free, and what arrives meanwhile makes the next
 // batch. So the slots are the bound on what is held, and with many slots a slow commit makes the next batch larger.
 
-import type { MessageCodec } from "@tq/client";
+import type { MessageCodec } from "@tq/client/internal";
 import { type AnswerStatus, TaskQueueKind } from "@tq/proto";
 import { checkedAnswer, encodedAnswer, failedAnswer } from "./answers.ts";
 import type { ApplicationFailure } from "./failure.ts";

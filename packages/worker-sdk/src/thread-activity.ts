@@ -1,15 +1,14 @@
 import { availableParallelism } from "node:os";
 import type { ResourceLimits } from "node:worker_threads";
+import { type Duration, durationToMs } from "@tq/client";
 import {
-  type Duration,
-  durationToMs,
   invalidField,
   type KnownOptions,
   optionalBoolean,
   refuseUnknownOptions,
   requireRecord,
   requireText,
-} from "@tq/client";
+} from "@tq/client/internal";
 import { Context } from "./context.ts";
 import { ThreadPool } from "./thread-pool.ts";
 

@@ -1,11 +1,5 @@
-import {
-  type Duration,
-  durationToMs,
-  invalidField,
-  type KnownOptions,
-  refuseUnknownOptions,
-  requireRecord,
-} from "@tq/client";
+import { type Duration, durationToMs } from "@tq/client";
+import { invalidField, type KnownOptions, refuseUnknownOptions, requireRecord } from "@tq/client/internal";
 import type { Clock } from "@tq/client";
 import type { Logger } from "./logger.ts";
 import { PacedSlots } from "./paced-slots.ts";

@@ -7,7 +7,7 @@ import {
   refuseUnknownOptions,
   requireName,
   requireRecord,
-} from "@tq/client";
+} from "@tq/client/internal";
 import {
   type ActivityHandler,
   activityHandlers,

@@ -10,7 +10,8 @@ import {
   trace,
   type Tracer,
 } from "@opentelemetry/api";
-import { extractTraceContext, injectTraceHeaders, type TaskKind } from "@tq/client";
+import type { TaskKind } from "@tq/client";
+import { extractTraceContext, injectTraceHeaders } from "@tq/client/internal";
 import type { DispatchedTask } from "@tq/proto";
 import type { WorkflowCommand } from "./commands.ts";
 import { CompleteAsyncError } from "./complete-async-error.ts";

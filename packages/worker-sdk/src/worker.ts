@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { invalidField, isThenable, kindName, shown } from "@tq/client";
+import { invalidField, isThenable, kindName, shown } from "@tq/client/internal";
 import { TaskQueueKind } from "@tq/proto";
 import { Executor } from "./executor.ts";
 import type { EventLoopStatus } from "./lease-renewals.ts";

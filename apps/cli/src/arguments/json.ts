@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { TextDecoder } from "node:util";
-import { invalidField } from "@tq/client";
+import { invalidField } from "@tq/client/internal";
 import { JsonText } from "../json-text.ts";
 
 /** Reads the JSON of an argument, number `index` counted from 0. */

@@ -1,4 +1,5 @@
-import { type AddedTaskHandle, invalidField, type NewTask } from "@tq/client";
+import type { AddedTaskHandle, NewTask } from "@tq/client";
+import { invalidField } from "@tq/client/internal";
 import { Command, Option } from "commander";
 import { durationArgument } from "../arguments/duration.ts";
 import { jsonArgument, jsonFile } from "../arguments/json.ts";
