@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { TqError } from "./errors.ts";
+import { FailingCalls } from "./failing-calls.ts";
 import type { Logger } from "./logger.ts";
 
 /** What a connection log needs. */
@@ -16,35 +17,25 @@ export interface ConnectionLogOptions {
  */
 export class ConnectionLog {
   readonly #options: ConnectionLogOptions;
-  readonly #failing = new Set<string>();
-  #awaySinceMs = 0;
+  readonly #failing: FailingCalls;
 
   constructor(options: ConnectionLogOptions) {
     this.#options = options;
+    this.#failing = new FailingCalls(options.clock);
   }
 
   /** A call was answered. */
   answered(call: string): void {
-    if (this.#failing.delete(call) && this.#failing.size === 0) this.#back();
+    const { logger, address } = this.#options;
+    const seconds = this.#failing.over(call);
+    if (seconds !== undefined) logger.warn({ server: address, seconds }, "Calls to the tq server go through again");
   }
 
   /** A call failed with `error`, and is made again. */
   retried(call: string, error: TqError): void {
     if (error.code !== "unavailable" && error.code !== "deadline_exceeded") return;
-    this.#failing.add(call);
-    if (this.#failing.size === 1 && this.#awaySinceMs === 0) this.#away(call, error);
-  }
-
-  #away(call: string, error: TqError): void {
-    const { clock, logger, address } = this.#options;
-    this.#awaySinceMs = clock.now();
+    if (!this.#failing.failed(call)) return;
+    const { logger, address } = this.#options;
     logger.warn({ server: address, call, error: error.message }, "Calls to the tq server fail; they are tried again");
-  }
-
-  #back(): void {
-    const { clock, logger, address } = this.#options;
-    const seconds = Number(((clock.now() - this.#awaySinceMs) / 1000).toFixed(1));
-    this.#awaySinceMs = 0;
-    logger.warn({ server: address, seconds }, "Calls to the tq server go through again");
   }
 }

@@ -5,6 +5,7 @@ export { type CallSite, invalidField } from "./errors.ts";
 export { encodeFailure } from "./encode-failure.ts";
 export { isA } from "./thrown.ts";
 export { decodeFailure } from "./failure.ts";
+export { FailingCalls } from "./failing-calls.ts";
 export { composeInterceptors } from "./interceptors.ts";
 export { logLine, withFields } from "./logger.ts";
 export { durationMessage, encodeNewTask } from "./new-task.ts";

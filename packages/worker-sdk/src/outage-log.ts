@@ -1,6 +1,7 @@
 import type { Clock } from "@tq/client";
+import { FailingCalls } from "@tq/client/internal";
 import type { Logger } from "./logger.ts";
-import type { CallName, LinkEvent } from "./server-link.ts";
+import type { LinkEvent } from "./server-link.ts";
 
 /** What the log needs. */
 export interface OutageLogOptions {
@@ -17,27 +18,24 @@ export interface OutageLogOptions {
 /** Says in the log once when a worker's calls begin to fail, and once when all of them go through again. */
 export class OutageLog {
   readonly #options: OutageLogOptions;
-  readonly #failing = new Set<CallName>();
-  #awaySinceMs = 0;
+  readonly #failing: FailingCalls;
 
   constructor(options: OutageLogOptions) {
     this.#options = options;
+    this.#failing = new FailingCalls(options.clock);
   }
 
   /** True while some call fails. */
   get isAway(): boolean {
-    return this.#failing.size > 0;
+    return this.#failing.isAway;
   }
 
   heard(event: LinkEvent): void {
-    const { clock, logger, address, heldTasks, onBack } = this.#options;
+    const { logger, address, heldTasks, onBack } = this.#options;
     const { call } = event;
     switch (event.kind) {
       case "failed": {
-        const isFirst = this.#failing.size === 0;
-        this.#failing.add(call);
-        if (!isFirst) return;
-        this.#awaySinceMs = clock.now();
+        if (!this.#failing.failed(call)) return;
         logger.warn(
           { server: address, call, error: event.message, heldTasks: heldTasks() },
           "Calls to the tq server fail; the worker keeps its tasks and goes on trying",
@@ -46,11 +44,9 @@ export class OutageLog {
       }
       case "answered":
       case "dropped": {
-        const wasAway = this.#failing.delete(call);
+        const seconds = this.#failing.over(call);
         if (event.kind === "answered") onBack();
-        if (!wasAway || this.isAway) return;
-        const seconds = Number(((clock.now() - this.#awaySinceMs) / 1000).toFixed(1));
-        logger.warn({ server: address, seconds }, "Calls to the tq server go through again");
+        if (seconds !== undefined) logger.warn({ server: address, seconds }, "Calls to the tq server go through again");
       }
     }
   }
