@@ -1,6 +1,5 @@
-import { type ClosedTask, createIdSource, defaultPayloadConverter, type NewTask, systemClock } from "@tq/client";
-import { encodeNewTask } from "@tq/client/internal";
-import { commands, type TaskInfo, type WorkflowCommand } from "@tq/worker-sdk";
+import type { ClosedTask, NewTask } from "@tq/client";
+import { checkCommand, commands, type TaskInfo, type WorkflowCommand } from "@tq/worker-sdk";
 import { type Arrival, BadEventError } from "./histories.ts";
 import type { Command, Event, HistoryRecord, Signaled, Started } from "./history.ts";
 
@@ -47,12 +46,8 @@ function commandOf(command: Command, { workflow, type }: HistoryRecord, taskQueu
 
 /** So that what a workflow cannot ask for is known before it is written down. @throws TqError naming what is wrong. */
 export function checkCommands(record: HistoryRecord): void {
-  for (const command of commandsOf(record, "any")) {
-    if ("task" in command) encodeNewTask(command.task, defaultPayloadConverter, newId);
-  }
+  for (const command of commandsOf(record, "any")) checkCommand(command);
 }
-
-const newId = createIdSource(systemClock);
 
 /** What an engine looks at of a task. */
 export interface EventTask {

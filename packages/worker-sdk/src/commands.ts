@@ -11,6 +11,7 @@ import {
   type NewTask,
   type PayloadConverter,
   systemClock,
+  defaultPayloadConverter,
 } from "@tq/client";
 import {
   activityTask,
@@ -128,6 +129,16 @@ export const commands = Object.freeze({
     return { command: "cancelTask", id, reason: options.reason ?? "" };
   },
 });
+
+/**
+ * Finds out whether a command can travel, for an engine that writes its decision down before the worker sends it.
+ *
+ * @param converter that of the worker which is to send it. Default: the one that workers have unless they are given another.
+ * @throws TqError `invalid_argument` naming what is wrong.
+ */
+export function checkCommand(command: WorkflowCommand, converter: PayloadConverter = defaultPayloadConverter): void {
+  encodeCommand(command, converter);
+}
 
 /** The contract's message of a command. @throws TqError `invalid_argument` if something in it cannot travel. */
 export function encodeCommand(command: WorkflowCommand, converter: PayloadConverter): Command {

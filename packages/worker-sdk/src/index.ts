@@ -8,7 +8,13 @@ export {
   log,
   sleep,
 } from "./activity-functions.ts";
-export { type ActivityScheduler, commands, type WorkflowCommand, type WorkflowTimer } from "./commands.ts";
+export {
+  type ActivityScheduler,
+  checkCommand,
+  commands,
+  type WorkflowCommand,
+  type WorkflowTimer,
+} from "./commands.ts";
 export { CompleteAsyncError } from "./complete-async-error.ts";
 export { Context, type ContextParts, runWithContext, type TaskInfo } from "./context.ts";
 export {
