@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { fakeServer, silent } from "../test/fake-server.ts";
 import { Client } from "./client.ts";
 import type { NewTask } from "./new-task.ts";
-import { defaultPayloadConverter } from "./payload-converter.ts";
+import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 
 const transport = fakeServer({
   addTasks: ({ tasks }) => ({ tasks: tasks.map(({ id }) => ({ id, run: 1 })) }),
@@ -32,6 +32,10 @@ const misfits: [field: string, options: object][] = [
   ["startToCloseTimeout", { startToCloseTimeout: 1e300 }],
   ["fallback.taskQueue", { fallback: {} }],
   ["fallback.queue", { fallback: { taskQueue: "r", queue: "s" } }],
+  ["id", { id: "half \ud800" }],
+  ["taskQueue", { taskQueue: "\udc00 half" }],
+  [String.raw`headers["\ud800"]`, { headers: { "\ud800": "a" } }],
+  ['headers["a"]', { headers: { a: "\ud800" } }],
   ["onClose.type", { onClose: { taskQueue: "engine" } }],
   ["onClose.serialkey", { onClose: { taskQueue: "engine", type: "t", serialkey: "w" } }],
 ];
@@ -51,6 +55,24 @@ test.each(misfits)(
     await client.close();
   },
 );
+
+test("half a surrogate pair in a payload is refused by the argument's place; within JSON it travels", async () => {
+  const plain: PayloadConverter = {
+    toPayload: (value) => ({
+      ...defaultPayloadConverter.toPayload(null),
+      body: { case: "text", value: String(value) },
+    }),
+    fromPayload: () => undefined,
+  };
+  const client = Client.create({ transport, payloadConverter: plain, logger: silent });
+  await expect(client.tasks.add(task({ args: ["a", "\ud800"] }))).rejects.toMatchObject({
+    fields: [{ field: "input[1]", description: expect.stringContaining("half a surrogate pair") as unknown }],
+  });
+  await client.close();
+  const payload = defaultPayloadConverter.toPayload("\ud800");
+  expect(payload.body.value).toBe('"\\ud800"');
+  expect(defaultPayloadConverter.fromPayload(payload)).toBe("\ud800");
+});
 
 test("a payload that cannot be written down is refused to its own caller", async () => {
   const payloadConverter = {

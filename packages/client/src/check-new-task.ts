@@ -108,7 +108,11 @@ function checkRetry(retry: RetryPolicy): void {
 
 function texts(value: unknown, field: string): void {
   requireRecord(value, field);
-  for (const name in value) requireText(value[name], `${field}[${JSON.stringify(name)}]`);
+  for (const name in value) {
+    const place = `${field}[${JSON.stringify(name)}]`;
+    requireText(name, place);
+    requireText(value[name], place);
+  }
 }
 
 function optionalText(value: unknown, field: string): void {

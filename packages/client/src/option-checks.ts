@@ -20,9 +20,14 @@ export function requireRecord(value: unknown, field: string): asserts value is R
   }
 }
 
-/** Text, which may be empty. @throws TqError `invalid_argument` naming the field. */
+/** What is wrong with such a text. */
+export const halfAPair = "has half a surrogate pair, which no text in UTF-8 can have (String.toWellFormed() replaces it)";
+
+/** Text that can be written down, which may be empty. @throws TqError `invalid_argument` naming the field. */
 export function requireText(value: unknown, field: string): asserts value is string {
   if (typeof value !== "string") throw invalidField(field, `${shown(value)} is no text`);
+  // Written down it would be another text, and perhaps the same as its neighbour's.
+  if (!value.isWellFormed()) throw invalidField(field, `${shown(value)} ${halfAPair}`);
 }
 
 /** Text that is not empty, and of a length that a server takes. @throws TqError `invalid_argument` naming the field. */

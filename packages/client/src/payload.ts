@@ -32,6 +32,10 @@ export function encodeField(value: unknown, field: string, converter: PayloadCon
   }
 }
 
+/** What is wrong with such a text. */
+export const halfAPair =
+  "has half a surrogate pair, which no text in UTF-8 can have (String.toWellFormed() replaces it)";
+
 /**
  * A payload, if it can be written down. Converters and codecs are anybody's, and many payloads go in one call: one that
  * cannot be written would fail the call, and what goes with it.
@@ -42,9 +46,12 @@ export function checked(payload: Payload): Payload {
   const { contentType, metadata, body } = payload;
   if (typeof contentType !== "string") throw new TypeError("the content type of its payload is no text");
   for (const name in metadata) {
-    if (typeof metadata[name] !== "string")
-      throw new TypeError(`metadata ${JSON.stringify(name)} of its payload is no text`);
+    const value: unknown = metadata[name];
+    if (typeof value !== "string") throw new TypeError(`metadata ${JSON.stringify(name)} of its payload is no text`);
+    if (!name.isWellFormed() || !value.isWellFormed())
+      throw new TypeError(`metadata ${JSON.stringify(name)} of its payload ${halfAPair}`);
   }
+  if (!contentType.isWellFormed()) throw new TypeError(`the content type of its payload ${halfAPair}`);
   const fits =
     body.case === "text"
       ? typeof body.value === "string"
@@ -52,6 +59,7 @@ export function checked(payload: Payload): Payload {
         ? body.value instanceof Uint8Array
         : body.case === undefined;
   if (!fits) throw new TypeError(`the body of its payload is not of the case ${JSON.stringify(body.case)}`);
+  if (body.case === "text" && !body.value.isWellFormed()) throw new TypeError(`the text of its payload ${halfAPair}`);
   return payload;
 }
 
