@@ -267,6 +267,16 @@ describe("leases", () => {
     expect(await stateOf("a")).toBe(TaskState.STARTED);
   });
 
+  test("a heartbeat by its token confirms a delivery, whose worker may be gone before it could", async () => {
+    await add(task("a"), task("b"));
+    const [a] = await poll({ pollId: "p", confirmWithin: { seconds: 3n }, lease: { seconds: 10n } });
+    for (let seconds = 0; seconds < 30; seconds += 2) {
+      await server.clock.advance(2_000);
+      expect((await workers.heartbeatTasks({ heartbeats: [{ token: a!.token }] })).lostTokens).toEqual([]);
+    }
+    expect([await stateOf("a"), await stateOf("b")]).toEqual([TaskState.STARTED, TaskState.READY]);
+  });
+
   test("a poll that its worker cannot read is ended if it waits, and keeps what it has brought", async () => {
     const heldUp = (...heldUpPollIds: string[]) => workers.renewLeases({ worker: { workerId: "w" }, heldUpPollIds });
     const waiting = poll({ pollId: "waits" });

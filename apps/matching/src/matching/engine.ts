@@ -217,6 +217,8 @@ export class Engine implements Matching {
   heartbeat: Matching["heartbeat"] = async ({ namespace, heartbeats }) => {
     this.#group();
     const leases = heartbeats.map(({ lease }) => lease);
+    // Who has the token has the delivery, whatever has become of the worker that it went to.
+    this.#confirmations.confirm(leases);
     const { lost, cancels } = await this.#submit({ verb: "renew", namespace, leases, heartbeats });
     this.#setAlarm();
     return { lost, cancels };
