@@ -8,7 +8,6 @@ export {
 } from "./activity.ts";
 export type { AddAllOptions, AddAllSummary } from "./add-all.ts";
 export { ApplicationFailure, type ApplicationFailureOptions, ensureApplicationFailure } from "./application-failure.ts";
-export { AsyncCompletionClient, type HeartbeatReply } from "./async-completion.ts";
 export { checkNewTask } from "./check-new-task.ts";
 export { AsyncCompletionClient } from "./async-completion.ts";
 export { AsyncHold, type AsyncHoldOptions } from "./async-hold.ts";

@@ -21,7 +21,8 @@ export function requireRecord(value: unknown, field: string): asserts value is R
 }
 
 /** What is wrong with such a text. */
-export const halfAPair = "has half a surrogate pair, which no text in UTF-8 can have (String.toWellFormed() replaces it)";
+export const halfAPair =
+  "has half a surrogate pair, which no text in UTF-8 can have (String.toWellFormed() replaces it)";
 
 /** Text that can be written down, which may be empty. @throws TqError `invalid_argument` naming the field. */
 export function requireText(value: unknown, field: string): asserts value is string {

@@ -1,5 +1,6 @@
 import type { Payload } from "@tq/proto";
 import { TqError } from "./errors.ts";
+import { halfAPair } from "./option-checks.ts";
 import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 
 /** {@link defaultPayloadConverter}'s payload of a value. */
@@ -31,10 +32,6 @@ export function encodeField(value: unknown, field: string, converter: PayloadCon
     throw unpayable(field, error);
   }
 }
-
-/** What is wrong with such a text. */
-export const halfAPair =
-  "has half a surrogate pair, which no text in UTF-8 can have (String.toWellFormed() replaces it)";
 
 /**
  * A payload, if it can be written down. Converters and codecs are anybody's, and many payloads go in one call: one that

@@ -111,17 +111,20 @@ export class WorkflowClient<W extends object> {
 
   /** The same workflows with some options replaced, for several calls. */
   with(options: Partial<WorkflowOptions>): WorkflowClient<W> {
-    requireRecord(options, "options");
-    return new WorkflowClient<W>(this.#tasks, { ...this.#options, ...options });
+    return new WorkflowClient<W>(this.#tasks, { ...this.#options, ...checked(options) });
   }
 
   #apart<N extends WorkflowName<W>>(type: N, options: WorkflowCallOptions<W, N>) {
-    requireRecord(options, "options");
-    const { args = [], signal, ...own } = options;
+    const { args = [], signal, ...own } = checked(options);
     return { task: { ...this.#task(type, args), ...own }, call: signal === undefined ? {} : { signal } };
   }
 
   #task(type: string, args: readonly unknown[]): NewTask {
     return { ...this.#options, kind: "workflow", type, args };
   }
+}
+
+function checked<Options extends object>(options: Options): Options {
+  requireRecord(options, "options");
+  return options;
 }
