@@ -16,6 +16,21 @@ test.each(["zstd", "gzip", "brotli"] as const)(
   },
 );
 
+test.each(["zstd", "gzip", "brotli"] as const)(
+  "%s does large ones as well: those that it hands over, and those that grow large only as they are read",
+  async (algorithm) => {
+    const mixed = encodePayload(Array.from({ length: 4_000 }, (_, n) => `task ${n * 7919}`));
+    const even = encodePayload("a".repeat(1_000_000));
+    const codec = new CompressionCodec({ algorithm });
+    const coded = await codec.encode([mixed, even]);
+    expect(payloadBytes(mixed)).toBeGreaterThan(16 * 1024);
+    expect(payloadBytes(coded[1]!)).toBeLessThan(16 * 1024);
+    expect(await codec.decode(coded)).toEqual([mixed, even]);
+    const strict = new CompressionCodec({ algorithm, maxDecodedBytes: 200_000 });
+    await expect(strict.decode([coded[1]!])).rejects.toMatchObject({ code: "data_loss" });
+  },
+);
+
 test("what is short, or would grow, stays as it is", async () => {
   const short = encodePayload("short");
   const random = encodePayload(crypto.getRandomValues(new Uint8Array(4_000)));
