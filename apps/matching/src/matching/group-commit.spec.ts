@@ -73,6 +73,33 @@ describe("group commit", () => {
     expect(commits.map(({ operations }) => operations.length)).toEqual([1, 2]);
   });
 
+  test("a commit holds as many operations as name few tasks, and fewer that name many", async () => {
+    const { commits, store } = fakeStore();
+    const group = make(store);
+    const submitAll = async (count: number, limit: number): Promise<void> => {
+      const operation: Operation = { verb: "promote", limit };
+      await Promise.all(Array.from({ length: count }, async () => group.submit(operation)));
+    };
+    await submitAll(1_000, 1);
+    await submitAll(100, 100);
+    await submitAll(2, 10_000);
+    expect(commits.map(({ operations }) => operations.length)).toEqual([400, 400, 200, 64, 36, 1, 1]);
+  });
+
+  test("who waits for tasks is answered before those whose operations were committed", async () => {
+    const order: string[] = [];
+    const granted = Promise.withResolvers<void>();
+    const group = make(fakeStore().store, participant({ committed: () => granted.resolve() }));
+    const poll = async (): Promise<void> => {
+      await granted.promise;
+      // However many steps there are from here to its answer.
+      for (let step = 0; step < 20; step++) await undefined;
+      order.push("poll");
+    };
+    await Promise.all([poll(), group.submit(promote).then(() => order.push("operation"))]);
+    expect(order).toEqual(["poll", "operation"]);
+  });
+
   test("an operation is answered only after its commit", async () => {
     const finish = Promise.withResolvers<void>();
     const group = make(fakeStore(async () => finish.promise).store);

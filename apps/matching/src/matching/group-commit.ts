@@ -17,8 +17,10 @@ import {
 import type { TaskQueue } from "@tq/matching-core";
 import type { Cancel, Clock, ServerTime } from "../clock.ts";
 
-/** The most operations that go into one commit, so that none takes long: about 10 ms of work at 100 tasks each. */
-const maxOperations = 64;
+/** The most tasks that the operations of one commit name, so that none takes long: about 10 ms of work. */
+const maxTasks = 6_400;
+/** An operation that names few tasks costs about as much as one that names so many. */
+const leastTasks = 16;
 /** How long to wait before trying again by itself, after the store refused to write. */
 const retryAfterFailureMs = 1_000;
 
@@ -145,13 +147,23 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    const group = this.#pending.splice(0, maxOperations);
+    const group = this.#takePending();
     const timed = this.#participant.timedOperations(this.#time.now());
     const error = await this.#commit(group, timed, true);
     if (error === undefined) return;
     // The store's own trouble meets all alike. A defect is met by one, which must not fail the others.
     if (error instanceof StoreError) this.#storeFailed(error, group, timed);
     else await this.#oneByOne(group, timed);
+  }
+
+  /** The operations of the next commit: from the front, as many as it may hold, at least one. */
+  #takePending(): Pending[] {
+    let tasks = 0;
+    const tooMany = this.#pending.findIndex(({ operation }, i) => {
+      tasks += Math.max(tasksOf(operation), leastTasks);
+      return i > 0 && tasks > maxTasks;
+    });
+    return this.#pending.splice(0, tooMany === -1 ? this.#pending.length : tooMany);
   }
 
   /** One transaction. Answers what went wrong; then nothing of it happened. */
@@ -200,10 +212,13 @@ export class GroupCommit {
       for (const { reject } of group) reject(error);
       return;
     }
-    group.forEach(({ resolve, reject }, i) => {
-      const result = results[i];
-      if (result === undefined) reject(new Error("the store answered too few operations"));
-      else resolve(result);
+    // Once the polls that got tasks have been answered: a worker begins with those while its producers are told.
+    process.nextTick(() => {
+      for (const [i, { resolve, reject }] of group.entries()) {
+        const result = results[i];
+        if (result === undefined) reject(new Error("the store answered too few operations"));
+        else resolve(result);
+      }
     });
   }
 
@@ -248,5 +263,38 @@ export class GroupCommit {
   #worksAgain(): void {
     this.#retry?.cancel();
     this.#retry = undefined;
+  }
+}
+
+/** How many tasks an operation names. Those that name a limit instead are as long as others that reach it. */
+function tasksOf(operation: Operation): number {
+  switch (operation.verb) {
+    case "add":
+      return operation.tasks.length;
+    case "answer":
+      return operation.answers.length;
+    case "renew":
+    case "return":
+      return operation.leases.length;
+    case "cancel":
+      return operation.ids.length;
+    case "promote":
+    case "expire":
+    case "fall-back":
+    case "sweep":
+    case "delete-queue":
+      return operation.limit;
+    case "change-tasks":
+      return operation.examine;
+    case "confirm":
+    case "repoll":
+    case "create-namespace":
+    case "configure":
+    case "pause":
+    case "resume":
+    case "drain":
+    case "drain-worker":
+    case "note":
+      return 1;
   }
 }
