@@ -21,26 +21,31 @@ export function readDurationMs(
   violations: Violations,
 ): number | undefined {
   if (duration === undefined) return undefined;
-  const ms = Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
-  if (!(ms >= range.minMs && ms <= range.maxMs)) violations.add("INVALID_FIELD", field, `must be ${range.words}`);
+  const ms = msOf(Number(duration.seconds), duration.nanos);
+  if (!isWithin(range, ms)) violations.add("INVALID_FIELD", field, `must be ${range.words}`);
   return ms;
+}
+
+/** What a duration comes to in whole milliseconds, rounded up. */
+export function msOf(seconds: number, nanos: number): number {
+  return seconds * 1_000 + Math.ceil(nanos / 1_000_000);
+}
+
+/** Whether a duration is one that the range takes. */
+export function isWithin(range: DurationRange, ms: number): boolean {
+  return ms >= range.minMs && ms <= range.maxMs;
 }
 
 /** A priority; 0 takes the default. */
 export function readPriority(value: number, field: string, violations: Violations): Priority {
-  switch (value) {
-    case 0:
-      return defaultPriority;
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-      return value;
-    default:
-      violations.add("INVALID_FIELD", field, "must be 1 (first) to 5, or 0 for the default, 3");
-      return defaultPriority;
-  }
+  if (isPriority(value)) return value;
+  if (value !== 0) violations.add("INVALID_FIELD", field, "must be 1 (first) to 5, or 0 for the default, 3");
+  return defaultPriority;
+}
+
+/** Whether a number is a priority that is said. */
+export function isPriority(value: number): value is Priority {
+  return value === 1 || value === 2 || value === 3 || value === 4 || value === 5;
 }
 
 /** A fairness weight; 0 takes the default. */
@@ -51,10 +56,15 @@ export function readWeight(value: number, field: string, violations: Violations)
 
 /** A fairness weight that is said. */
 export function limitWeight(value: number, field: string, violations: Violations, orElse = ""): number {
-  if (!(value >= weightBounds.min && value <= weightBounds.max)) {
+  if (!isWeight(value)) {
     violations.add("INVALID_FIELD", field, `must be ${weightBounds.min} to ${weightBounds.max}${orElse}`);
   }
   return value;
+}
+
+/** Whether a number is a fairness weight that is said. */
+export function isWeight(value: number): boolean {
+  return value >= weightBounds.min && value <= weightBounds.max;
 }
 
 /** A rate of dispatch, per second. */

@@ -3,7 +3,7 @@
  * an input that is one payload stays as it came. Whatever is out of the ordinary (a field that few tasks have, text beyond
  * ASCII in a name, anything that is wrong) goes through the message instead, which says what is wrong with it.
  */
-import { defaultPriority, defaultWeight, weightBounds, type Priority, type TaskQueue } from "@tq/matching-core";
+import { defaultPriority, defaultWeight, type Priority, type TaskQueue } from "@tq/matching-core";
 import { NewTaskSchema } from "@tq/proto";
 import { messageOf, newTaskTags, taskQueueRefTags, timeTags, unusual, WireReader } from "@tq/proto/wire";
 import type { Encoded, NewTask, NewTimeouts } from "@tq/storage";
@@ -12,6 +12,7 @@ import { noPayloads } from "../translation/payload-codec.ts";
 import { reservedPrefix } from "../translation/task-queue.ts";
 import type { Writable } from "../translation/writable.ts";
 import { bounds } from "../validation/bounds.ts";
+import { isPriority, isWeight, isWithin, msOf, upToTenYears } from "../validation/numbers.ts";
 import { readSomePayload } from "./payload.ts";
 
 /** A task that says nothing of its timeouts. */
@@ -157,21 +158,14 @@ function withPayload(input: Encoded, reader: WireReader): Encoded {
   return readSomePayload(reader, true);
 }
 
+/** A number that is within its bounds. What is not, or stands for a default, is for the message to tell. */
 function readPriority(value: number): Priority {
-  switch (value) {
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-      return value;
-    default:
-      throw unusual;
-  }
+  if (!isPriority(value)) throw unusual;
+  return value;
 }
 
 function readWeight(value: number): number {
-  if (!(value >= weightBounds.min && value <= weightBounds.max)) throw unusual;
+  if (!isWeight(value)) throw unusual;
   return value;
 }
 
@@ -189,7 +183,7 @@ function readDuration(reader: WireReader): number {
     else throw unusual;
   }
   reader.end = end;
-  const ms = seconds * 1_000 + Math.ceil(nanos / 1_000_000);
-  if (nanos > 999_999_999 || ms > bounds.longestMs) throw unusual;
+  const ms = msOf(seconds, nanos);
+  if (nanos > 999_999_999 || !isWithin(upToTenYears, ms)) throw unusual;
   return ms;
 }
