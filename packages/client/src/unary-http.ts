@@ -129,7 +129,8 @@ async function dispatch(
       },
       onResponseEnd() {
         finish();
-        const { buffer, byteOffset, length } = Buffer.concat(chunks);
+        const [only] = chunks;
+        const { buffer, byteOffset, length } = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
         resolve({ status, headers, body: new Uint8Array(buffer, byteOffset, length) });
       },
       onResponseError(_controller, error) {

@@ -42,6 +42,7 @@ import {
 } from "@tq/proto/wire";
 import { DispatchedBytes } from "./dispatched.ts";
 import { writeNewTask, writePayload } from "./new-task.ts";
+import { isPlainPoll, writePlainPoll } from "./poll-tasks.ts";
 
 /** The bytes of a message. */
 export function encodeMessage<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Uint8Array {
@@ -96,11 +97,11 @@ function writeAddTasks(request: AddTasksRequest): Uint8Array {
 
 function writePollTasks(request: PollTasksRequest): Uint8Array {
   const { answers } = request;
-  if (answers.length === 0) throw unusual;
-  // The order of fields is free, so the many come behind the library's few.
-  const few = toBinary(PollTasksRequestSchema, { ...request, answers: [] });
-  const writer = new WireWriter(few.length + answers.length * likelyAnswerBytes);
-  writer.raw(few);
+  const writer = new WireWriter(400 + answers.length * likelyAnswerBytes);
+  if (isPlainPoll(request)) writePlainPoll(writer, request);
+  else if (answers.length === 0) throw unusual;
+  else writer.raw(toBinary(PollTasksRequestSchema, { ...request, answers: [] }));
+  // The order of fields is free: the many come last.
   for (const answer of answers) writeAnswer(writer, pollTasksRequestTags.answers, answer);
   return writer.finish();
 }

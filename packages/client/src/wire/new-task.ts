@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { type NewTask, NewTaskSchema, type Payload, PayloadSchema } from "@tq/proto";
-import { newTaskTags, payloadTags, taskQueueRefTags, timeTags, type WireWriter } from "@tq/proto/wire";
+import { newTaskTags, payloadTags, type WireWriter } from "@tq/proto/wire";
+import { isCount, isPlainDuration, writeDuration, writeTaskQueue } from "./small-messages.ts";
 
 /** Writes a task as the field `tag`, as the library would. One with something that few have is the library's. */
 export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): void {
@@ -11,12 +12,7 @@ export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): vo
   const { taskQueue, retention } = task;
   const mark = writer.open(tag, 2);
   writer.text(newTaskTags.id, task.id);
-  if (taskQueue !== undefined) {
-    const queue = writer.open(newTaskTags.taskQueue, 1);
-    writer.text(taskQueueRefTags.name, taskQueue.name);
-    writer.number(taskQueueRefTags.kind, taskQueue.kind);
-    writer.close(queue);
-  }
+  if (taskQueue !== undefined) writeTaskQueue(writer, newTaskTags.taskQueue, taskQueue);
   writer.text(newTaskTags.type, task.type);
   for (const payload of task.input) writePayload(writer, newTaskTags.input, payload);
   writer.number(newTaskTags.priority, task.priority);
@@ -24,12 +20,7 @@ export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): vo
   writer.double(newTaskTags.fairnessWeight, task.fairnessWeight);
   writer.text(newTaskTags.serialKey, task.serialKey);
   writer.number(newTaskTags.idPolicy, task.idPolicy);
-  if (retention !== undefined) {
-    const duration = writer.open(newTaskTags.retention, 1);
-    writer.number(timeTags.seconds, Number(retention.seconds));
-    writer.number(timeTags.nanos, retention.nanos);
-    writer.close(duration);
-  }
+  if (retention !== undefined) writeDuration(writer, newTaskTags.retention, retention);
   writer.close(mark);
 }
 
@@ -63,13 +54,8 @@ function isPlain(task: NewTask): boolean {
     isCount(task.priority) &&
     isCount(task.idPolicy) &&
     (taskQueue === undefined || isCount(taskQueue.kind)) &&
-    (retention === undefined ||
-      (isCount(Number(retention.seconds)) && isCount(retention.nanos) && retention.$unknown === undefined))
+    isPlainDuration(retention)
   );
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
 }
 
 function isEmpty(entries: Readonly<Record<string, unknown>>): boolean {

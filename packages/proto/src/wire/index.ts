@@ -16,6 +16,7 @@ export {
   taskCompletedTags,
   taskQueueRefTags,
   timeTags,
+  workerRefTags,
 } from "./tags.ts";
 export { unusual, WireReader } from "./wire-reader.ts";
 export { WireWriter } from "./wire-writer.ts";

@@ -17,6 +17,7 @@ import {
   TaskAnswerSchema,
   TaskCompletedSchema,
   TaskQueueRefSchema,
+  WorkerRefSchema,
 } from "@tq/proto";
 import * as tags from "./tags.ts";
 
@@ -34,6 +35,7 @@ const messages: readonly (readonly [DescMessage, Readonly<Record<string, number>
   [NewTaskSchema, tags.newTaskTags],
   [DispatchedTaskSchema, tags.dispatchedTaskTags],
   [TaskQueueRefSchema, tags.taskQueueRefTags],
+  [WorkerRefSchema, tags.workerRefTags],
   [PayloadSchema, tags.payloadTags],
   [TimestampSchema, tags.timeTags],
   [DurationSchema, tags.timeTags],

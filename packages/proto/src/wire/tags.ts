@@ -13,7 +13,23 @@ export const addTasksResponseTags = { tasks: 0x0a } as const;
 export const addedTaskTags = { id: 0x0a, run: 0x10, existed: 0x18, warnings: 0x22 } as const;
 
 /** Of a PollTasksRequest. */
-export const pollTasksRequestTags = { answers: 0x52 } as const;
+export const pollTasksRequestTags = {
+  namespace: 0x0a,
+  pollId: 0x12,
+  worker: 0x1a,
+  taskQueues: 0x22,
+  maxTasks: 0x28,
+  lease: 0x32,
+  confirmWithin: 0x3a,
+  wait: 0x42,
+  receivedPollIds: 0x4a,
+  answers: 0x52,
+  requestId: 0x5a,
+  taskQueueRatePerSecond: 0x61,
+} as const;
+
+/** Of a WorkerRef. */
+export const workerRefTags = { workerId: 0x0a, identity: 0x12, buildId: 0x1a, registrationsHash: 0x22 } as const;
 
 /** Of a PollTasksResponse. */
 export const pollTasksResponseTags = {

@@ -41,7 +41,11 @@ export class WireWriter {
 
   /** A double field, unless it is 0. */
   double(tag: number, value: number): void {
-    if (Object.is(value, 0)) return;
+    if (!Object.is(value, 0)) this.someDouble(tag, value);
+  }
+
+  /** A double field, 0 or not. */
+  someDouble(tag: number, value: number): void {
     this.#reserve(16);
     this.#varint(tag);
     this.#at = this.#bytes.writeDoubleLE(value, this.#at);
