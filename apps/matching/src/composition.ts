@@ -115,7 +115,8 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
   const routes = createRoutes(engine, routesOptions);
   const hotCalls = createHotCalls(engine, routesOptions);
   const { host, port } = config;
-  const net = listen ? new NetServer({ host, port, routes, hotCalls }) : undefined;
+  const { report } = routesOptions;
+  const net = listen ? new NetServer({ host, port, routes, hotCalls, report }) : undefined;
 
   async function stop(reason?: Error): Promise<void> {
     stopping ??= (async () => {

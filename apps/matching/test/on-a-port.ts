@@ -22,7 +22,7 @@ export async function startOnAPort(): Promise<OnAPort> {
   const options = { version: "1.2.3", health, report, random: () => 0 };
   const routes = createRoutes(matching, options);
   const hotCalls = createHotCalls(matching, options);
-  const server = new NetServer({ host: "127.0.0.1", port: 0, routes, hotCalls });
+  const server = new NetServer({ host: "127.0.0.1", port: 0, routes, hotCalls, report });
   const { url } = await server.start();
   return { server, matching, health, incidents, url };
 }

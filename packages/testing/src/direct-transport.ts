@@ -37,7 +37,13 @@ import type { ManualClock } from "./manual-clock.ts";
 const maxDirectBytes = 1024 * 1024;
 
 /** A unary call as a service implements it, with what stands around it. */
-type Handler = (request: UnaryRequest, origin: CallOrigin) => Promise<UnaryResponse>;
+/** Where a direct call comes from. */
+interface DirectOrigin extends CallOrigin {
+  /** The caller's own, for handlers that Connect would give one. */
+  readonly signal: AbortSignal;
+}
+
+type Handler = (request: UnaryRequest, origin: DirectOrigin) => Promise<UnaryResponse>;
 
 /** A call of any kind, as interceptors take it. */
 type AnyCall = Parameters<Interceptor>[0];
@@ -73,7 +79,7 @@ export class DirectTransport implements Transport {
     const delivery = new DirectDelivery();
     const deadline = timeoutMs === undefined ? undefined : this.#clock.now() + timeoutMs;
     const timeLeft = () => (deadline === undefined ? undefined : deadline - this.#clock.now());
-    const origin: CallOrigin = { signal: caller, delivery, timeoutMs: timeLeft };
+    const origin: DirectOrigin = { signal: caller, delivery, timeoutMs: timeLeft };
     const answered = async (): Promise<Uint8Array> => {
       try {
         const reply = await this.#hotCalls.get(path)?.(request, origin);
@@ -98,7 +104,7 @@ export class DirectTransport implements Transport {
     method: DescMethodUnary,
     bytes: Uint8Array,
     header: Parameters<Transport["unary"]>[3],
-    origin: CallOrigin,
+    origin: DirectOrigin,
   ): Promise<Uint8Array> {
     const request: UnaryRequest = {
       stream: false,

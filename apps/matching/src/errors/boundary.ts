@@ -62,7 +62,8 @@ const connectionLoss: ReadonlySet<unknown> = new Set([
   "EPIPE",
 ]);
 
-function isCallersLeaving(reason: unknown): boolean {
+/** Whether this came of a caller that went away or gave up. */
+export function isCallersLeaving(reason: unknown): boolean {
   if (!(reason instanceof Error)) return false;
   return reason.name === "AbortError" || ("code" in reason && connectionLoss.has(reason.code));
 }

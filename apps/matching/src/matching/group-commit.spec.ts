@@ -93,7 +93,7 @@ describe("group commit", () => {
     const poll = async (): Promise<void> => {
       await granted.promise;
       // However many steps there are from here to its answer.
-      for (let step = 0; step < 20; step++) await undefined;
+      for (let step = 0; step < 20; step++) await Promise.resolve();
       order.push("poll");
     };
     await Promise.all([poll(), group.submit(promote).then(() => order.push("operation"))]);

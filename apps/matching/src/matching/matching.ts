@@ -34,6 +34,15 @@ export interface Delivery {
   onUndelivered(callback: () => void): void;
 }
 
+/** Whether the caller of a call is still there: an AbortSignal is one, and so is what costs less than that. */
+export interface CallerSignal {
+  /** The caller has gone. */
+  readonly aborted: boolean;
+  /** Calls back once, as the caller goes. Not if it has gone already. */
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** One long poll, checked and with its defaults filled in. */
 export interface PollCall {
   readonly worker: WorkerCall;
@@ -51,7 +60,7 @@ export interface PollCall {
   readonly receivedPollIds: readonly string[];
   readonly answers?: AnswerOperation;
   /** Aborts when the caller is gone or gives up. */
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
   readonly delivery: Delivery;
 }
 
@@ -83,7 +92,7 @@ export interface RenewCall {
   readonly holdMs: number;
   /** Opaque, from the last reply; empty the first time. */
   readonly noticesSeen: string;
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
 }
 
 /** What a worker hears about the leases that it named, and about itself. */
@@ -109,7 +118,7 @@ export interface WaitCall {
   /** 0 answers at once. */
   readonly waitMs: number;
   readonly waitFor: "all" | "any";
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
 }
 
 /** What memory knows of a queue, beside what the store does. */

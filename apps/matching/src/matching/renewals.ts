@@ -1,6 +1,6 @@
 import type { RenewResult } from "@tq/storage";
 import type { Clock, ServerTime } from "../clock.ts";
-import type { RenewCall } from "./matching.ts";
+import type { CallerSignal, RenewCall } from "./matching.ts";
 import type { News } from "./news.ts";
 
 /** What a renewal found, and the news that it knew of. */
@@ -41,7 +41,7 @@ export async function renewAndHold(
 /** Waits for news of a worker. Answers whether some came before the time was over or the caller gone. */
 async function newsBefore(
   until: number,
-  signal: AbortSignal,
+  signal: CallerSignal,
   workerKey: string,
   news: News,
   clock: Clock,

@@ -5,10 +5,9 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import type { HotCall } from "../rpc/hot-calls.ts";
-import type { CallOrigin } from "../rpc/services-context.ts";
 import { bounds } from "../validation/bounds.ts";
-import type { HttpDelivery } from "./http-delivery.ts";
-import { isGone, type AnyRequest, type AnyResponse } from "./node-http.ts";
+import type { HttpCall } from "./http-call.ts";
+import type { AnyRequest, AnyResponse } from "./node-http.ts";
 
 const digits = /^\d{1,10}$/;
 
@@ -31,17 +30,17 @@ export function isPlainCall({ method, headers }: AnyRequest): boolean {
 /** Answers a call. `otherwise`: answers it the usual way, from the bytes of its request. */
 export async function answerHotCall(
   call: HotCall,
-  { request, response, delivery }: { request: AnyRequest; response: AnyResponse; delivery: HttpDelivery },
+  { request, response, origin }: { request: AnyRequest; response: AnyResponse; origin: HttpCall },
   otherwise: (body: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const body = await readBody(request);
+  const body = await readBody(request, response);
   // Its client is gone.
   if (body === undefined) return;
   let status = 200;
   let contentType = "application/proto";
   let reply: Uint8Array | undefined;
   try {
-    reply = await call(body, new HttpOrigin(request, response, delivery));
+    reply = await call(body, origin);
   } catch (reason) {
     const error = ConnectError.from(reason, Code.Internal);
     status = codeToHttpStatus(error.code);
@@ -52,62 +51,38 @@ export async function answerHotCall(
     await otherwise(body);
     return;
   }
-  // Between here and the first byte there are no events, so what is open now is open then.
-  if (isGone(request, response)) {
-    delivery.connectionClosed();
+  if (origin.isGone) {
+    origin.lost();
     return;
   }
-  delivery.handedOver();
+  origin.handedOver();
   response.statusCode = status;
   response.setHeader("content-type", contentType);
   response.setHeader("content-length", reply.length);
   response.end(reply);
 }
 
-/** Where an HTTP call came from. Most of it is only made for a call that asks. */
-class HttpOrigin implements CallOrigin {
-  readonly delivery: HttpDelivery;
-  readonly #request: AnyRequest;
-  readonly #response: AnyResponse;
-  readonly #arrivedAt = performance.now();
-  #controller: AbortController | undefined;
-
-  constructor(request: AnyRequest, response: AnyResponse, delivery: HttpDelivery) {
-    this.delivery = delivery;
-    this.#request = request;
-    this.#response = response;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      if (isGone(this.#request, this.#response)) controller.abort(callerGone);
-      // Once it has been answered nobody listens any more.
-      this.#response.once("close", () => {
-        if (!this.#response.writableEnded) controller.abort(callerGone);
-      });
-    }
-    return this.#controller.signal;
-  }
-
-  timeoutMs = (): number | undefined => {
-    const asked = this.#request.headers["connect-timeout-ms"];
-    return asked === undefined ? undefined : Number(asked) - (performance.now() - this.#arrivedAt);
-  };
-}
-
-/** One for all: an error with a stack for each poll would cost more than the poll. */
-const callerGone = new ConnectError("the caller has gone", Code.Canceled);
-
 /** The whole body. Undefined: the connection broke before its end. */
-async function readBody(request: AnyRequest): Promise<Uint8Array | undefined> {
+async function readBody(request: AnyRequest, response: AnyResponse): Promise<Uint8Array | undefined> {
+  const length = Number(request.headers["content-length"]);
+  if (length === 0) return noBytes;
   return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    request.once("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    let first: Uint8Array | undefined;
+    let others: Uint8Array[] | undefined;
+    let missing = length;
+    request.on("data", (chunk: Uint8Array) => {
+      missing -= chunk.length;
+      if (first === undefined) first = chunk;
+      else (others ??= []).push(chunk);
+      // The end is told a while later.
+      if (missing <= 0) resolve(others === undefined ? first : Buffer.concat([first, ...others]));
+    });
     // What went wrong is told by 'close', which follows.
-    request.once("error", () => undefined);
-    request.once("close", () => resolve(undefined));
+    request.on("error", ignore);
+    response.on("close", () => resolve(undefined));
   });
 }
+
+const noBytes = new Uint8Array();
+
+function ignore(): void {}

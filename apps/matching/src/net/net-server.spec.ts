@@ -8,9 +8,12 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from "@tq/proto/
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { emptyPoll, fakeDispatched } from "../../test/fake-matching.ts";
 import { startOnAPort, type OnAPort } from "../../test/on-a-port.ts";
-import type { PollCall, PollReply } from "../matching/matching.ts";
+import type { CallerSignal, PollCall, PollReply } from "../matching/matching.ts";
+import type { Incident } from "../errors/boundary.ts";
+import { createRoutes } from "../rpc/routes.ts";
 import { NetServer } from "./net-server.ts";
 
+const report = (): never => expect.fail("an incident was reported");
 let port: OnAPort;
 beforeEach(async () => {
   port = await startOnAPort();
@@ -45,10 +48,8 @@ function holdNextPoll(): Promise<Held> {
 const oneTask: PollReply = { ...emptyPoll, tasks: [fakeDispatched("a")] };
 
 describe("a long poll whose client goes away", () => {
-  const aborted = (signal: AbortSignal): Promise<unknown> =>
-    signal.aborted
-      ? Promise.resolve()
-      : new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  const aborted = async (signal: CallerSignal): Promise<unknown> =>
+    signal.aborted ? undefined : new Promise<void>((resolve) => signal.addEventListener("abort", resolve));
 
   it.each([
     ["HTTP/1.1", () => createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" })],
@@ -92,6 +93,28 @@ describe("a long poll whose client goes away", () => {
     expect((await reply).tasks).toHaveLength(1);
     await port.server.stop(0);
     expect(undelivered).not.toHaveBeenCalled();
+  });
+});
+
+describe("an answer that cannot be sent", () => {
+  it("is reported, and its caller told under which number", async () => {
+    const incidents: Incident[] = [];
+    const path = "/tq.v1.TaskService/AddTasks";
+    const broken = new NetServer({
+      host: "127.0.0.1",
+      port: 0,
+      routes: createRoutes(port.matching, { version: "1", report }),
+      // Node writes no numbers.
+      hotCalls: new Map([[path, async () => 5 as unknown as Uint8Array]]),
+      report: (incident) => void incidents.push(incident),
+    });
+    const { url } = await broken.start();
+    const headers = { "content-type": "application/proto" };
+    const response = await fetch(`${url}${path}`, { method: "POST", headers, body: "x" });
+    expect(response.status).toBe(500);
+    expect(incidents).toMatchObject([{ call: path.slice(1), cause: expect.any(Error) as Error }]);
+    expect(await response.text()).toContain(incidents[0]!.id);
+    await broken.stop(0);
   });
 });
 
@@ -162,13 +185,13 @@ describe("stop", () => {
 
   it("can be called twice, and before start", async () => {
     await Promise.all([port.server.stop(0), port.server.stop(0)]);
-    await new NetServer({ host: "127.0.0.1", port: 0, routes: () => undefined, hotCalls: new Map() }).stop(0);
+    await new NetServer({ host: "127.0.0.1", port: 0, routes: () => undefined, hotCalls: new Map(), report }).stop(0);
   });
 });
 
 describe("start", () => {
   const start = (host: string, number: number) =>
-    new NetServer({ host, port: number, routes: () => undefined, hotCalls: new Map() }).start();
+    new NetServer({ host, port: number, routes: () => undefined, hotCalls: new Map(), report }).start();
 
   it("names the port that is in use, and what to do", async () => {
     const { port: taken } = port.server.address;

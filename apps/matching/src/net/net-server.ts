@@ -6,6 +6,7 @@ import { createServer as createHttpServer, type Server as HttpServer, type Serve
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
+import type { ReportIncident } from "../errors/boundary.ts";
 import { sniffHttpVersion } from "./http-version.ts";
 import type { HotCalls } from "../rpc/hot-calls.ts";
 import { explainListenFailure } from "./listen-error.ts";
@@ -19,6 +20,8 @@ export interface NetServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Calls of these routes that are answered without Connect where they can be. */
   readonly hotCalls: HotCalls;
+  /** Takes what went wrong with sending an answer; it belongs in the log. */
+  readonly report: ReportIncident;
 }
 
 /** Where a server listens. */
@@ -60,7 +63,7 @@ export class NetServer {
 
   constructor(options: NetServerOptions) {
     this.#options = options;
-    const answer = createRequestListener(options.routes, options.hotCalls);
+    const answer = createRequestListener(options.routes, options.hotCalls, options.report);
     this.#http1 = createHttpServer(
       { keepAliveTimeout: keepAliveMs, headersTimeout: headersTimeoutMs },
       (request, response) => {

@@ -1,16 +1,17 @@
 /*
  * From a Node request to Connect and back. This is connect-node's adapter with five things added: a request that cannot
- * be understood at all does no harm to the server, the fate of each answer is known (HttpDelivery), a refusal reaches a
+ * be understood at all does no harm to the server, the fate of each answer is known (HttpCall), a refusal reaches a
  * client that is still sending, refusals on the level of HTTP say what to do, and nothing is printed.
  */
+import { randomUUID } from "node:crypto";
 import { createConnectRouter, createContextValues, type ConnectRouter } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { wasRead } from "../errors/boundary.ts";
+import { isCallersLeaving, wasRead, type ReportIncident } from "../errors/boundary.ts";
 import { deliveryKey } from "../rpc/delivery.ts";
 import type { HotCalls } from "../rpc/hot-calls.ts";
 import { answerHotCall, isPlainCall } from "./hot-call.ts";
-import { HttpDelivery } from "./http-delivery.ts";
-import { isGone, type AnyRequest, type AnyResponse } from "./node-http.ts";
+import { HttpCall } from "./http-call.ts";
+import type { AnyRequest, AnyResponse } from "./node-http.ts";
 
 const greeting =
   "This is tq, a task queue service. It speaks Connect, gRPC and gRPC-Web on this port: try `tq queue ls`, or `buf curl` with server reflection.\n";
@@ -22,10 +23,11 @@ const explanations: Readonly<Record<number, string>> = {
   505: "This call streams both ways, which needs HTTP/2; for `buf curl`, --http2-prior-knowledge.",
 };
 
-/** Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough. */
+/** Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough. `report`: takes what went wrong with sending an answer. */
 export function createRequestListener(
   routes: (router: ConnectRouter) => void,
   hotCalls: HotCalls,
+  report: ReportIncident,
 ): (request: AnyRequest, response: AnyResponse) => void {
   const router = createConnectRouter();
   routes(router);
@@ -44,31 +46,36 @@ export function createRequestListener(
         );
       return;
     }
-    const delivery = new HttpDelivery();
-    response.once("close", () => delivery.connectionClosed());
+    const origin = new HttpCall(request, response);
     // A write to a connection that has gone; there is nobody left to tell.
-    response.on("error", () => undefined);
+    response.on("error", ignore);
     const hotCall = isPlainCall(request) ? hotCalls.get(path) : undefined;
     const answered =
       hotCall === undefined
-        ? answer(handler, delivery, request, response)
-        : answerHotCall(hotCall, { request, response, delivery }, async (body) =>
-            answer(handler, delivery, request, response, body),
+        ? answer(handler, origin, request, response)
+        : answerHotCall(hotCall, { request, response, origin }, async (body) =>
+            answer(handler, origin, request, response, body),
           );
-    answered.catch(() => abandon(response));
+    answered.catch((cause: unknown) => {
+      const id = randomUUID();
+      if (!origin.isGone && !isCallersLeaving(cause)) report({ id, call: path.slice(1), cause });
+      abandon(response, id);
+    });
   };
 }
+
+function ignore(): void {}
 
 type Handler = ReturnType<typeof createConnectRouter>["handlers"][number];
 
 async function answer(
   handler: Handler,
-  delivery: HttpDelivery,
+  origin: HttpCall,
   request: AnyRequest,
   response: AnyResponse,
   bodyRead?: Uint8Array,
 ): Promise<void> {
-  const values = createContextValues().set(deliveryKey, delivery);
+  const values = createContextValues().set(deliveryKey, origin);
   let universalRequest;
   try {
     universalRequest = universalRequestFromNodeRequest(request, response, undefined, values);
@@ -84,11 +91,11 @@ async function answer(
   const universalResponse = await handler({ ...universalRequest, body });
   if (!wasRead(values)) await discardRest(request);
   // Between here and the first byte there are no events, so what is open now is open then.
-  if (isGone(request, response)) {
-    delivery.connectionClosed();
+  if (origin.isGone) {
+    origin.lost();
     return;
   }
-  delivery.handedOver();
+  origin.handedOver();
   const explanation = explanations[universalResponse.status];
   if (universalResponse.body === undefined && explanation !== undefined) {
     universalResponse.header?.forEach((value, name) => response.setHeader(name, value));
@@ -120,13 +127,14 @@ async function discardRest(request: AnyRequest): Promise<void> {
 }
 
 /** Ends a response that went wrong on its way out: its status is sent, or it is cut off where it is. */
-function abandon(response: AnyResponse): void {
+function abandon(response: AnyResponse, incident: string): void {
   if (response.headersSent) response.destroy();
-  else say(response, 500, "The answer could not be sent.\n");
+  else say(response, 500, `The answer could not be sent; the server's log says why under ${incident}.\n`);
 }
 
 function say(response: AnyResponse, status: number, text: string): void {
   response.statusCode = status;
   response.setHeader("content-type", "text/plain; charset=utf-8");
+  response.setHeader("content-length", Buffer.byteLength(text));
   response.end(text);
 }

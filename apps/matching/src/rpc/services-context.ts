@@ -1,5 +1,5 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import type { Delivery, Matching } from "../matching/matching.ts";
+import type { CallerSignal, Delivery, Matching } from "../matching/matching.ts";
 import { makeTaskId } from "../translation/task-id.ts";
 import type { CallSurroundings } from "../translation/poll.ts";
 import { bounds } from "../validation/bounds.ts";
@@ -19,7 +19,7 @@ export interface ServicesContext {
 /** Where a call came from, whichever way it was read. */
 export interface CallOrigin {
   /** Aborts when the caller is gone or gives up. */
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
   readonly delivery: Delivery;
   /** Time left until the caller gives up; undefined: it waits for ever. */
   readonly timeoutMs: () => number | undefined;

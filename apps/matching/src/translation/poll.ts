@@ -2,7 +2,7 @@ import { defaultLeaseMs, maxLeaseMs, minLeaseMs, taskQueueKey, type TaskQueue } 
 import type { HeartbeatTasksRequest, ItemError, PollTasksRequest, RenewLeasesRequest } from "@tq/proto";
 import type { Encoded } from "@tq/storage";
 import type { LeaseRef } from "@tq/matching-core";
-import type { Delivery, HeartbeatCall, PollCall, RenewCall } from "../matching/matching.ts";
+import type { CallerSignal, Delivery, HeartbeatCall, PollCall, RenewCall } from "../matching/matching.ts";
 import { bounds } from "../validation/bounds.ts";
 import { limitItems, limitRate, readCount, readDurationMs } from "../validation/numbers.ts";
 import { allowName } from "../validation/strings.ts";
@@ -22,7 +22,7 @@ const maxTasks = { max: bounds.tasksPerPoll, byDefault: 1 };
 /** What of a call is not in its request. */
 export interface CallSurroundings {
   readonly namespace: string;
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
   readonly delivery: Delivery;
   readonly makeId: () => string;
   /** How long a call may be held that asks for so many ms; undefined where it does not say. */

@@ -1,0 +1,81 @@
+import type { CallerSignal, Delivery } from "../matching/matching.ts";
+import type { CallOrigin } from "../rpc/services-context.ts";
+import { isGone, type AnyRequest, type AnyResponse } from "./node-http.ts";
+
+/**
+ * A call over HTTP: where it came from, whether its caller is still there, and what becomes of its answer, which is lost if
+ * the connection goes away before a byte of it was handed to the transport. One object and one listener for all of that:
+ * thousands of polls may be held open, and what each has made is what the garbage collector has to walk over.
+ */
+export class HttpCall implements CallOrigin, CallerSignal, Delivery {
+  readonly #request: AnyRequest;
+  readonly #response: AnyResponse;
+  readonly #arrivedAt = performance.now();
+  #fate: "pending" | "handed-over" | "lost" = "pending";
+  #undelivered: (() => void) | undefined;
+  #onAbort: readonly (() => void)[] = [];
+
+  constructor(request: AnyRequest, response: AnyResponse) {
+    this.#request = request;
+    this.#response = response;
+    response.once("close", () => this.lost());
+  }
+
+  /** Aborts as the caller goes away before it has been answered. */
+  get signal(): CallerSignal {
+    return this;
+  }
+
+  get delivery(): Delivery {
+    return this;
+  }
+
+  get aborted(): boolean {
+    return this.#fate === "lost" || (this.#fate === "pending" && this.isGone);
+  }
+
+  /** Whether the connection is closed. Between a look at this and the first byte written in the same turn there are no events. */
+  get isGone(): boolean {
+    return isGone(this.#request, this.#response);
+  }
+
+  timeoutMs = (): number | undefined => {
+    const asked = this.#request.headers["connect-timeout-ms"];
+    return asked === undefined ? undefined : Number(asked) - (performance.now() - this.#arrivedAt);
+  };
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#onAbort = [...this.#onAbort, listener];
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#onAbort = this.#onAbort.filter((each) => each !== listener);
+  }
+
+  onUndelivered(callback: () => void): void {
+    this.#undelivered = callback;
+    // The connection may have gone while the answer was being made.
+    if (this.#fate === "lost") queueMicrotask(() => this.#tellUndelivered());
+  }
+
+  /** The answer is about to be written to a connection that is open. */
+  handedOver(): void {
+    if (this.#fate === "pending") this.#fate = "handed-over";
+  }
+
+  /** The connection has closed. */
+  lost(): void {
+    if (this.#fate !== "pending") return;
+    this.#fate = "lost";
+    this.#tellUndelivered();
+    const listeners = this.#onAbort;
+    this.#onAbort = [];
+    for (const listener of listeners) listener();
+  }
+
+  #tellUndelivered(): void {
+    const callback = this.#undelivered;
+    this.#undelivered = undefined;
+    callback?.();
+  }
+}
