@@ -87,14 +87,22 @@ function withDefaults(options: Partial<ServerOptions>): ServerOptions {
  */
 export function createServer(options: Partial<ServerOptions> = {}, listen = true): Server {
   const config = withDefaults(options);
-  const { random, syncCalls } = config;
+  const { random, syncCalls, logger } = config;
   const dataFile = join(resolve(config.dataDir), "tq.db");
+  const checkpointFailed = (why: string): void =>
+    logger.warn({ error: why }, `the log of ${dataFile} could not be brought into it; it grows until that succeeds`);
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<Error | undefined>();
   let stopping: Promise<void> | undefined;
 
   const engine = new Engine({
     store: config.decorateStore(
-      new SqliteStore({ path: dataFile, random, ...(syncCalls !== undefined && { syncCalls }) }),
+      new SqliteStore({
+        path: dataFile,
+        random,
+        ...(syncCalls !== undefined && { syncCalls }),
+        // Without a port it is in a test, which has no use for another thread.
+        ...(listen && { checkpointFailed }),
+      }),
     ),
     clock: config.clock,
     instanceId: config.instanceId,

@@ -11,6 +11,7 @@ import {
   type TimeoutsRecord,
 } from "@tq/storage";
 import { backUp } from "./backup.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
 import { LogSync, type SyncCalls } from "./log-sync.ts";
@@ -39,6 +40,11 @@ export interface SqliteStoreOptions {
   readonly random: () => number;
   /** How the log is synced; the system's own calls unless a test stands between. */
   readonly syncCalls?: SyncCalls;
+  /**
+   * Set: the log is brought into the database by a thread of its own, and a checkpoint that fails is told here. Default:
+   * SQLite does it, inside the commits that make the log long enough.
+   */
+  readonly checkpointFailed?: (why: string) => void;
 }
 
 /** More operations than this in a commit: others are likely to come meanwhile, and the disk is not waited for. */
@@ -48,6 +54,7 @@ interface Open {
   readonly db: Database.Database;
   readonly lock: FileLock;
   readonly sync: LogSync;
+  readonly checkpoints: Checkpoints | undefined;
   readonly parts: Parts;
   readonly reader: Reader;
   readonly begin: Database.Statement;
@@ -79,10 +86,11 @@ export class SqliteStore implements Store {
   }
 
   async open(at: number): Promise<Opened> {
-    const { path, random, syncCalls } = this.#options;
+    const { path, random, syncCalls, checkpointFailed } = this.#options;
     const lock = lockFile(path);
     let db: Database.Database | undefined;
     let sync: LogSync | undefined;
+    let checkpoints: Checkpoints | undefined;
     try {
       db = openFile(path);
       prepareSchema(db, path, at);
@@ -104,10 +112,12 @@ export class SqliteStore implements Store {
       parts.limits.reset(now);
       parts.queues.reset(now);
       parts.started.reload((seq) => parts.tasks.find(seq), timeoutsOf, now);
+      checkpoints = checkpointFailed && new Checkpoints(db, path, checkpointFailed);
       this.#open = {
         db,
         lock,
         sync,
+        checkpoints,
         parts,
         reader: new Reader(parts, () => this.#opened().now),
         begin: db.prepare("begin immediate"),
@@ -131,6 +141,8 @@ export class SqliteStore implements Store {
         unconfirmed: parts.unconfirmed.load(parts.started, parts.namespaces),
       };
     } catch (error) {
+      this.#open = undefined;
+      await checkpoints?.close();
       await sync?.close();
       db?.close();
       lock.release();
@@ -179,6 +191,7 @@ export class SqliteStore implements Store {
       const nextDue = this.#nextDue(open);
       open.commit.run();
       open.now = now;
+      open.checkpoints?.committed();
       open.parts.started.committed();
       open.parts.queues.evict();
       open.parts.tasks.evict();
@@ -215,6 +228,7 @@ export class SqliteStore implements Store {
     if (open === undefined) return;
     this.#open = undefined;
     try {
+      await open.checkpoints?.close();
       await open.sync.close();
       open.db.close();
     } finally {

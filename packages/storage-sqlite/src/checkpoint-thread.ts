@@ -1,0 +1,24 @@
+/* The thread of checkpoints.ts: a connection of its own that does nothing else. */
+import { parentPort, workerData } from "node:worker_threads";
+import Database from "better-sqlite3";
+import type { CheckpointNews } from "./checkpoints.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this module runs in a thread");
+const db = new Database(String(workerData), { fileMustExist: true });
+const checkpoint = db.prepare("pragma wal_checkpoint(passive)");
+
+port.on("message", (what: "checkpoint" | "close") => {
+  if (what === "close") {
+    db.close();
+    port.close();
+    return;
+  }
+  let news: CheckpointNews;
+  try {
+    checkpoint.get();
+  } catch (error) {
+    news = error instanceof Error ? error.message : String(error);
+  }
+  port.postMessage(news);
+});
