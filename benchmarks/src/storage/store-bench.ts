@@ -134,6 +134,7 @@ export class StoreBench {
   async #commit(operations: readonly Operation[], order: ClaimOrder = nothing): Promise<Committed> {
     const begin = performance.now();
     const committed = await this.#store.commit({ lease: this.#lease, now: this.#now, operations, plan: () => order });
+    await committed.durable;
     this.#slowestMs = Math.max(this.#slowestMs, performance.now() - begin);
     this.#nextPromote = committed.nextDue.promote;
     return committed;

@@ -7,6 +7,7 @@ import { create, type DescMessage, isMessage, type MessageShape } from "@bufbuil
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type Dispatcher, Pool } from "undici";
+import { onceAborted } from "./abort-callbacks.ts";
 import { decodeMessage, encodeMessage } from "./wire/hot-messages.ts";
 
 /** Unary calls to one server, and how to close the connections that they keep. */
@@ -89,6 +90,7 @@ async function dispatch(
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
 ): Promise<Answer> {
+  if (signal?.aborted === true) throw ConnectError.from(signal.reason, Code.Canceled);
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let ended: Error | undefined;
@@ -106,15 +108,11 @@ async function dispatch(
       timeoutMs === undefined || timeoutMs <= 0
         ? undefined
         : setTimeout(() => end(new ConnectError("the operation timed out", Code.DeadlineExceeded)), timeoutMs);
+    const forget = signal && onceAborted(signal, onAbort);
     const finish = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
     };
-    if (signal?.aborted === true) {
-      onAbort();
-      return;
-    }
-    signal?.addEventListener("abort", onAbort);
     pool.dispatch(request, {
       onRequestStart(started) {
         controller = started;
