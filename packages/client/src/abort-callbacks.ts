@@ -1,5 +1,7 @@
+import { ChurnMap } from "./churn-map.ts";
+
 /** Those who wait for each signal. */
-const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+const callbacksOf = new WeakMap<AbortSignal, Callbacks>();
 
 /**
  * Calls back once if a signal aborts, which must not have happened yet. One listener of the signal serves all: Node's
@@ -9,20 +11,27 @@ const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
  * @returns forgets the callback
  */
 export function onceAborted(signal: AbortSignal, callback: () => void): () => void {
-  const callbacks = callbacksOf.get(signal) ?? watch(signal);
-  callbacks.add(callback);
-  return () => callbacks.delete(callback);
+  let callbacks = callbacksOf.get(signal);
+  if (callbacks === undefined) callbacksOf.set(signal, (callbacks = new Callbacks(signal)));
+  return callbacks.add(callback);
 }
 
-function watch(signal: AbortSignal): Set<() => void> {
-  const callbacks = new Set<() => void>();
-  callbacksOf.set(signal, callbacks);
-  const callAll = (): void => {
-    for (const callback of callbacks) {
-      callbacks.delete(callback);
-      callback();
-    }
-  };
-  signal.addEventListener("abort", callAll, { once: true });
-  return callbacks;
+class Callbacks {
+  readonly #waiting = new ChurnMap<() => void>();
+  #added = 0;
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener("abort", () => this.#callAll(), { once: true });
+  }
+
+  add(callback: () => void): () => void {
+    // No number, which would be an index into an array.
+    const key = `c${this.#added++}`;
+    this.#waiting.set(key, callback);
+    return () => this.#waiting.delete(key);
+  }
+
+  #callAll(): void {
+    for (const callback of this.#waiting) callback();
+  }
 }

@@ -2,6 +2,7 @@
 
 export { activityTask } from "./activity.ts";
 export { type CallSite, invalidField } from "./errors.ts";
+export { ChurnMap } from "./churn-map.ts";
 export { encodeFailure } from "./encode-failure.ts";
 export { isA } from "./thrown.ts";
 export { decodeFailure } from "./failure.ts";

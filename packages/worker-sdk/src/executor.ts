@@ -1,6 +1,6 @@
 import type { Context as TraceContext } from "@opentelemetry/api";
 import type { Client, TaskKind } from "@tq/client";
-import { kindName } from "@tq/client/internal";
+import { ChurnMap, kindName } from "@tq/client/internal";
 import type { AnswerStatus, TaskAnswer } from "@tq/proto";
 import {
   answerAfterRefusal,
@@ -39,7 +39,7 @@ export interface ExecutorOptions {
 /** Runs handlers, and makes answers of what they do. Nothing that a handler does gets past it. */
 export class Executor implements BegunWork {
   readonly #options: ExecutorOptions;
-  readonly #running = new Set<HeldTask>();
+  readonly #running = new ChurnMap<HeldTask>();
   #metrics: WorkerMetrics | undefined;
   readonly #onIdle: (() => void)[] = [];
 
@@ -60,7 +60,7 @@ export class Executor implements BegunWork {
   /** Runs the handlers of deliveries that the session holds. */
   begin(tasks: readonly HeldTask[]): void {
     for (const held of tasks) {
-      this.#running.add(held);
+      this.#running.set(held.key, held);
       void this.#run(held);
     }
   }
@@ -74,7 +74,7 @@ export class Executor implements BegunWork {
   releaseAll(reason: string): void {
     for (const held of this.#running) {
       if (held.state === "running") this.#answer(held, releasedAnswer(held.task.token, reason));
-      this.#running.delete(held);
+      this.#running.delete(held.key);
     }
     this.#checkIdle();
   }
@@ -123,7 +123,7 @@ export class Executor implements BegunWork {
       if (messageCodec !== undefined) answer = await encodedAnswer(held, answer, messageCodec, this.#log(held));
       this.#ended(held, checkedAnswer(held, answer, payloadConverter));
     }
-    this.#running.delete(held);
+    this.#running.delete(held.key);
     this.#checkIdle();
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "@tq/client";
+import { ChurnMap } from "@tq/client/internal";
 import { AttemptTimeouts } from "./attempt-timeouts.ts";
 import { type HeldTask, tokenKey } from "./held-task.ts";
 
@@ -11,7 +12,7 @@ export interface HeldTasksWatcher {
 /** The deliveries whose leases the worker keeps alive, by their tokens. Their handlers are told when their time is over. */
 export class HeldTasks {
   readonly #clock: Clock;
-  readonly #tasks = new Map<string, HeldTask>();
+  readonly #tasks = new ChurnMap<HeldTask>();
   readonly #watcher: HeldTasksWatcher;
   readonly #timeouts: AttemptTimeouts;
 
@@ -26,7 +27,7 @@ export class HeldTasks {
   }
 
   [Symbol.iterator](): IterableIterator<HeldTask> {
-    return this.#tasks.values();
+    return this.#tasks[Symbol.iterator]();
   }
 
   has(token: Uint8Array): boolean {

@@ -96,7 +96,8 @@ export class Poller {
   #isStopping = false;
   #isDraining = false;
   #carriesAnswers = true;
-  readonly #polls = new Set<Poll>();
+  /** Two at most. Not a Set: see ChurnMap. */
+  #polls: readonly Poll[] = [];
   #isScheduled = false;
 
   constructor(options: PollerOptions) {
@@ -120,7 +121,7 @@ export class Poller {
   /** Stops polling. Resolves once no poll is under way, which {@link abort} sees to at once. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    if (this.#polls.size > 0) await new Promise<void>((resolve) => this.#onEnded.push(resolve));
+    if (this.#polls.length > 0) await new Promise<void>((resolve) => this.#onEnded.push(resolve));
   }
 
   /** Breaks off the polls under way. Tasks that were on their way come back to the server unconfirmed. */
@@ -136,7 +137,7 @@ export class Poller {
 
   /** Polls once the present turn of the event loop is over, so that slots which become free together are offered together. */
   #schedule(): void {
-    if (this.#polls.size >= maxPolls || this.#isStopping || this.#isScheduled) return;
+    if (this.#polls.length >= maxPolls || this.#isStopping || this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -150,9 +151,9 @@ export class Poller {
 
   /** Makes one poll, if there is one to make. */
   #poll(): boolean {
-    if (this.#polls.size >= maxPolls || this.#isStopping || this.#isDraining) return false;
+    if (this.#polls.length >= maxPolls || this.#isStopping || this.#isDraining) return false;
     const { outbox, slots } = this.#options;
-    const isFirst = this.#polls.size === 0;
+    const isFirst = this.#polls.length === 0;
     const isHalved = slots.capacity >= leastHalved;
     const most = isHalved ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity / 2)) : maxTasksPerPoll;
     const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots, most) : [];
@@ -167,10 +168,10 @@ export class Poller {
     }
     const isBrief = (!isFirst && !isHalved) || (answers.length > 0 && this.#options.answersAreAwaited);
     const poll: Poll = { answers, lent, isBrief, offered: free };
-    this.#polls.add(poll);
+    this.#polls = [...this.#polls, poll];
     void this.#run(poll).then(() => {
-      this.#polls.delete(poll);
-      if (this.#polls.size === 0) for (const listener of this.#onEnded.splice(0)) listener();
+      this.#polls = this.#polls.filter((other) => other !== poll);
+      if (this.#polls.length === 0) for (const listener of this.#onEnded.splice(0)) listener();
       this.#schedule();
     });
     return true;
