@@ -1,3 +1,5 @@
+import { mapBegunAnew } from "./begun-anew.ts";
+
 /** Width of a bucket, where nothing else is said. What is due is noticed at most this late. */
 export const deadlineBucketMs = 100;
 
@@ -8,8 +10,8 @@ export const deadlineBucketMs = 100;
  */
 export class Deadlines<Item> {
   readonly #bucketMs: number;
-  readonly #buckets = new Map<number, Map<Item, number>>();
-  readonly #bucketOf = new Map<Item, number>();
+  #buckets = new Map<number, Map<Item, number>>();
+  #bucketOf = new Map<Item, number>();
   /** Bucket numbers, lowest first; may name buckets that are gone. */
   #order: number[] = [];
 
@@ -45,9 +47,12 @@ export class Deadlines<Item> {
     const number = this.#bucketOf.get(item);
     if (number === undefined) return;
     this.#bucketOf.delete(item);
+    this.#bucketOf = mapBegunAnew(this.#bucketOf);
     const bucket = this.#buckets.get(number);
     bucket?.delete(item);
-    if (bucket?.size === 0) this.#buckets.delete(number);
+    if (bucket?.size !== 0) return;
+    this.#buckets.delete(number);
+    this.#buckets = mapBegunAnew(this.#buckets);
   }
 
   /** Takes out up to `limit` items whose deadline has come, about in order. */

@@ -8,7 +8,7 @@ const ageBucketMs = 100;
 /** How many tasks of each queue became ready in each 100 ms and still are: so the oldest is found without a scan. */
 export class Ages {
   /** What the present transaction changed, by queue and bucket. */
-  readonly #changes = new Map<number, Map<number, number>>();
+  #changes = new Map<number, Map<number, number>>();
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -23,7 +23,7 @@ export class Ages {
 
   /** Forgets what is in memory. */
   reset(): void {
-    this.#changes.clear();
+    if (this.#changes.size > 0) this.#changes = new Map();
   }
 
   /** A task became ready at that time, or one that did is no longer. */
@@ -43,7 +43,7 @@ export class Ages {
         if (by < 0) this.#sql.drop.run(queue, bucket);
       }
     }
-    this.#changes.clear();
+    if (this.#changes.size > 0) this.#changes = new Map();
   }
 
   /** Since when the queue's oldest ready task is ready. */

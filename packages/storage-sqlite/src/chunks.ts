@@ -36,7 +36,7 @@ export interface InChunk {
 /** The chunks: those in the file, of which some are held in memory, and those that the present transaction fills. */
 export class Chunks {
   /** Of those in the file, by the number of their first task, in order of use. */
-  readonly #cache = new Map<number, Chunk>();
+  readonly #cache = new Map<number, Cached>();
   #cachedBytes = 0;
   #lastFound: Chunk | undefined;
   /** Not in the file yet. Tasks are put into the last one. */
@@ -44,11 +44,11 @@ export class Chunks {
   #filling: Chunk | undefined;
   #filledBytes = 0;
   /** Of those in the file: tasks were taken out of these. */
-  readonly #changed = new Set<Chunk>();
+  #changed = new Set<Chunk>();
   /** First numbers of those that were used and then let go of, because there was too much. */
   readonly #letGo = new Set<number>();
   /** Those of them that were read again. */
-  readonly #readAgain = new Set<Chunk>();
+  #readAgain = new Set<Chunk>();
   readonly #closings: Closings;
   readonly #sql;
 
@@ -100,8 +100,8 @@ export class Chunks {
     this.#lastFound = undefined;
     this.#unwritten.length = 0;
     this.#filling = undefined;
-    this.#changed.clear();
-    this.#readAgain.clear();
+    if (this.#changed.size > 0) this.#changed = new Set();
+    if (this.#readAgain.size > 0) this.#readAgain = new Set();
     this.#closings.reset();
   }
 
@@ -211,12 +211,12 @@ export class Chunks {
     for (const chunk of this.#readAgain) {
       if (rows >= fewRows) break;
       // One that was let go of since is not the one that is read next.
-      if (this.#cache.get(chunk.seq) !== chunk) continue;
+      if (this.#cache.get(chunk.seq)?.chunk !== chunk) continue;
       rows += chunk.left;
       taken.push(chunk);
     }
     // The others are met again.
-    this.#readAgain.clear();
+    if (this.#readAgain.size > 0) this.#readAgain = new Set();
     return taken;
   }
 
@@ -242,14 +242,15 @@ export class Chunks {
     this.#unwritten.length = 0;
     this.#filling = undefined;
     for (const chunk of this.#changed) this.#writeChanged(chunk, now);
-    this.#changed.clear();
+    if (this.#changed.size > 0) this.#changed = new Set();
     this.#closings.flush();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
   evict(): void {
-    for (const [seq, chunk] of this.#cache) {
+    for (const [seq, { chunk }] of this.#cache) {
       if (this.#cachedBytes <= maxCachedBytes) return;
+      if (chunk === undefined) continue;
       this.#forget(seq, chunk);
       if (!chunk.wasUsed) continue;
       if (this.#letGo.size >= mostLetGo) this.#letGo.clear();
@@ -311,10 +312,10 @@ export class Chunks {
 
   #read(seq: number): Chunk {
     const cached = this.#cache.get(seq);
-    if (cached !== undefined) {
+    if (cached?.chunk !== undefined) {
       this.#cache.delete(seq);
       this.#cache.set(seq, cached);
-      return cached;
+      return cached.chunk;
     }
     const row = this.#sql.get.get(seq);
     if (row === undefined) throw new Error(`chunk ${seq} is gone while a row names it`);
@@ -326,16 +327,29 @@ export class Chunks {
   }
 
   #keep(seq: number, chunk: Chunk): void {
-    this.#cache.set(seq, chunk);
+    this.#cache.set(seq, { chunk });
     chunk.cachedBytes = chunk.bytes;
     for (const { outcome } of chunk.completed.values()) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
     this.#cachedBytes += chunk.cachedBytes;
   }
 
   #forget(seq: number, chunk: Chunk): void {
-    if (this.#cache.delete(seq)) this.#cachedBytes -= chunk.cachedBytes;
+    const cached = this.#cache.get(seq);
+    if (cached !== undefined) {
+      this.#cache.delete(seq);
+      cached.chunk = undefined;
+      this.#cachedBytes -= chunk.cachedBytes;
+    }
     if (this.#lastFound === chunk) this.#lastFound = undefined;
   }
+}
+
+/**
+ * A chunk in the cache, until it is let go of: a Map that many entries come to and go from keeps, in tables that it has
+ * given up, what was in them then (see the core's begun-anew.ts). A chunk is far too large for that.
+ */
+interface Cached {
+  chunk: Chunk | undefined;
 }
 
 /** What a task has that may be large. */

@@ -39,8 +39,8 @@ interface Row extends Omit<Closing, "left"> {
 /** Which tasks of chunks completed and are kept: a row for those that did so together, instead of one for each. */
 export class Closings {
   /** Of the present transaction, by chunk and then by when they go. */
-  readonly #unwritten = new Map<number, Map<number, Unwritten>>();
-  readonly #emptied = new Set<Closing>();
+  #unwritten = new Map<number, Map<number, Unwritten>>();
+  #emptied = new Set<Closing>();
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -61,8 +61,8 @@ export class Closings {
 
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
-    this.#unwritten.clear();
-    this.#emptied.clear();
+    if (this.#unwritten.size > 0) this.#unwritten = new Map();
+    if (this.#emptied.size > 0) this.#emptied = new Set();
   }
 
   /** What completed of a chunk that is read, by index. */
@@ -134,9 +134,9 @@ export class Closings {
         this.#sql.insert.run(id, chunk, closedAt, keptUntil, frame(json, outcomes));
       }
     }
-    this.#unwritten.clear();
+    if (this.#unwritten.size > 0) this.#unwritten = new Map();
     // One that the transaction itself began may have been emptied and then used again.
     for (const { id, left } of this.#emptied) if (left === 0) this.#sql.delete.run(id);
-    this.#emptied.clear();
+    if (this.#emptied.size > 0) this.#emptied = new Set();
   }
 }

@@ -47,9 +47,9 @@ export function readDelivery(row: DeliveryRow): Delivered[] {
 /** Which tasks were granted together. */
 export class Deliveries {
   /** The one that tasks of this offer are put into, in the present transaction. */
-  readonly #filling = new Map<object, Delivery>();
+  #filling = new Map<object, Delivery>();
   /** To be written, or deleted. */
-  readonly #changed = new Set<Delivery>();
+  #changed = new Set<Delivery>();
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -63,8 +63,8 @@ export class Deliveries {
 
   /** Forgets what is in memory. */
   reset(): void {
-    this.#filling.clear();
-    this.#changed.clear();
+    if (this.#filling.size > 0) this.#filling = new Map();
+    if (this.#changed.size > 0) this.#changed = new Set();
   }
 
   /** Everything in the file. */
@@ -102,9 +102,9 @@ export class Deliveries {
 
   /** Writes what the transaction changed. */
   flush(): void {
-    this.#filling.clear();
+    if (this.#filling.size > 0) this.#filling = new Map();
     for (const delivery of this.#changed) this.#write(delivery);
-    this.#changed.clear();
+    if (this.#changed.size > 0) this.#changed = new Set();
   }
 
   #write(delivery: Delivery): void {

@@ -57,7 +57,7 @@ export function rateLimit(rate: number | undefined, burst: number | undefined): 
 /** What is known of limited keys. */
 export class KeyLimits {
   readonly #cache = new QueueCache<KeyLimit>(maxCached);
-  readonly #dirty = new Set<KeyLimit>();
+  #dirty = new Set<KeyLimit>();
   #pruneAt: number | undefined;
   readonly #sql;
 
@@ -100,7 +100,7 @@ export class KeyLimits {
   /** Forgets what is in memory. */
   reset(now: number): void {
     this.#cache.clear();
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Set();
     this.#pruneAt = now + pruneEveryMs;
   }
 
@@ -210,7 +210,7 @@ export class KeyLimits {
       this.#sql.set.run(queue.id, key, arrival, ...held);
       this.#pruneAt ??= now + pruneEveryMs;
     }
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Set();
   }
 
   /** When to prune next; undefined: there is nothing to prune. */

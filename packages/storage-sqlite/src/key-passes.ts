@@ -23,7 +23,7 @@ interface KeyPass {
  */
 export class KeyPasses {
   readonly #cache = new QueueCache<KeyPass>(maxCached);
-  readonly #dirty = new Set<KeyPass>();
+  #dirty = new Set<KeyPass>();
   /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
   #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
   readonly #set: BulkInsert;
@@ -51,7 +51,7 @@ export class KeyPasses {
   /** Forgets what is in memory. */
   reset(now: number): void {
     this.#cache.clear();
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Set();
     this.#set.reset();
     this.#prune = { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
   }
@@ -79,7 +79,7 @@ export class KeyPasses {
       }
     }
     this.#set.flush();
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Set();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */

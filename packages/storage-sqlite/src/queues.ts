@@ -93,7 +93,7 @@ export class Queues {
   readonly #byKey = new Map<string, QueueState>();
   readonly #byId = new Map<number, QueueState>();
   /** Counter rows to write: queue, type, priority. */
-  readonly #dirty = new Map<QueueState, Map<string, Set<Priority>>>();
+  #dirty = new Map<QueueState, Map<string, Set<Priority>>>();
   /** Queues that have become empty, and since when: their rows go once they have been so for a while. */
   readonly #emptied = new Map<number, number>();
   #lastFound: QueueState | undefined;
@@ -153,7 +153,7 @@ export class Queues {
     this.#byKey.clear();
     this.#lastFound = undefined;
     this.#byId.clear();
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Map();
     this.#lastDirty = nothingDirty;
     this.#emptied.clear();
     for (const { id } of this.#sql.empty.all()) this.#emptied.set(id, now);
@@ -293,7 +293,7 @@ export class Queues {
       noteDelay(queue, now);
       this.#flushRow(queue);
     }
-    this.#dirty.clear();
+    if (this.#dirty.size > 0) this.#dirty = new Map();
     this.#lastDirty = nothingDirty;
   }
 

@@ -11,12 +11,12 @@ import type { TimeoutsRecord } from "@tq/storage";
 import { Deliveries, readDelivery } from "./deliveries.ts";
 import { endOf, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
-import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef } from "@tq/matching-core";
+import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
 
 /** The tasks that are leased. */
 export class StartedTasks {
-  readonly #bySeq = new Map<number, Started>();
-  readonly #byPoll = new Map<string, Set<Started>>();
+  #bySeq = new Map<number, Started>();
+  #byPoll = new Map<string, Set<Started>>();
   /** By queue, then by worker. */
   readonly #byQueue = new Map<number, Map<string, number>>();
   /** By queue, then by fairness key. */
@@ -163,11 +163,13 @@ export class StartedTasks {
   end(task: Started, completed: boolean): void {
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
+    this.#bySeq = mapBegunAnew(this.#bySeq);
     this.#deadlines.delete(task);
     this.#toCancel.delete(task);
     this.#deliveries.end(task, completed);
     if (task.cancel !== undefined || task.hasDetails) this.#sql.deleteNote.run(task.seq);
     if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
+    this.#byPoll = mapBegunAnew(this.#byPoll);
     this.#count(task, -1);
   }
 

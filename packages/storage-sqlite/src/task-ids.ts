@@ -9,8 +9,8 @@ import type { Chunks } from "./chunks.ts";
  */
 export class TaskIds {
   /** By namespace. Of these an id may be in both: then it was removed first. */
-  readonly #added = new Map<number, Map<string, number>>();
-  readonly #removed = new Map<number, Set<string>>();
+  #added = new Map<number, Map<string, number>>();
+  #removed = new Map<number, Set<string>>();
   readonly #chunks: Chunks;
   readonly #sql;
 
@@ -35,8 +35,8 @@ export class TaskIds {
 
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
-    this.#added.clear();
-    this.#removed.clear();
+    if (this.#added.size > 0) this.#added = new Map();
+    if (this.#removed.size > 0) this.#removed = new Map();
   }
 
   /** The number of the task that has this id now, open or kept. */

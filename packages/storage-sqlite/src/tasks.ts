@@ -58,7 +58,7 @@ export class TaskRows {
   readonly #chunks: Chunks;
   readonly #kept: Kept;
   /** Deleted together, with one statement, before anything could see that they are still there. */
-  readonly #toDelete = new Set<number>();
+  #toDelete = new Set<number>();
   readonly #sql;
 
   constructor(db: Database.Database, kept: Kept) {
@@ -110,7 +110,7 @@ export class TaskRows {
 
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
-    this.#toDelete.clear();
+    if (this.#toDelete.size > 0) this.#toDelete = new Set();
     this.#ids.reset();
     this.#chunks.reset();
   }
@@ -410,7 +410,7 @@ export class TaskRows {
     const { size } = this.#toDelete;
     if (size > 0 && size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
     else if (size > 0) this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
-    this.#toDelete.clear();
+    if (this.#toDelete.size > 0) this.#toDelete = new Set();
     this.#chunks.flush(
       now,
       (row) => this.#insertRow(row),

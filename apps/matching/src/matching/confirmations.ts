@@ -1,4 +1,4 @@
-import { Deadlines, type LeaseRef } from "@tq/matching-core";
+import { Deadlines, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
 import type { ConfirmOperation, Operation, UnconfirmedDelivery } from "@tq/storage";
 
 /** What one poll was given, until its worker has mentioned it. */
@@ -14,8 +14,8 @@ interface Delivery {
  * or has come back, is told to the store, which keeps the others over a restart: then they have their whole time again.
  */
 export class Confirmations {
-  readonly #byPoll = new Map<string, Delivery>();
-  readonly #bySeq = new Map<number, Delivery>();
+  #byPoll = new Map<string, Delivery>();
+  #bySeq = new Map<number, Delivery>();
   readonly #deadlines = new Deadlines<Delivery>();
   /** What the store is to be told, by delivery: which of its leases are left. */
   #toTell = new Map<number, ReadonlyMap<number, LeaseRef>>();
@@ -109,6 +109,8 @@ export class Confirmations {
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
     for (const seq of delivery.leases.keys()) if (this.#bySeq.get(seq) === delivery) this.#bySeq.delete(seq);
+    this.#byPoll = mapBegunAnew(this.#byPoll);
+    this.#bySeq = mapBegunAnew(this.#bySeq);
     this.#toTell.set(number, new Map());
   }
 }

@@ -4,6 +4,7 @@
  */
 import {
   Deadlines,
+  mapBegunAnew,
   Matcher,
   takesTasks,
   taskQueueKey,
@@ -80,7 +81,7 @@ export class WaitingPolls {
   readonly #surroundings: PollSurroundings;
   readonly #matcher = new Matcher<Poll>();
   /** Those that have an id, by worker and id, from their arrival to their end. */
-  readonly #byKey = new Map<string, Named>();
+  #byKey = new Map<string, Named>();
   /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
   readonly #repeats = new Map<string, number>();
   readonly #repeatsKept = new Deadlines<string>();
@@ -111,7 +112,10 @@ export class WaitingPolls {
       if (given !== "nothing yet") return;
       given = outcome ?? [];
       if (waiting !== undefined) this.#endWaiting(waiting, gone);
-      if (key !== undefined && this.#byKey.get(key) === here) this.#byKey.delete(key);
+      if (key !== undefined && this.#byKey.get(key) === here) {
+        this.#byKey.delete(key);
+        this.#byKey = mapBegunAnew(this.#byKey);
+      }
       resolve(outcome);
     };
     const here: Named = { supersede: () => end(undefined), endEmpty: () => end([]) };

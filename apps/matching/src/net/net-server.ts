@@ -57,7 +57,7 @@ export class NetServer {
   readonly #http2Sockets = new WeakSet<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** HTTP/1.1 connections on which a request is under way, with its response. */
-  readonly #busy = new Map<Socket, ServerResponse>();
+  readonly #busy = new WeakMap<Socket, ServerResponse>();
   #address: NetAddress | undefined;
   #stopping = false;
 

@@ -25,7 +25,7 @@ export class Lanes {
   readonly #cache = new QueueCache<Lane[]>(maxCached);
   readonly #rows: LaneRows;
   /** Whose number of tasks the transaction changed. */
-  readonly #changed = new Map<Lane, LaneId>();
+  #changed = new Map<Lane, LaneId>();
   readonly #limits: KeyLimits;
   readonly #sql;
 
@@ -55,7 +55,7 @@ export class Lanes {
   /** Forgets what is in memory. */
   reset(): void {
     this.#cache.clear();
-    this.#changed.clear();
+    if (this.#changed.size > 0) this.#changed = new Map();
     this.#rows.reset();
   }
 
@@ -65,7 +65,7 @@ export class Lanes {
     for (const [{ tasks }, { queue, key, priority, type }] of this.#changed) {
       this.#sql.setTasks.run(tasks, queue.id, key, priority, type);
     }
-    this.#changed.clear();
+    if (this.#changed.size > 0) this.#changed = new Map();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */

@@ -27,11 +27,11 @@ interface Standing {
  * passes, which the key has not had and must not pay for: those behind it move up, and so does what comes next.
  */
 export class Ranks {
-  readonly #gaps = new Map<string, Gap>();
+  #gaps = new Map<string, Gap>();
 
   /** Forgets what is in memory. */
   reset(): void {
-    this.#gaps.clear();
+    if (this.#gaps.size > 0) this.#gaps = new Map();
   }
 
   /** A task of this key was taken out at this pass. */
@@ -45,7 +45,7 @@ export class Ranks {
   /** Closes all gaps. Before anything is claimed, and at the end of a transaction. */
   close(order: Order): void {
     for (const gap of this.#gaps.values()) closeGap(order, gap);
-    this.#gaps.clear();
+    if (this.#gaps.size > 0) this.#gaps = new Map();
   }
 }
 
