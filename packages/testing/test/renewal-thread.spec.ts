@@ -23,7 +23,8 @@ test(
       const worker = await Worker.create({
         address: `127.0.0.1:${server.port}`,
         taskQueue,
-        lease: "1s",
+        // Long enough for a thread to begin on a busy machine.
+        lease: "3s",
         shutdownGraceTime: "30s",
         activities: { sleep: async (ms: number) => Context.current().sleep(ms) },
       });
@@ -31,7 +32,7 @@ test(
       onTestFinished(() => worker.shutdown());
       return { worker, run };
     };
-    const add = (taskQueue: string) => client.tasks.add({ taskQueue, type: "sleep", args: [3_500] });
+    const add = (taskQueue: string) => client.tasks.add({ taskQueue, type: "sleep", args: [6_500] });
     /** Its lease would be over before it ends, were it not kept. */
     const kept = async (handle: Awaited<ReturnType<typeof add>>) => {
       await handle.result();
