@@ -33,7 +33,7 @@ describe("a map for what comes and goes", () => {
   });
 
   test("what has gone does not outlive the collections of the young generation, as it does in a Map", () => {
-    const script = fileURLToPath(new URL("../test/churn.js", import.meta.url));
+    const script = fileURLToPath(new URL("../test/churn.ts", import.meta.url));
     const surviving = (kind: string): number =>
       Number(
         execFileSync(process.execPath, ["--expose-gc", "--experimental-strip-types", "--no-warnings", script, kind], {

@@ -38,8 +38,6 @@ export class ChurnMap<Value> implements Iterable<Value> {
   /** @returns whether it was there */
   delete(key: string): boolean {
     if (this.#values[key] === undefined) return false;
-    // An object's dictionary is the point.
-    // oxlint-disable-next-line typescript/no-dynamic-delete
     delete this.#values[key];
     this.#size -= 1;
     return true;
