@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { StoreError, type Store } from "@tq/storage";
-import { SqliteStore, type SyncCalls } from "@tq/storage-sqlite";
+import { SqliteStore, syncedAtOnce, type SyncCalls } from "@tq/storage-sqlite";
 import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
 import { Engine } from "./matching/engine.ts";
@@ -12,6 +12,8 @@ import { NetServer } from "./net/net-server.ts";
 import type { HotCalls } from "./rpc/hot-calls.ts";
 import { createHealth, createHotCalls, createRoutes, defaultMaxReplyBytes, type RoutesOptions } from "./rpc/routes.ts";
 import { version } from "./version.ts";
+
+export { syncedAtOnce };
 
 /** Everything that can be set on a server. All of it has a default. */
 export interface ServerOptions {

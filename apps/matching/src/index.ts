@@ -1,5 +1,5 @@
 export type { Cancel, Clock } from "./clock.ts";
-export { createServer, type Server, type ServerOptions } from "./composition.ts";
+export { createServer, syncedAtOnce, type Server, type ServerOptions } from "./composition.ts";
 export { lineLogger, type LogFields, type Logger } from "./log.ts";
 export type { CallerSignal, Delivery } from "./matching/matching.ts";
 export { deliveryKey } from "./rpc/delivery.ts";

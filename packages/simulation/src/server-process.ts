@@ -1,5 +1,5 @@
 import { createRouterTransport, type ConnectRouter, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createServer, deliveryKey, type Delivery, type Logger, type Server } from "@tq/matching";
+import { createServer, deliveryKey, syncedAtOnce, type Delivery, type Logger, type Server } from "@tq/matching";
 import type { Store } from "@tq/storage";
 import { InvariantChecker } from "@tq/storage-sqlite/testing";
 import type { SimulatedClock } from "./clock.ts";
@@ -56,7 +56,7 @@ export class ServerProcess {
         logger: this.#logger(),
         decorateStore: (store) => this.#decorate(store),
         // The real disk takes its time, and that would be in the history.
-        syncCalls: { later: (_log, done) => done(null), now: () => undefined },
+        syncCalls: syncedAtOnce,
       },
       false,
     );

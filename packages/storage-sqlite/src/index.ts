@@ -1,2 +1,2 @@
-export type { SyncCalls } from "./log-sync.ts";
+export { syncedAtOnce, type SyncCalls } from "./log-sync.ts";
 export { SqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";

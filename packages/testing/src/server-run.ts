@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { createServer, type Logger, type Server, type ServerOptions } from "@tq/matching";
+import { createServer, syncedAtOnce, type Logger, type Server, type ServerOptions } from "@tq/matching";
 import { ClockOfARun } from "./clock-of-a-run.ts";
 import { DirectTransport } from "./direct-transport.ts";
 import type { ManualClock } from "./manual-clock.ts";
@@ -29,10 +29,8 @@ export class ServerRun {
     this.#clock = clock;
     this.#time = new ClockOfARun(clock);
     const decorateStore = (store: Store) => this.#watch(store);
-    // Nothing of a test is there to outlive the machine.
-    const syncCalls = { later: (_log: number, done: (error: null) => void) => done(null), now: () => undefined };
     this.#server = createServer(
-      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore, syncCalls },
+      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore, syncCalls: syncedAtOnce },
       false,
     );
     const inner = new DirectTransport(this.#server, clock);
