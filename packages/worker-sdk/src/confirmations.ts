@@ -2,7 +2,7 @@
 export interface ConfirmationsWatcher {
   polling(pollId: string): void;
   polled(pollId: string): void;
-  received(pollId: string): void;
+  received(pollId: string, atMs: number): void;
   confirmed(pollIds: readonly string[]): void;
 }
 
@@ -41,7 +41,7 @@ export class Confirmations {
   /** An answer with tasks has arrived. */
   add(pollId: string, nowMs: number): void {
     this.#arrivals.set(pollId, nowMs);
-    this.#watcher?.received(pollId);
+    this.#watcher?.received(pollId, nowMs);
     if (this.#arrivals.size === 1) for (const listener of this.#onFirst) listener();
   }
 

@@ -46,6 +46,11 @@ export class HeldTask {
     this.#permit = slots.markUsed(task);
   }
 
+  /** Type of the task. */
+  get type(): string {
+    return this.task.type;
+  }
+
   get state(): HeldState {
     return this.#state;
   }

@@ -27,6 +27,8 @@ export interface LeaseCallOptions {
   readonly leases: LeaseSet;
   readonly link: ServerLink;
   readonly status: () => SlotStatus;
+  /** Looks what the worker holds by now. */
+  readonly look: () => void;
 }
 
 /** What the keeper needs. */
@@ -135,10 +137,12 @@ export class LeaseKeeper {
   /** Sets the timer for the next call. What that is for may have been done by another call when it fires. */
   #plan(): void {
     if (this.#isCalling || this.#ending.signal.aborted) return;
-    const { client, leases, isOwnerAwake } = this.#options;
+    const { client, leases, isOwnerAwake, look } = this.#options;
     const { clock } = client.config;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
     const fire = () => {
+      look();
+      if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
       this.#timer = undefined;
       if (this.#hasNothingToSay || clock.now() < this.#dueAtMs) this.#plan();
       else if (leases.size > 0 || isOwnerAwake()) void this.#renew();

@@ -19,8 +19,12 @@ export interface LeaseRenewalsOptions {
   readonly status: () => SlotStatus;
   /** Whether a poll of the worker waits at the server. */
   readonly isPolling: () => boolean;
-  /** What is held, and which polls are not confirmed yet: for a renewal that has to begin anew. */
-  readonly heldNow: () => { readonly held: Iterable<HeldTask>; readonly received: readonly string[] };
+  /** What is held, and which polls are open or not confirmed yet: for a renewal that begins. */
+  readonly heldNow: () => {
+    readonly held: Iterable<HeldTask>;
+    readonly open: readonly string[];
+    readonly received: readonly string[];
+  };
   readonly onNews: (news: Exclude<RenewalNews, { readonly kind: "unblocked" }>) => void;
 }
 
@@ -32,32 +36,12 @@ export interface EventLoopStatus {
   readonly longestBlockMs: number;
 }
 
-/** How long what a thread is not in a hurry to know gathers, unless a task begins sooner: a message costs more than what is in it. */
-const gatherMs = 20;
 /** Well below the shortest time after which the server takes back what is not confirmed, a second; and two pulses. */
 const staleAfterMs = 1_000;
 
-interface Changes {
-  readonly answering: Set<string>;
-  readonly over: string[];
-  readonly polling: Set<string>;
-  readonly polled: string[];
-  readonly received: string[];
-  readonly confirmed: string[];
-}
-
-const noChanges = (): Changes => ({
-  answering: new Set(),
-  over: [],
-  polling: new Set(),
-  polled: [],
-  received: [],
-  confirmed: [],
-});
-
 /**
- * The worker's side of its renewal: tells it what the worker holds, and hears its news. What begins is told at once, since
- * its handler may block the event loop; the rest goes with it, or gathers for a moment.
+ * The worker's side of its renewal: tells it what the worker holds, at once, since a handler that begins may block the event
+ * loop; and hears its news.
  */
 export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   readonly #options: LeaseRenewalsOptions;
@@ -65,9 +49,6 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   #channel: RenewalChannel | undefined;
   #pulse: NodeJS.Timeout | undefined;
   #unname: (() => void) | undefined;
-  #changes = noChanges();
-  #isScheduled = false;
-  #gathering: NodeJS.Timeout | undefined;
   #pulsedAtMs = 0;
   #heldUpAtMs = Number.NEGATIVE_INFINITY;
   #blocks = 0;
@@ -94,7 +75,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   }
 
   start(): void {
-    const { config, settings } = this.#options;
+    const { config, settings, status } = this.#options;
     const { address, httpVersion, namespace } = config.client.config;
     if (!config.renewsInThread || address === undefined) {
       this.#renewHere();
@@ -106,17 +87,18 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     this.#channel = renewInThread(
       data,
       (news) => this.#heard(news),
+      status,
       (error) => this.#threadIsGone(error),
     );
     this.#pulsedAtMs = performance.now();
     this.#pulse = setInterval(() => this.#beat(), pulseMs);
     this.#pulse.unref();
+    this.#tellAll();
   }
 
   /** Renews nothing from now on. */
   async stop(): Promise<void> {
     this.#stopPulse();
-    clearTimeout(this.#gathering);
     this.#heartbeats.stop();
     const channel = this.#channel;
     this.#channel = undefined;
@@ -129,41 +111,32 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   }
 
   begun(tasks: readonly HeldTask[]): void {
-    this.#tellChanges(tasks);
+    this.#channel?.holdings.begun(tasks, this.#options.config.client.config.clock.now());
   }
 
   /** An answer is on its way. */
   answering(key: string): void {
-    this.#changes.answering.add(key);
-    this.#schedule();
+    this.#channel?.holdings.answering(key);
   }
 
   over(key: string): void {
-    this.#changes.answering.delete(key);
-    this.#changes.over.push(key);
-    this.#schedule();
+    this.#channel?.holdings.over(key);
   }
 
   polling(pollId: string): void {
-    this.#changes.polling.add(pollId);
-    this.#schedule();
+    this.#channel?.holdings.polling(pollId);
   }
 
   polled(pollId: string): void {
-    // Made and answered before the thread knew of it.
-    if (this.#changes.polling.delete(pollId)) return;
-    this.#changes.polled.push(pollId);
-    this.#schedule();
+    this.#channel?.holdings.polled(pollId);
   }
 
-  received(pollId: string): void {
-    this.#changes.received.push(pollId);
-    this.#schedule();
+  received(pollId: string, atMs: number): void {
+    this.#channel?.holdings.received(pollId, atMs);
   }
 
   confirmed(pollIds: readonly string[]): void {
-    this.#changes.confirmed.push(...pollIds);
-    this.#schedule();
+    this.#channel?.holdings.confirmed(pollIds);
   }
 
   /** @throws TqError if the details cannot be serialised, or are too large */
@@ -175,7 +148,7 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
     const nowMs = performance.now();
     if (nowMs - this.#pulsedAtMs >= staleAfterMs) this.#heldUpAtMs = nowMs;
     this.#pulsedAtMs = nowMs;
-    this.tell({ kind: "pulse", status: this.#options.status(), isInspected: isInspected() });
+    this.tell({ kind: "pulse", isInspected: isInspected() });
   }
 
   #stopPulse(): void {
@@ -185,8 +158,20 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   }
 
   #renewHere(): void {
-    const { config, settings, isPolling } = this.#options;
-    this.#channel = renewHere(config.client, settings, (news) => this.#heard(news), isPolling);
+    const { config, settings, status, isPolling } = this.#options;
+    this.#channel = renewHere(config.client, settings, (news) => this.#heard(news), status, isPolling);
+    this.#tellAll();
+  }
+
+  /** Tells a renewal that begins what there is already. */
+  #tellAll(): void {
+    const { config, heldNow } = this.#options;
+    const { held, open, received } = heldNow();
+    const tasks = [...held];
+    this.begun(tasks);
+    for (const { key, state } of tasks) if (state === "answering") this.answering(key);
+    for (const pollId of open) this.polling(pollId);
+    for (const pollId of received) this.received(pollId, config.client.config.clock.now());
   }
 
   /** Without a thread the leases are still kept, as long as no handler blocks the event loop. */
@@ -198,39 +183,6 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
       "The renewal thread has ended: leases are renewed from the main thread, and a handler that blocks it loses its lease. Set renewalThread: false if no thread can run here",
     );
     this.#renewHere();
-    const { held, received } = this.#options.heldNow();
-    this.#changes = { ...noChanges(), received: [...received] };
-    this.#tellChanges([...held]);
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    const tell = () => {
-      this.#isScheduled = false;
-      const { answering, over, polling, polled, received, confirmed } = this.#changes;
-      const lists = [over, polled, received, confirmed];
-      if (answering.size + polling.size > 0 || lists.some(({ length }) => length > 0)) this.#tellChanges([]);
-    };
-    if (this.#channel?.isThread === true) this.#gathering = setTimeout(tell, gatherMs).unref();
-    else setImmediate(tell);
-  }
-
-  #tellChanges(begun: readonly HeldTask[]): void {
-    const { answering, polling, ...changes } = this.#changes;
-    this.#changes = noChanges();
-    const keys = begun.map(({ key }) => key);
-    const types = begun.map(({ task }) => task.type);
-    // One that was answered, and is to be answered again.
-    for (const key of keys) answering.delete(key);
-    this.tell({
-      kind: "update",
-      begun: { keys, types },
-      answering: [...answering],
-      polling: [...polling],
-      ...changes,
-      status: this.#options.status(),
-    });
   }
 
   #heard(news: RenewalNews): void {

@@ -101,7 +101,7 @@ export class LeaseSession {
       logger,
       status: () => this.slotStatus(),
       isPolling: () => this.#pollers.some(({ poller }) => poller.offered > 0),
-      heldNow: () => ({ held, received: confirmations.ids() }),
+      heldNow: () => ({ held, open: confirmations.open(), received: confirmations.ids() }),
       onNews: (news) => this.#heard(news),
     });
     const held = new HeldTasks(clock, renewals);

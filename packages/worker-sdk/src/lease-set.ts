@@ -1,5 +1,6 @@
 import type { RenewLeasesResponse } from "@tq/proto";
 import { tokenKey } from "./held-task.ts";
+import type { HeldLease } from "./holdings.ts";
 import type { RenewalNews } from "./renewal-messages.ts";
 
 /** One lease that is kept. */
@@ -16,13 +17,16 @@ export interface Lease {
 /** The leases that are kept, as the renewal knows them. */
 export class LeaseSet {
   readonly #report: (news: RenewalNews) => void;
+  readonly #look: () => void;
   readonly #leases = new Map<string, Lease>();
-  readonly #onAdded: (() => void)[] = [];
+  readonly #onAdded: ((atMs: number) => void)[] = [];
   /** By key: cancel requests of the last answer for deliveries that are still on their way, or whose answer is. */
   #early = new Map<string, string>();
 
-  constructor(report: (news: RenewalNews) => void) {
+  /** @param look looks what has changed, before the news of an answer are passed on */
+  constructor(report: (news: RenewalNews) => void, look: () => void) {
     this.#report = report;
+    this.#look = look;
   }
 
   get size(): number {
@@ -37,29 +41,27 @@ export class LeaseSet {
     return this.#leases.get(key);
   }
 
-  add({ keys, types }: { readonly keys: readonly string[]; readonly types: readonly string[] }): void {
-    for (const [index, key] of keys.entries()) {
+  add(leases: readonly HeldLease[], atMs: number): void {
+    for (const { key, type } of leases) {
       const token = Buffer.from(key, "latin1");
-      this.#leases.set(key, { key, token, type: types[index] ?? "", isCancelTold: false, isAnswering: false });
+      this.#leases.set(key, { key, token, type, isCancelTold: false, isAnswering: false });
       const reason = this.#early.get(key);
       if (reason !== undefined) this.#tellOfCancel(key, reason);
     }
-    if (keys.length > 0) for (const listener of this.#onAdded) listener();
+    if (leases.length > 0) for (const listener of this.#onAdded) listener(atMs);
   }
 
-  answering(keys: readonly string[]): void {
-    for (const key of keys) {
-      const lease = this.#leases.get(key);
-      if (lease !== undefined) lease.isAnswering = true;
-    }
+  answering(key: string): void {
+    const lease = this.#leases.get(key);
+    if (lease !== undefined) lease.isAnswering = true;
   }
 
-  delete(keys: readonly string[]): void {
-    for (const key of keys) this.#leases.delete(key);
+  delete(key: string): void {
+    this.#leases.delete(key);
   }
 
-  /** Called each time some are added. */
-  onAdded(listener: () => void): void {
+  /** Called each time some are added, with when they began. */
+  onAdded(listener: (atMs: number) => void): void {
     this.#onAdded.push(listener);
   }
 
@@ -77,6 +79,7 @@ export class LeaseSet {
 
   /** Passes on what the server says about leases; answers how many it said something new about. */
   heard(response: RenewLeasesResponse): number {
+    this.#look();
     let news = 0;
     const lost = response.lostTokens.map(tokenKey).filter((key) => this.#leases.delete(key));
     if (lost.length > 0) this.#report({ kind: "lost", keys: lost });

@@ -6,11 +6,13 @@ test("an event loop that stands still is reported once, and once more when it go
   const clock = new ManualClock();
   const said: string[] = [];
   const heldUp: number[] = [];
+  let looks = 0;
   const beganAtMs = clock.now();
   const watch = new LoopWatch({
     clock,
     blockedAfterMs: 2_000,
     heldUpAfterMs: 1_950,
+    onLook: () => void looks++,
     onHeldUp: () => void heldUp.push(clock.now() - beganAtMs),
     onBlocked: (forMs) => said.push(`blocked ${forMs}`),
     onUnblocked: (forMs) => said.push(`unblocked ${forMs}`),
@@ -27,6 +29,7 @@ test("an event loop that stands still is reported once, and once more when it go
   expect(watch.silentMs).toBe(60_000);
   // At each look.
   expect(heldUp.length).toBe(117);
+  expect(looks).toBe((60_000 + 10 * 1_900) / 500);
   watch.pulse();
   watch.pulse();
   expect(said).toEqual(["blocked 2000", "unblocked 60000"]);

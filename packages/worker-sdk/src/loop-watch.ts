@@ -11,6 +11,8 @@ export interface LoopWatchOptions {
   readonly blockedAfterMs: number;
   /** So long without one means that it stands still. */
   readonly heldUpAfterMs: number;
+  /** Said at each look, before anything else. */
+  readonly onLook: () => void;
   /** It does. Said at each look. */
   readonly onHeldUp: () => void;
   /** It is blocked. Said once for each time. */
@@ -35,8 +37,9 @@ export class LoopWatch {
   }
 
   start(): void {
-    const { clock, blockedAfterMs, onBlocked, onHeldUp } = this.#options;
+    const { clock, blockedAfterMs, onBlocked, onHeldUp, onLook } = this.#options;
     const look = () => {
+      onLook();
       const silentMs = this.silentMs;
       if (this.isHeldUp) onHeldUp();
       if (!this.#isBlocked && silentMs >= blockedAfterMs) {

@@ -48,7 +48,8 @@ export class NoticeListener {
   }
 
   start(): void {
-    this.#options.leases.onAdded(() => this.#lookIn(this.#pauseMs));
+    const { leases, client } = this.#options;
+    leases.onAdded((atMs) => this.#lookIn(this.#pauseMs - Math.max(0, client.config.clock.now() - atMs)));
   }
 
   /** Listens no more. */
@@ -84,6 +85,7 @@ export class NoticeListener {
   }
 
   #look(): void {
+    this.#options.look();
     const tasks = new Set<Lease>();
     let isCovered = this.#call !== undefined;
     for (const lease of this.#options.leases) {

@@ -4,8 +4,11 @@
 
 import { Worker } from "node:worker_threads";
 import type { Client, HttpVersion } from "@tq/client";
+import type { Holdings } from "./holdings.ts";
 import { Renewal } from "./renewal.ts";
-import type { RenewalInput, RenewalNews, RenewalSettings } from "./renewal-messages.ts";
+import type { RenewalInput, RenewalNews, RenewalSettings, SlotStatus } from "./renewal-messages.ts";
+import { SharedHoldings, wakeAfterMs } from "./shared-holdings.ts";
+import { SharedStatus } from "./shared-status.ts";
 
 /** What a renewal in the thread is started with. */
 export interface RenewalThreadData {
@@ -17,12 +20,18 @@ export interface RenewalThreadData {
   readonly blockedAfterMs: number;
   /** The worker runs in the process's main thread. */
   readonly isOwnerMain: boolean;
+  /** Of a {@link SharedStatus}. */
+  readonly status: SharedArrayBuffer;
 }
 
 /** What the thread is told. Renewals are told apart by numbers that this side gives them. */
 export type ThreadInput =
   | { readonly kind: "open"; readonly renewal: number; readonly data: RenewalThreadData }
   | { readonly kind: "input"; readonly renewal: number; readonly input: RenewalInput }
+  /** More memory that the worker writes down in what it holds. */
+  | { readonly kind: "page"; readonly renewal: number; readonly memory: SharedArrayBuffer }
+  /** It has something there that is worth a look. */
+  | { readonly kind: "look"; readonly renewal: number }
   | { readonly kind: "close"; readonly renewal: number };
 
 /** What the thread tells. */
@@ -33,8 +42,8 @@ export interface ThreadNews {
 
 /** A renewal, wherever it runs. */
 export interface RenewalChannel {
-  /** Whether telling it wakes a thread, so that it is better told more at a time than at once. */
-  readonly isThread: boolean;
+  /** Where it is told what the worker holds. */
+  readonly holdings: Holdings;
   tell(input: RenewalInput): void;
   /** Ends it. Nothing is reported afterwards. */
   stop(): Promise<void>;
@@ -49,14 +58,16 @@ export function renewHere(
   client: Client,
   settings: RenewalSettings,
   report: (news: RenewalNews) => void,
+  status: () => SlotStatus,
   isPolling: () => boolean,
 ): RenewalChannel {
   const isSeenAlive = () => client.config.clock.isMovedByHand === true && isPolling();
   const isOwnerHeldUp = () => false;
-  const renewal = new Renewal({ client, settings, report, isOwnerAwake: () => true, isSeenAlive, isOwnerHeldUp });
+  const isOwnerAwake = () => true;
+  const renewal = new Renewal({ client, settings, report, status, isOwnerAwake, isSeenAlive, isOwnerHeldUp });
   renewal.start();
   return {
-    isThread: false,
+    holdings: renewal,
     tell: (input) => renewal.take(input),
     stop: async () => renewal.stop(),
   };
@@ -69,16 +80,33 @@ export function renewHere(
  * @param onGone the thread has ended by itself, or never began
  */
 export function renewInThread(
-  data: RenewalThreadData,
+  data: Omit<RenewalThreadData, "status">,
   report: (news: RenewalNews) => void,
+  status: () => SlotStatus,
   onGone: (error: Error) => void,
 ): RenewalChannel {
   const thread = (shared ??= new RenewalThread());
-  const renewal = thread.open(data, { report, onGone });
+  const told = new SharedStatus();
+  const renewal = thread.open({ ...data, status: told.memory }, { report, onGone });
+  const holdings = new SharedHoldings({
+    addPage: (memory) => thread.post({ kind: "page", renewal, memory }),
+    wake: () => thread.post({ kind: "look", renewal }),
+    onBegun: () => told.set(status()),
+    soon(callback) {
+      const timer = setTimeout(callback, wakeAfterMs).unref();
+      return () => clearTimeout(timer);
+    },
+  });
   return {
-    isThread: true,
-    tell: (input) => thread.tell(renewal, input),
-    stop: async () => thread.close(renewal),
+    holdings,
+    tell(input) {
+      told.set(status());
+      thread.post({ kind: "input", renewal, input });
+    },
+    async stop() {
+      holdings.stop();
+      await thread.close(renewal);
+    },
   };
 }
 
@@ -107,26 +135,22 @@ class RenewalThread {
   open(data: RenewalThreadData, owner: Owner): number {
     const renewal = ++this.#opened;
     this.#owners.set(renewal, owner);
-    this.#post({ kind: "open", renewal, data });
+    this.post({ kind: "open", renewal, data });
     return renewal;
   }
 
-  tell(renewal: number, input: RenewalInput): void {
-    if (this.#owners.has(renewal)) this.#post({ kind: "input", renewal, input });
+  post(input: ThreadInput): void {
+    if (this.#owners.has(input.renewal)) this.#thread.postMessage(input);
   }
 
   async close(renewal: number): Promise<void> {
     if (!this.#owners.delete(renewal)) return;
     if (this.#owners.size > 0) {
-      this.#post({ kind: "close", renewal });
+      this.#thread.postMessage({ kind: "close", renewal } satisfies ThreadInput);
       return;
     }
     this.#forget();
     await this.#thread.terminate();
-  }
-
-  #post(input: ThreadInput): void {
-    this.#thread.postMessage(input);
   }
 
   #gone(error: Error): void {

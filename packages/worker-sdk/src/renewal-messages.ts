@@ -25,29 +25,8 @@ export interface RenewalSettings {
   readonly leaseMs: number;
 }
 
-/** Changes of what the worker holds. */
-export interface LeaseUpdate {
-  readonly kind: "update";
-  /** Deliveries whose leases are to be kept: their tokens' keys, and their types. */
-  readonly begun: { readonly keys: readonly string[]; readonly types: readonly string[] };
-  /** Keys of those whose answers are on their way: their leases are kept, and there is no news to hear of them. */
-  readonly answering: readonly string[];
-  /** Keys of those that are over. */
-  readonly over: readonly string[];
-  /** Polls that were made. */
-  readonly polling: readonly string[];
-  /** Polls that were answered, or given up. */
-  readonly polled: readonly string[];
-  /** Polls whose answers have arrived, and are to be confirmed. */
-  readonly received: readonly string[];
-  /** Polls that some other call has confirmed. */
-  readonly confirmed: readonly string[];
-  readonly status: SlotStatus;
-}
-
-/** What a renewal is told. */
+/** What a renewal is told, besides what the worker holds. */
 export type RenewalInput =
-  | LeaseUpdate
   /** A handler lives. The details are a `Payload`, in protobuf's binary form. */
   | {
       readonly kind: "heartbeat";
@@ -58,7 +37,7 @@ export type RenewalInput =
   /** Calls of the worker go through again: what backs off may try at once. */
   | { readonly kind: "back" }
   /** The worker's event loop turns; and whether a debugger may hold it up. */
-  | { readonly kind: "pulse"; readonly status: SlotStatus; readonly isInspected: boolean };
+  | { readonly kind: "pulse"; readonly isInspected: boolean };
 
 /** What a renewal tells. */
 export type RenewalNews =

@@ -9,6 +9,8 @@ import { LoopWatch } from "./loop-watch.ts";
 import { Renewal } from "./renewal.ts";
 import type { RenewalThreadData, ThreadInput, ThreadNews } from "./renewal-channel.ts";
 import type { RenewalInput, RenewalNews } from "./renewal-messages.ts";
+import { HoldingsReader } from "./shared-holdings.ts";
+import { SharedStatus } from "./shared-status.ts";
 
 /** As long as the server calls a worker live after a call. */
 const ownerSilentMs = 15_000;
@@ -25,6 +27,7 @@ class OpenRenewal {
   readonly #client: Client;
   readonly #watch: LoopWatch;
   readonly #renewal: Renewal;
+  readonly #holdings: HoldingsReader;
   readonly #data: RenewalThreadData;
   /** True: somebody debugs the worker, and may be the one who holds it up. */
   #isInspected = false;
@@ -36,10 +39,12 @@ class OpenRenewal {
   constructor(data: RenewalThreadData, report: (news: RenewalNews) => void) {
     const { address, httpVersion, namespace, settings, blockedAfterMs } = data;
     const client = Client.create({ address, httpVersion, namespace });
+    const status = new SharedStatus(data.status);
     const watch = new LoopWatch({
       clock: systemClock,
       blockedAfterMs,
       heldUpAfterMs,
+      onLook: () => holdings.look(),
       onHeldUp: () => renewal.ownerIsHeldUp(),
       onBlocked: (forMs) => void this.#reportBlocked(forMs),
       onUnblocked: (forMs) => {
@@ -52,13 +57,17 @@ class OpenRenewal {
       client,
       settings,
       report,
+      status: () => status.get(),
+      look: () => holdings.look(),
       isOwnerAwake: () => watch.silentMs < ownerSilentMs,
       isOwnerHeldUp: () => watch.isHeldUp,
     });
+    const holdings = new HoldingsReader(renewal);
     this.#data = data;
     this.#client = client;
     this.#watch = watch;
     this.#renewal = renewal;
+    this.#holdings = holdings;
   }
 
   start(): void {
@@ -66,7 +75,17 @@ class OpenRenewal {
     this.#renewal.start();
   }
 
+  addPage(memory: SharedArrayBuffer): void {
+    this.#holdings.addPage(memory);
+  }
+
+  /** Looks what the worker holds by now. */
+  look(): void {
+    this.#holdings.look();
+  }
+
   take(input: RenewalInput): void {
+    this.look();
     if (input.kind === "pulse") {
       this.#isInspected = input.isInspected;
       this.#watch.pulse();
@@ -114,6 +133,12 @@ function serve(port: MessagePort): void {
       }
       case "input":
         renewals.get(renewal)?.take(message.input);
+        return;
+      case "page":
+        renewals.get(renewal)?.addPage(message.memory);
+        return;
+      case "look":
+        renewals.get(renewal)?.look();
         return;
       case "close":
         void renewals.get(renewal)?.stop();

@@ -3,20 +3,9 @@ import { expect, test } from "vitest";
 import { FakeServer } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
 import { Renewal } from "./renewal.ts";
-import type { LeaseUpdate, RenewalNews } from "./renewal-messages.ts";
+import type { RenewalNews } from "./renewal-messages.ts";
 
-const status = { activitySlots: 2, activitySlotsUsed: 1, workflowSlots: 0, workflowSlotsUsed: 0 };
-const nothing = {
-  begun: { keys: [], types: [] },
-  answering: [],
-  over: [],
-  polling: [],
-  polled: [],
-  received: [],
-  confirmed: [],
-  status,
-};
-
+const oneUsed = { activitySlots: 2, activitySlotsUsed: 1, workflowSlots: 0, workflowSlotsUsed: 0 };
 function rig({ isMovedByHand = false } = {}) {
   const clock = Object.assign(new ManualClock(), { isMovedByHand });
   const server = new FakeServer(clock);
@@ -25,6 +14,7 @@ function rig({ isMovedByHand = false } = {}) {
   let isOwnerAwake = true;
   let isPolling = false;
   let isOwnerHeldUp = false;
+  let status = oneUsed;
   const renewal = new Renewal({
     client,
     settings: {
@@ -37,22 +27,25 @@ function rig({ isMovedByHand = false } = {}) {
       leaseMs: 30_000,
     },
     report: (one) => void news.push(one),
+    status: () => status,
     isOwnerAwake: () => isOwnerAwake,
     isSeenAlive: () => isPolling,
     isOwnerHeldUp: () => isOwnerHeldUp,
   });
   renewal.start();
-  const update = (more: Partial<LeaseUpdate>) => renewal.take({ kind: "update", ...nothing, ...more });
+  const begin = (key: string) => renewal.begun([{ key, type: "a" }], clock.now());
+  const receive = (...pollIds: string[]) => pollIds.forEach((pollId) => renewal.received(pollId, clock.now()));
+  const use = (activitySlotsUsed: number) => void (status = { ...oneUsed, activitySlotsUsed });
   const wake = (isAwake: boolean) => void (isOwnerAwake = isAwake);
   const poll = (waits: boolean) => void (isPolling = waits);
   const told = (kind: RenewalNews["kind"]) => news.filter((one) => one.kind === kind);
   const holdUp = (isHeldUp: boolean) => void (isOwnerHeldUp = isHeldUp);
-  return { clock, server, renewal, update, wake, poll, holdUp, told };
+  return { clock, server, renewal, begin, receive, use, wake, poll, holdUp, told };
 }
 
 test("leases are kept while the worker is blocked; once none is left it counts as gone, until it turns again", async () => {
-  const { clock, server, renewal, update, wake, told } = rig();
-  update({ begun: { keys: ["a/1"], types: ["a"] } });
+  const { clock, server, renewal, begin, wake, told } = rig();
+  begin("a/1");
   wake(false);
   await clock.advance(600_000);
   expect(server.renews.length).toBeGreaterThanOrEqual(119);
@@ -65,7 +58,7 @@ test("leases are kept while the worker is blocked; once none is left it counts a
   await clock.advance(600_000);
   expect(server.renews.length + server.listens.length).toBe(calls);
   wake(true);
-  renewal.take({ kind: "pulse", status, isInspected: false });
+  renewal.take({ kind: "pulse", isInspected: false });
   await clock.advance(1);
   expect(server.renews.length + server.listens.length).toBe(calls + 1);
   renewal.stop();
@@ -74,9 +67,10 @@ test("leases are kept while the worker is blocked; once none is left it counts a
 });
 
 test("polls that arrived are confirmed within a second, whether or not the worker turns, and the worker is told", async () => {
-  const { clock, server, renewal, update, wake, told } = rig();
-  update({ begun: { keys: ["a/1"], types: ["a"] }, received: ["p1", "p2"] });
-  update({ confirmed: ["p1"] });
+  const { clock, server, renewal, begin, receive, wake, told } = rig();
+  begin("a/1");
+  receive("p1", "p2");
+  renewal.confirmed(["p1"]);
   wake(false);
   await clock.advance(1_000);
   expect(server.renews.map(({ receivedPollIds }) => receivedPollIds)).toEqual([["p2"]]);
@@ -87,7 +81,7 @@ test("polls that arrived are confirmed within a second, whether or not the worke
 });
 
 test("a worker that is seen alive calls only if it has something to say, and within 15 s once it is no longer seen", async () => {
-  const { clock, server, renewal, update, poll } = rig({ isMovedByHand: true });
+  const { clock, server, renewal, begin, receive, use, poll } = rig({ isMovedByHand: true });
   const calls = async (ms: number) => {
     const before = server.renews.length;
     await clock.advance(ms);
@@ -96,7 +90,7 @@ test("a worker that is seen alive calls only if it has something to say, and wit
   poll(true);
   // Once, to tell of its slots.
   expect(await calls(3_600_000)).toBe(1);
-  update({ status: { ...status, activitySlotsUsed: 2 } });
+  use(2);
   expect(await calls(3_600_000)).toBe(1);
   expect(server.renews.at(-1)?.status).toMatchObject({ activitySlotsUsed: 2 });
   poll(false);
@@ -105,7 +99,8 @@ test("a worker that is seen alive calls only if it has something to say, and wit
   poll(true);
   expect(await calls(3_600_000)).toBe(0);
   // Leases are kept, whatever waits.
-  update({ begun: { keys: ["a/1"], types: ["a"] }, received: ["p1"] });
+  begin("a/1");
+  receive("p1");
   expect(await calls(3_600_000)).toBeGreaterThanOrEqual(360);
   renewal.stop();
   await clock.advance(60_000);
@@ -113,9 +108,11 @@ test("a worker that is seen alive calls only if it has something to say, and wit
 });
 
 test("while the worker stands still the server is told which of its polls are open, at once and with each renewal", async () => {
-  const { clock, server, renewal, update, holdUp } = rig();
+  const { clock, server, renewal, begin, holdUp } = rig();
   const told = () => server.renews.map(({ heldUpPollIds }) => heldUpPollIds);
-  update({ begun: { keys: ["a/1"], types: ["a"] }, polling: ["p1", "p2", "p3"], polled: ["p1"] });
+  begin("a/1");
+  for (const pollId of ["p1", "p2", "p3"]) renewal.polling(pollId);
+  renewal.polled("p1");
   await clock.advance(5_000);
   expect(told()).toEqual([[]]);
   holdUp(true);
@@ -130,12 +127,12 @@ test("while the worker stands still the server is told which of its polls are op
     ["p2", "p3"],
   ]);
   holdUp(false);
-  renewal.take({ kind: "pulse", status, isInspected: false });
-  update({ polled: ["p2", "p3"] });
+  renewal.take({ kind: "pulse", isInspected: false });
+  for (const pollId of ["p2", "p3"]) renewal.polled(pollId);
   await clock.advance(5_000);
   expect(told().at(-1)).toEqual([]);
   // The next time is told anew.
-  update({ polling: ["p4"] });
+  renewal.polling("p4");
   holdUp(true);
   renewal.ownerIsHeldUp();
   await clock.advance(0);

@@ -1,5 +1,5 @@
 // Keeps the leases of a worker, hears of what the server has to say about them, and shows that the worker lives. It knows
-// nothing of handlers: it is told what the worker holds, and tells what it hears. Usually it runs in a thread of its own
+// nothing of handlers: it is told what the worker holds (holdings.ts), and tells what it hears. Usually it runs in a thread of its own
 // (renewal-thread.ts), with a connection of its own, so that a handler that blocks the event loop keeps its lease; over a
 // transport or on a clock of the user's making it runs in the worker's thread. It is the same code either way.
 
@@ -7,6 +7,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { Client } from "@tq/client";
 import { PayloadSchema } from "@tq/proto";
 import { Confirmations } from "./confirmations.ts";
+import type { HeldLease, Holdings } from "./holdings.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseSet } from "./lease-set.ts";
 import { NoticeListener } from "./notice-listener.ts";
@@ -19,6 +20,9 @@ export interface RenewalOptions {
   readonly client: Client;
   readonly settings: RenewalSettings;
   readonly report: (news: RenewalNews) => void;
+  readonly status: () => SlotStatus;
+  /** Looks what the worker holds by now, where this is not told as it changes. Default: it is. */
+  readonly look?: () => void;
   /** Whether the worker's event loop has turned lately. Where that cannot be told apart from the renewal's own, it always has. */
   readonly isOwnerAwake: () => boolean;
   /** Whether the server sees by another call that the worker lives, so that none need be made for that alone. Default: never. */
@@ -27,24 +31,20 @@ export interface RenewalOptions {
   readonly isOwnerHeldUp: () => boolean;
 }
 
-const noSlots: SlotStatus = { activitySlots: 0, activitySlotsUsed: 0, workflowSlots: 0, workflowSlotsUsed: 0 };
-
 /** See the top of the file. */
-export class Renewal {
+export class Renewal implements Holdings {
   /** The leases that are kept. */
   readonly leases: LeaseSet;
-  readonly #options: RenewalOptions;
   readonly #confirmations = new Confirmations();
   readonly #link: ServerLink;
   readonly #keeper: LeaseKeeper;
   readonly #listener: NoticeListener;
-  #status: SlotStatus = noSlots;
 
   constructor(options: RenewalOptions) {
-    const { client, settings, report, isOwnerAwake, isSeenAlive = () => false, isOwnerHeldUp } = options;
+    const { client, settings, report, status, isOwnerAwake, isOwnerHeldUp } = options;
+    const { look = () => {}, isSeenAlive = () => false } = options;
     const { clock, random } = client.config;
-    this.#options = options;
-    this.leases = new LeaseSet(report);
+    this.leases = new LeaseSet(report, look);
     this.#link = new ServerLink({ clock, random, report: (event) => report({ kind: "calls", event }) });
     const { workerId, identity, buildId, activityTypes, workflowTypes } = settings;
     const registrations = new Registrations({ workerId, identity, buildId }, activityTypes, workflowTypes);
@@ -55,7 +55,8 @@ export class Renewal {
       taskQueues,
       leases: this.leases,
       link: this.#link,
-      status: () => this.#status,
+      status,
+      look,
     };
     const confirmations = this.#confirmations;
     this.#keeper = new LeaseKeeper({
@@ -86,21 +87,37 @@ export class Renewal {
     this.#keeper.ownerIsHeldUp();
   }
 
-  /** Takes in what the worker has to tell. */
+  begun(leases: readonly HeldLease[], atMs: number): void {
+    this.leases.add(leases, atMs);
+  }
+
+  answering(key: string): void {
+    this.leases.answering(key);
+  }
+
+  over(key: string): void {
+    this.leases.delete(key);
+  }
+
+  polling(pollId: string): void {
+    this.#confirmations.polling(pollId);
+  }
+
+  polled(pollId: string): void {
+    this.#confirmations.polled(pollId);
+  }
+
+  received(pollId: string, atMs: number): void {
+    this.#confirmations.add(pollId, atMs);
+  }
+
+  confirmed(pollIds: readonly string[]): void {
+    this.#confirmations.confirmed(pollIds);
+  }
+
+  /** Takes in what the worker has to tell besides. */
   take(input: RenewalInput): void {
     switch (input.kind) {
-      case "update": {
-        this.#status = input.status;
-        this.leases.delete(input.over);
-        this.leases.add(input.begun);
-        this.leases.answering(input.answering);
-        const nowMs = this.#options.client.config.clock.now();
-        for (const pollId of input.polling) this.#confirmations.polling(pollId);
-        for (const pollId of input.polled) this.#confirmations.polled(pollId);
-        for (const pollId of input.received) this.#confirmations.add(pollId, nowMs);
-        this.#confirmations.confirmed(input.confirmed);
-        return;
-      }
       case "heartbeat": {
         const details = input.details === undefined ? undefined : fromBinary(PayloadSchema, input.details);
         this.#keeper.heartbeat(input.key, details, input.withinMs);
@@ -110,7 +127,6 @@ export class Renewal {
         this.#link.back();
         return;
       case "pulse":
-        this.#status = input.status;
         this.#keeper.ownerIsAwake();
     }
   }
