@@ -37,9 +37,10 @@ export class HeldTask {
   #cancelRequested = false;
   #onLost: (() => void) | undefined;
 
-  constructor(task: DispatchedTask, slots: Slots, receivedAtMs: number) {
+  /** @param key the token as a key */
+  constructor(task: DispatchedTask, key: string, slots: Slots, receivedAtMs: number) {
     this.task = task;
-    this.key = tokenKey(task.token);
+    this.key = key;
     const timeout = task.startToCloseTimeout;
     this.timesOutAtMs = timeout === undefined ? Number.POSITIVE_INFINITY : receivedAtMs + durationMs(timeout);
     this.#slots = slots;

@@ -1,7 +1,7 @@
 import type { Clock } from "@tq/client";
 import { ChurnMap } from "@tq/client/internal";
 import { AttemptTimeouts } from "./attempt-timeouts.ts";
-import { type HeldTask, tokenKey } from "./held-task.ts";
+import type { HeldTask } from "./held-task.ts";
 
 /** Who keeps the leases of what is held. */
 export interface HeldTasksWatcher {
@@ -30,8 +30,8 @@ export class HeldTasks {
     return this.#tasks[Symbol.iterator]();
   }
 
-  has(token: Uint8Array): boolean {
-    return this.#tasks.has(tokenKey(token));
+  has(key: string): boolean {
+    return this.#tasks.has(key);
   }
 
   add(tasks: readonly HeldTask[]): void {

@@ -171,21 +171,18 @@ export class LeaseSession {
 
   /** Slots, and how many of them tasks fill. */
   slotStatus(): SlotStatus {
-    const of = (kind: TaskQueueKind) => {
-      const polled = this.#pollers.filter((each) => each.kind === kind);
-      return {
-        slots: polled.reduce((sum, { slots }) => sum + slots.capacity, 0),
-        used: polled.reduce((sum, { slots, poller }) => sum + slots.reserved - poller.offered, 0),
-      };
-    };
-    const activity = of(TaskQueueKind.ACTIVITY);
-    const workflow = of(TaskQueueKind.WORKFLOW);
-    return {
-      activitySlots: activity.slots,
-      activitySlotsUsed: activity.used,
-      workflowSlots: workflow.slots,
-      workflowSlotsUsed: workflow.used,
-    };
+    const status = { activitySlots: 0, activitySlotsUsed: 0, workflowSlots: 0, workflowSlotsUsed: 0 };
+    for (const { kind, slots, poller } of this.#pollers) {
+      const used = slots.reserved - poller.offered;
+      if (kind === TaskQueueKind.WORKFLOW) {
+        status.workflowSlots += slots.capacity;
+        status.workflowSlotsUsed += used;
+      } else {
+        status.activitySlots += slots.capacity;
+        status.activitySlotsUsed += used;
+      }
+    }
+    return status;
   }
 
   /** Takes tasks from now on. */

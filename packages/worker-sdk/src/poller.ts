@@ -18,9 +18,18 @@
 //
 // A poll keeps its id until it is answered, whatever happens to the connection; so no task is lost on the way.
 
+import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Client, sleep, toTqError, TqError } from "@tq/client";
-import { AnswerResult, type DispatchedTask, type PollTasksResponse, type TaskQueueKind } from "@tq/proto";
+import {
+  AnswerResult,
+  type DispatchedTask,
+  type PollTasksRequest,
+  type PollTasksResponse,
+  type TaskQueueKind,
+  type TaskQueueRef,
+  TaskQueueRefSchema,
+} from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
 import { HeldTask, tokenKey } from "./held-task.ts";
 import type { HeldTasks } from "./held-tasks.ts";
@@ -91,6 +100,7 @@ const confirmWithinMs = 5_000;
 /** See the top of the file. */
 export class Poller {
   readonly #options: PollerOptions;
+  readonly #taskQueues: TaskQueueRef[];
   readonly #ending = new AbortController();
   readonly #onEnded: (() => void)[] = [];
   #isStopping = false;
@@ -102,6 +112,7 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     this.#options = options;
+    this.#taskQueues = options.taskQueues.map((queue) => create(TaskQueueRefSchema, queue));
   }
 
   /** Slots that are reserved for the polls under way, and not by a task. */
@@ -219,17 +230,18 @@ export class Poller {
   }
 
   async #ask({ answers, isBrief, offered }: Poll): Promise<PollTasksResponse> {
-    const { client, taskQueues, maxPerSecond, leaseMs, registrations, confirmations, link, onDrainRequested } =
-      this.#options;
+    const { client, maxPerSecond, leaseMs, registrations, confirmations, link, onDrainRequested } = this.#options;
     const { config, services } = client;
     let reference = registrations.reference();
     const receivedPollIds = confirmations.ids();
     const pollId = config.newId();
-    const request = {
+    // Written out, since `create` takes longer than all else that is done about a poll.
+    const request: PollTasksRequest = {
+      $typeName: "tq.v1.PollTasksRequest",
       namespace: config.namespace,
       pollId,
       worker: reference.worker,
-      taskQueues: [...taskQueues],
+      taskQueues: this.#taskQueues,
       maxTasks: offered,
       lease: durationFromMs(leaseMs),
       confirmWithin: durationFromMs(Math.min(confirmWithinMs, leaseMs)),
@@ -312,14 +324,15 @@ export class Poller {
     const nowMs = client.config.clock.now();
     const taken: HeldTask[] = [];
     for (const task of tasks) {
-      if (held.has(task.token)) continue;
+      const key = tokenKey(task.token);
+      if (held.has(key)) continue;
       if (this.#isStopping) {
         refuse(task, "the worker is shutting down");
       } else if (poll.offered === 0) {
         refuse(task, "the worker was sent more tasks than it has slots");
       } else {
         poll.offered--;
-        taken.push(new HeldTask(task, slots, nowMs));
+        taken.push(new HeldTask(task, key, slots, nowMs));
       }
     }
     if (taken.length === 0) return;

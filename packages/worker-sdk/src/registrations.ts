@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { WorkerRefSchema } from "@tq/proto";
+import { create } from "@bufbuild/protobuf";
+import { type WorkerRef, WorkerRefSchema } from "@tq/proto";
 
 /** Who a worker says it is in its calls. */
 export interface WorkerIdentity {
@@ -11,13 +11,8 @@ export interface WorkerIdentity {
 
 /** A reference to the worker for one call, and what to do once that call was answered. */
 export interface WorkerReference {
-  readonly worker: MessageInitShape<typeof WorkerRefSchema>;
+  readonly worker: WorkerRef;
   readonly answered: (registrationsWanted: boolean) => void;
-}
-
-interface Types {
-  readonly activityTypes: string[];
-  readonly workflowTypes: string[];
 }
 
 /**
@@ -25,34 +20,32 @@ interface Types {
  * when an answer asks for it; otherwise a hash stands for it.
  */
 export class Registrations {
-  readonly #identity: WorkerIdentity;
-  readonly #types: Types;
-  readonly #hash: string;
+  readonly #short: WorkerReference;
+  readonly #full: WorkerReference;
   #isKnown = false;
 
   constructor(identity: WorkerIdentity, activityTypes: readonly string[], workflowTypes: readonly string[]) {
-    this.#identity = identity;
-    this.#types = { activityTypes: activityTypes.toSorted(), workflowTypes: workflowTypes.toSorted() };
-    this.#hash = createHash("sha256").update(JSON.stringify(this.#types)).digest("hex").slice(0, 32);
+    const registrations = { activityTypes: activityTypes.toSorted(), workflowTypes: workflowTypes.toSorted() };
+    const registrationsHash = createHash("sha256").update(JSON.stringify(registrations)).digest("hex").slice(0, 32);
+    this.#short = {
+      worker: create(WorkerRefSchema, { ...identity, registrationsHash }),
+      answered: (registrationsWanted) => {
+        if (registrationsWanted) this.#isKnown = false;
+      },
+    };
+    this.#full = {
+      worker: create(WorkerRefSchema, { ...identity, registrationsHash, registrations }),
+      answered: (registrationsWanted) => void (this.#isKnown = !registrationsWanted),
+    };
   }
 
   /** The worker as the next call names it. */
   reference(): WorkerReference {
-    return this.#isKnown ? this.#named({}) : this.fullReference();
+    return this.#isKnown ? this.#short : this.#full;
   }
 
   /** The worker with what it can run, for a server that may have been restarted and know nothing. */
   fullReference(): WorkerReference {
-    return this.#named({ registrations: this.#types });
-  }
-
-  #named(more: { readonly registrations?: Types }): WorkerReference {
-    return {
-      worker: { ...this.#identity, registrationsHash: this.#hash, ...more },
-      answered: (registrationsWanted) => {
-        if (registrationsWanted) this.#isKnown = false;
-        else if (more.registrations !== undefined) this.#isKnown = true;
-      },
-    };
+    return this.#full;
   }
 }
