@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { StoreError, type Store } from "@tq/storage";
-import { SqliteStore, syncedAtOnce, type SyncCalls } from "@tq/storage-sqlite";
+import { SqliteStore, syncedAtOnce, type LogCalls } from "@tq/storage-sqlite";
 import { systemClock, type Clock } from "./clock.ts";
 import { lineLogger, type Logger } from "./log.ts";
 import { Engine } from "./matching/engine.ts";
@@ -38,7 +38,7 @@ export interface ServerOptions {
   /** For tests: puts a store of theirs around the real one, to look on or to inject faults. Default: the store as it is. */
   readonly decorateStore: (store: Store) => Store;
   /** For tests: how the store's log is brought to the disk. Default: the system's calls. */
-  readonly syncCalls?: SyncCalls;
+  readonly logCalls?: LogCalls;
 }
 
 /** A server: make it, `start` it, and `stop` it. */
@@ -89,7 +89,7 @@ function withDefaults(options: Partial<ServerOptions>): ServerOptions {
  */
 export function createServer(options: Partial<ServerOptions> = {}, listen = true): Server {
   const config = withDefaults(options);
-  const { random, syncCalls, logger } = config;
+  const { random, logCalls, logger } = config;
   const dataFile = join(resolve(config.dataDir), "tq.db");
   const checkpointFailed = (why: string): void =>
     logger.warn({ error: why }, `the log of ${dataFile} could not be brought into it; it grows until that succeeds`);
@@ -101,7 +101,7 @@ export function createServer(options: Partial<ServerOptions> = {}, listen = true
       new SqliteStore({
         path: dataFile,
         random,
-        ...(syncCalls !== undefined && { syncCalls }),
+        ...(logCalls !== undefined && { logCalls }),
         // Without a port it is in a test, which has no use for another thread.
         ...(listen && { checkpointFailed }),
       }),

@@ -1,4 +1,4 @@
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -31,15 +31,15 @@ export class Disk {
   }
 
   /**
-   * What the file system holds at this moment is what a killed process would leave: the database and its log. (Its shared
-   * memory is made anew by whoever opens it.)
+   * What the file system holds at this moment is what a killed process would leave: the database, SQLite's log and the
+   * journal. (Its shared memory is made anew by whoever opens it.)
    */
   crash(): void {
-    const dead = this.file;
+    const dead = this.folder;
     this.#copies += 1;
     mkdirSync(this.folder);
-    for (const suffix of ["", "-wal"]) {
-      if (existsSync(dead + suffix)) copyFileSync(dead + suffix, this.file + suffix);
+    for (const name of readdirSync(dead)) {
+      if (/^tq\.db(-wal|-log\..*)?$/.test(name)) copyFileSync(join(dead, name), join(this.folder, name));
     }
   }
 

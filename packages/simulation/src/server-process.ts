@@ -1,7 +1,7 @@
 import { createRouterTransport, type ConnectRouter, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createServer, deliveryKey, syncedAtOnce, type Delivery, type Logger, type Server } from "@tq/matching";
 import type { Store } from "@tq/storage";
-import { InvariantChecker } from "@tq/storage-sqlite/testing";
+import { abandon, InvariantChecker, settle } from "@tq/storage-sqlite/testing";
 import type { SimulatedClock } from "./clock.ts";
 import type { Disk } from "./folder.ts";
 import type { Entry } from "./history.ts";
@@ -32,6 +32,7 @@ export class ServerProcess {
   readonly #machine: Machine;
   readonly #server: Server;
   readonly #markDead: () => void;
+  readonly #beside: ServerProcess | undefined;
   #inner: Store | undefined;
   #store: Store | undefined;
   #checker: InvariantChecker | undefined;
@@ -39,8 +40,10 @@ export class ServerProcess {
   #isDead = false;
   #isReplaced = false;
 
-  constructor(life: number, machine: Machine) {
+  /** @param beside has the store open: it is opened between two of that one's transactions */
+  constructor(life: number, machine: Machine, beside?: ServerProcess) {
     const { clock, disk, random } = machine;
+    this.#beside = beside;
     this.life = life;
     this.#machine = machine;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -56,7 +59,7 @@ export class ServerProcess {
         logger: this.#logger(),
         decorateStore: (store) => this.#decorate(store),
         // The real disk takes its time, and that would be in the history.
-        syncCalls: syncedAtOnce,
+        logCalls: syncedAtOnce,
       },
       false,
     );
@@ -124,22 +127,32 @@ export class ServerProcess {
     this.#isReplaced = true;
   }
 
+  /** Brings what it has committed into the database file. */
+  settle(): void {
+    if (this.#inner !== undefined) settle(this.#inner);
+  }
+
   /** Ends it without a trace, and lets go of its files. */
   abandon(): void {
     this.#end();
-    void this.#inner?.close();
+    if (this.#inner !== undefined) abandon(this.#inner);
     this.#inner = undefined;
   }
 
   /** Throws if the tables contradict each other, or what the server remembers contradicts them. */
   async checkInvariants(): Promise<void> {
     if (this.#checker === undefined || this.#store === undefined) throw new Error("the server has not been started");
-    await this.#checker.check(this.#store);
+    await this.#checker.check(this.#store, this.#inner);
   }
 
   #decorate(sqlite: Store): Store {
     const { breakStore, disk, record } = this.#machine;
     this.#inner = sqlite;
+    const open = sqlite.open.bind(sqlite);
+    sqlite.open = async (at) => {
+      this.#beside?.settle();
+      return open(at);
+    };
     this.#store = recordingStore(breakStore(sqlite, disk.file), {
       life: this.life,
       record,

@@ -102,9 +102,9 @@ export class World {
     this.network.faults = faults;
   }
 
-  /** Starts a server over what is on the disk. */
-  async startServer(): Promise<void> {
-    const server = new ServerProcess(this.#processes.length + 1, this.#machine);
+  /** Starts a server over what is on the disk, perhaps beside one that has it open. */
+  async startServer(beside?: ServerProcess): Promise<void> {
+    const server = new ServerProcess(this.#processes.length + 1, this.#machine, beside);
     this.#processes.push(server);
     await server.start();
     this.#server = server;
@@ -137,7 +137,7 @@ export class World {
     this.tell("another server takes the store over");
     this.#disk.breakLock();
     server.replaced();
-    await this.startServer();
+    await this.startServer(server);
     this.#replaced.push(server);
     // Some clients still reach the old one.
     if (this.random.chance(0.7)) this.network.route(server);

@@ -1,20 +1,22 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** Width of a bucket of ready times: what describe says about the oldest is exact to this. */
 const ageBucketMs = 100;
 
 /** How many tasks of each queue became ready in each 100 ms and still are: so the oldest is found without a scan. */
 export class Ages {
-  /** What the present transaction changed, by queue and bucket. */
+  /** What the present transaction changed, by queue and bucket; and what is not written yet of those before. */
   #changes = new Map<number, Map<number, number>>();
+  #late = new Map<number, Map<number, number>>();
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
-      add: db.prepare("insert into age values(?, ?, ?) on conflict do update set n = n + excluded.n"),
-      drop: db.prepare("delete from age where queue = ? and bucket = ? and n = 0"),
+      add: writes.prepare("insert into age values(?, ?, ?) on conflict do update set n = n + excluded.n"),
+      drop: writes.prepare("delete from age where queue = ? and bucket = ? and n = 0"),
       oldest: db
         .prepare<[number], number>(steady("select bucket from age where queue = ? order by bucket limit 1"))
         .pluck(),
@@ -24,31 +26,56 @@ export class Ages {
   /** Forgets what is in memory. */
   reset(): void {
     if (this.#changes.size > 0) this.#changes = new Map();
+    if (this.#late.size > 0) this.#late = new Map();
   }
 
   /** A task became ready at that time, or one that did is no longer. */
   bump(queue: QueueState, since: number, by: 1 | -1): void {
-    let ofQueue = this.#changes.get(queue.id);
-    if (ofQueue === undefined) this.#changes.set(queue.id, (ofQueue = new Map<number, number>()));
-    const bucket = Math.floor(since / ageBucketMs);
-    ofQueue.set(bucket, (ofQueue.get(bucket) ?? 0) + by);
+    change(this.#changes, queue.id, Math.floor(since / ageBucketMs), by);
   }
 
-  /** Writes what the transaction changed. */
+  /** Notes what the transaction changed. */
   flush(): void {
-    for (const [queue, buckets] of this.#changes) {
-      for (const [bucket, by] of buckets) {
-        if (by === 0) continue;
-        this.#sql.add.run(queue, bucket, by);
-        if (by < 0) this.#sql.drop.run(queue, bucket);
-      }
+    const { add, drop } = this.#sql;
+    for (const { queue, bucket, by } of changesOf(this.#changes)) {
+      add.promise(queue, bucket, by);
+      if (by < 0) drop.promise(queue, bucket);
+      change(this.#late, queue, bucket, by);
     }
     if (this.#changes.size > 0) this.#changes = new Map();
   }
 
+  /** Writes what the journal alone has. */
+  settle(): void {
+    const { add, drop } = this.#sql;
+    for (const { queue, bucket, by } of changesOf(this.#late)) {
+      add.settle(queue, bucket, by);
+      if (by < 0) drop.settle(queue, bucket);
+    }
+    if (this.#late.size > 0) this.#late = new Map();
+  }
+
   /** Since when the queue's oldest ready task is ready. */
   oldest(queue: QueueState): number | undefined {
+    if (this.#late.has(queue.id)) this.settle();
     const bucket = this.#sql.oldest.get(queue.id);
     return bucket === undefined ? undefined : bucket * ageBucketMs;
+  }
+}
+
+type Changes = Map<number, Map<number, number>>;
+
+function change(changes: Changes, queue: number, bucket: number, by: number): void {
+  let ofQueue = changes.get(queue);
+  if (ofQueue === undefined) changes.set(queue, (ofQueue = new Map<number, number>()));
+  ofQueue.set(bucket, (ofQueue.get(bucket) ?? 0) + by);
+}
+
+/** Those that come to something. */
+function* changesOf(
+  changes: Changes,
+): Iterable<{ readonly queue: number; readonly bucket: number; readonly by: number }> {
+  for (const [queue, buckets] of changes) {
+    for (const [bucket, by] of buckets) if (by !== 0) yield { queue, bucket, by };
   }
 }

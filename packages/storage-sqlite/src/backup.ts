@@ -1,31 +1,53 @@
 import { closeSync, openSync, rmSync, statSync } from "node:fs";
 import { StoreError, type BackupProgress } from "@tq/storage";
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 
 /** Pages copied between two commits: 4 MiB, a few ms. */
 const pagesAtOnce = 1_000;
 
 /**
- * Copies an open database to a file that must not exist, a piece at a time between commits. SQLite sees to it that the
- * copy is of one moment: what is committed meanwhile goes into it, too.
+ * Copies what is committed in a database to a file that must not exist, a piece at a time between commits. It is read over
+ * a connection of its own that goes on seeing the moment at which it began.
  */
 export async function backUp(
-  db: Database.Database,
+  database: string,
   path: string,
+  random: () => number,
   onProgress: (progress: BackupProgress) => void,
 ): Promise<{ readonly bytes: number }> {
   claimPath(path);
+  let db: Database.Database | undefined;
   try {
+    db = new Database(database, { readonly: true });
+    db.exec("begin");
+    db.prepare("select epoch from shard").get();
     await db.backup(path, {
       progress: ({ totalPages, remainingPages }) => {
         onProgress({ pagesTotal: totalPages, pagesRemaining: remainingPages });
         return pagesAtOnce;
       },
     });
+    beginEpoch(path, random);
     return { bytes: statSync(path).size };
   } catch (error) {
     rmSync(path, { force: true });
     throw unwritable(path, error);
+  } finally {
+    db?.close();
+  }
+}
+
+/**
+ * A journal that lies beside the file when the copy is put in its place belongs to the file, and not to the copy: it must
+ * not be of the copy's epoch, however often the file, or another copy of it, was opened since.
+ */
+function beginEpoch(path: string, random: () => number): void {
+  const copy = new Database(path);
+  try {
+    copy.pragma("journal_mode = DELETE");
+    copy.prepare("update shard set epoch = epoch + 1 + ?").run(Math.floor(random() * 1e12));
+  } finally {
+    copy.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import type Database from "better-sqlite3";
+import type { Write, Writes } from "./journal/writes.ts";
 
 /** How many rows a statement inserts: one of 32 costs as much as 20 of one. */
 const rowsAtOnce = 32;
@@ -6,27 +6,30 @@ const rowsAtOnce = 32;
 /** Rows of one table that are inserted together. Whoever reads or deletes them flushes first. */
 export class BulkInsert {
   readonly #columns: number;
-  readonly #one: Database.Statement;
-  readonly #many: Database.Statement;
+  readonly #isLogged: boolean;
+  readonly #one: Write;
+  readonly #many: Write;
   #values: (number | string)[] = [];
 
   /**
    * @param table where to, such as "front"
    * @param columns how many it has
    * @param onConflict what follows the values, if they may be there already
+   * @param isLogged false: the journal has been told of each
    */
-  constructor(db: Database.Database, table: string, columns: number, onConflict = "") {
+  constructor(writes: Writes, table: string, columns: number, onConflict = "", isLogged = true) {
+    this.#isLogged = isLogged;
     this.#columns = columns;
     const row = `(${Array.from({ length: columns }, () => "?").join(", ")})`;
     const rows = Array.from({ length: rowsAtOnce }, () => row).join(", ");
-    this.#one = db.prepare(`insert into ${table} values${row} ${onConflict}`);
-    this.#many = db.prepare(`insert into ${table} values${rows} ${onConflict}`);
+    this.#one = writes.prepare(`insert into ${table} values${row} ${onConflict}`);
+    this.#many = writes.prepare(`insert into ${table} values${rows} ${onConflict}`);
   }
 
   add(...row: readonly (number | string)[]): void {
     this.#values.push(...row);
     if (this.#values.length < rowsAtOnce * this.#columns) return;
-    this.#many.run(this.#values);
+    this.#run(this.#many, this.#values);
     this.#values = [];
   }
 
@@ -34,7 +37,7 @@ export class BulkInsert {
   flush(): void {
     if (this.#values.length === 0) return;
     for (let i = 0; i < this.#values.length; i += this.#columns) {
-      this.#one.run(this.#values.slice(i, i + this.#columns));
+      this.#run(this.#one, this.#values.slice(i, i + this.#columns));
     }
     this.#values = [];
   }
@@ -42,5 +45,10 @@ export class BulkInsert {
   /** Forgets what is left: the transaction failed. */
   reset(): void {
     this.#values = [];
+  }
+
+  #run(statement: Write, values: readonly (number | string)[]): void {
+    if (this.#isLogged) statement.runAll(values);
+    else statement.settle(...values);
   }
 }

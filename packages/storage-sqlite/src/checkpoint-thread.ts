@@ -1,12 +1,12 @@
 /* The thread of checkpoints.ts: a connection of its own that does nothing else. */
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
-import type { CheckpointNews } from "./checkpoints.ts";
+import type { CheckpointNews, LogState } from "./checkpoints.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this module runs in a thread");
 const db = new Database(String(workerData), { fileMustExist: true });
-const checkpoint = db.prepare("pragma wal_checkpoint(passive)");
+const checkpoint = db.prepare<[], LogState>("pragma wal_checkpoint(passive)");
 
 port.on("message", (what: "checkpoint" | "close") => {
   if (what === "close") {
@@ -16,7 +16,7 @@ port.on("message", (what: "checkpoint" | "close") => {
   }
   let news: CheckpointNews;
   try {
-    checkpoint.get();
+    news = checkpoint.get() ?? { log: 0, checkpointed: 0 };
   } catch (error) {
     news = error instanceof Error ? error.message : String(error);
   }

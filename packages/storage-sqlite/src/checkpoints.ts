@@ -1,30 +1,28 @@
 /*
- * Brings what the write-ahead log holds into the database, so that the log can begin anew, in a thread of its own: SQLite
+ * Brings what SQLite's write-ahead log holds into the database, so that the log can begin anew, in a thread of its own: SQLite
  * by itself does it inside the commit that makes the log long enough, and that commit then takes 5 to 10 ms and more.
  *
  * The log begins anew only at a commit that finds all of it in the database (https://www.sqlite.org/wal.html#ckpt). While
- * commits go on there is always a little that came since; once it is little enough, it is done between two commits.
+ * commits go on there is always a little that came since; once it is little enough, it is done between two transactions.
  */
 import { Worker } from "node:worker_threads";
 import type Database from "better-sqlite3";
 
 /** How long the log gets, in pages of 4 KiB, before it is worth it: SQLite's own number. */
 const pagesOfLog = 1_000;
-/** So few pages are written between two commits: about a millisecond. */
+/** So few pages are written between two transactions: about a millisecond. */
 const fewPages = 64;
-/** How often the thread is sent again before the rest is done between two commits however long it takes. */
+/** How often the thread is sent again before the rest is done between two transactions however long it takes. */
 const mostPasses = 8;
-/** How many commits pass before it is looked again how long the log is: the look costs a few microseconds. */
-const commitsBetweenLooks = 8;
 
 /** How much of the log there is, and how much of it is in the database; in pages. */
-interface LogState {
+export interface LogState {
   readonly log: number;
   readonly checkpointed: number;
 }
 
-/** What the thread says after each checkpoint; undefined: it went well. */
-export type CheckpointNews = string | undefined;
+/** What the thread says after each checkpoint: how it stands, or why it failed. */
+export type CheckpointNews = LogState | string;
 
 /** Checkpoints the database of one open connection. */
 export class Checkpoints {
@@ -33,11 +31,12 @@ export class Checkpoints {
   readonly #db: Database.Database;
   readonly #failed: (why: string) => void;
   #thread: Worker | undefined;
-  #commits = 0;
   #passes = 0;
   /** Nothing is tried before the log is so long. */
   #notBefore = pagesOfLog;
   #isBusy = false;
+  /** What is left is little, or never becomes so: the rest is done between two transactions. */
+  #isToFinish = false;
 
   /** @param failed told why a checkpoint could not be made; it is tried again once the log has grown */
   constructor(db: Database.Database, path: string, failed: (why: string) => void) {
@@ -58,12 +57,16 @@ export class Checkpoints {
     this.#thread = thread;
   }
 
-  /** A transaction was committed. */
+  /** A transaction was committed, and none is under way. */
   committed(): void {
-    if (this.#isBusy || this.#thread === undefined || ++this.#commits < commitsBetweenLooks) return;
-    this.#commits = 0;
+    if (this.#isBusy || this.#thread === undefined) return;
+    if (this.#isToFinish) {
+      this.#isToFinish = false;
+      this.#finish();
+      return;
+    }
     try {
-      if (this.#left().log < this.#notBefore) return;
+      if ((this.#look.get()?.log ?? 0) < this.#notBefore) return;
     } catch (error) {
       // The commit has happened, and must not look as if it had not.
       this.#failed(error instanceof Error ? error.message : String(error));
@@ -84,10 +87,6 @@ export class Checkpoints {
     await ended;
   }
 
-  #left(): LogState {
-    return this.#look.get() ?? { log: 0, checkpointed: 0 };
-  }
-
   #send(thread: Worker): void {
     this.#isBusy = true;
     this.#passes += 1;
@@ -97,24 +96,23 @@ export class Checkpoints {
   #done(news: CheckpointNews): void {
     this.#isBusy = false;
     if (this.#thread === undefined) return;
-    const { log, checkpointed } = this.#left();
-    if (news !== undefined) {
-      this.#notBefore = log + pagesOfLog;
+    if (typeof news === "string") {
+      this.#notBefore += pagesOfLog;
       this.#failed(news);
-    } else if (log - checkpointed > fewPages && this.#passes < mostPasses) {
+    } else if (news.log - news.checkpointed > fewPages && this.#passes < mostPasses) {
       this.#send(this.#thread);
     } else {
       this.#notBefore = pagesOfLog;
-      this.#finish();
+      this.#isToFinish = true;
     }
   }
 
-  /** The rest, between two commits: the next one finds a log that may begin anew. */
+  /** The rest: the next transaction finds a log that may begin anew. */
   #finish(): void {
     try {
       this.#checkpoint.get();
     } catch (error) {
-      this.#notBefore = this.#left().log + pagesOfLog;
+      this.#notBefore += pagesOfLog;
       this.#failed(error instanceof Error ? error.message : String(error));
     }
   }

@@ -155,6 +155,12 @@ export class Chunk {
     return this.#left;
   }
 
+  /** As it was written. */
+  get body(): Buffer {
+    if (this.#body === undefined) throw new Error("a chunk that is being filled has no body yet");
+    return this.#body;
+  }
+
   /** How many bytes it holds in memory, about. */
   get bytes(): number {
     return (this.#body?.length ?? this.#inputBytes) + 128 * this.#count;

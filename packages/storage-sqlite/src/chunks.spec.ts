@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sqlite } from "../test/home.ts";
 import { seeded } from "../test/seeded.ts";
+import { settle } from "./testing/settle.ts";
 
 const ids = (count: number, prefix = "a"): string[] => Array.from({ length: count }, (_, i) => `${prefix}${1_000 + i}`);
 const forGood = { retentionMs: 0 };
@@ -21,6 +22,7 @@ afterEach(async () => {
 function rows(
   table: "chunk" | "chunk_body" | "task" | "task_id" | "closing" | "kept" | "delivery" | "attempt_note",
 ): number {
+  settle(d.store);
   const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
   try {
     return db.prepare<[], number>(`select count(*) from ${table}`).pluck().get() ?? 0;
@@ -31,6 +33,7 @@ function rows(
 
 /** How large the bodies of all chunks are. */
 function bytesOfBodies(): number {
+  settle(d.store);
   const db = new Database(d.store.description.replace("sqlite ", ""), { readonly: true });
   try {
     return db.prepare<[], number>("select sum(length(body)) from chunk_body").pluck().get() ?? 0;
@@ -55,10 +58,10 @@ describe("a chunk", () => {
     expect([rows("chunk"), rows("chunk_body"), rows("delivery")]).toEqual([0, 0, 0]);
   });
 
-  it("is not made for a single task, nor for large inputs", async () => {
+  it("is not made for large inputs", async () => {
     await d.add({ id: "single" });
     await d.add({ id: "large", input: new Uint8Array(16_385) }, { id: "larger", input: new Uint8Array(100_000) });
-    expect([rows("chunk"), rows("task")]).toEqual([0, 3]);
+    expect([rows("chunk"), rows("task")]).toEqual([1, 2]);
     expect((await d.claim()).map(({ input }) => input.length)).toEqual([6, 16_385, 100_000]);
   });
 
@@ -384,7 +387,8 @@ describe("a closing", () => {
     expect(rows("closing")).toBe(1);
     await d.crash();
     expect(await d.run({ verb: "sweep", limit: 4 })).toEqual({ verb: "sweep", removed: 3 });
-    expect([rows("closing"), rows("chunk")]).toEqual([0, 0]);
+    // The one that is left is that of the id that was given anew.
+    expect([rows("closing"), rows("chunk")]).toEqual([0, 1]);
     expect(await d.state(added[0] ?? "")).toBe("ready");
   });
 

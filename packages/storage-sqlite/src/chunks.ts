@@ -2,14 +2,14 @@ import type Database from "better-sqlite3";
 import { Chunk, type ChunkHead, type ChunkTask } from "./chunk.ts";
 import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
-import type { FullTaskRow } from "./task-row.ts";
+import type { Value } from "./journal/encoding.ts";
+import type { Writes } from "./journal/writes.ts";
+import { Soonest } from "./soonest.ts";
 
 /** A chunk is full with so many tasks, or so many bytes of what they say: a claim that wants one task of it reads it whole. */
 const fullAt = { tasks: 512, bytes: 128 * 1_024 };
 /** A larger task gains nothing in a chunk: its payloads are most of what its row costs. */
 const maxTaskBytes = 16 * 1_024;
-/** Fewer are not worth the two rows of a chunk. */
-const fewestTasks = 2;
 /** So few ids are not worth a range of them. */
 const fewestOrderedIds = 16;
 /** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
@@ -43,20 +43,29 @@ export class Chunks {
   readonly #unwritten: Chunk[] = [];
   #filling: Chunk | undefined;
   #filledBytes = 0;
-  /** Of those in the file: tasks were taken out of these. */
+  /** Tasks were taken out of these: in the present transaction, of those that are written; and of those in the file, before it. */
   #changed = new Set<Chunk>();
+  #lateChanged = new Set<Chunk>();
+  /** Those that the journal alone has, in order; and those of them that know their ids. */
+  readonly #late: Chunk[] = [];
+  readonly #lateKnowing: Chunk[] = [];
   /** First numbers of those that were used and then let go of, because there was too much. */
   readonly #letGo = new Set<number>();
   /** Those of them that were read again. */
   #readAgain = new Set<Chunk>();
+  /** Since when little is left of the first of those of which little is. */
+  readonly #sparse = new Soonest(() => {
+    this.settle();
+    return this.#sql.nextSparse.get();
+  });
   readonly #closings: Closings;
   readonly #sql;
 
-  constructor(db: Database.Database) {
-    this.#closings = new Closings(db);
+  constructor(db: Database.Database, writes: Writes) {
+    this.#closings = new Closings(db, writes);
     this.#sql = {
-      insert: db.prepare("insert into chunk values(?, ?, ?, null, ?, ?, ?)"),
-      insertBody: db.prepare("insert into chunk_body values(?, ?)"),
+      insert: writes.prepare("insert into chunk values(?, ?, ?, ?, ?, ?, ?)"),
+      insertBody: writes.prepare("insert into chunk_body values(?, ?)"),
       upTo: db
         .prepare<[number], [seq: number, last: number]>(
           steady("select seq, last from chunk where seq <= +? order by seq desc limit 1"),
@@ -75,9 +84,9 @@ export class Chunks {
         `select c.gone, c.sparse_since, c.first_id is not null as knows_ids, b.body
          from chunk c join chunk_body b on b.seq = c.seq where c.seq = ?`,
       ),
-      update: db.prepare("update chunk set gone = ?, sparse_since = ? where seq = ?"),
-      delete: db.prepare("delete from chunk where seq = ?"),
-      deleteBody: db.prepare("delete from chunk_body where seq = ?"),
+      update: writes.prepare("update chunk set gone = ?, sparse_since = ? where seq = ?"),
+      delete: writes.prepare("delete from chunk where seq = ?"),
+      deleteBody: writes.prepare("delete from chunk_body where seq = ?"),
       sparse: db
         .prepare<[number, number], number>(
           steady(
@@ -101,7 +110,11 @@ export class Chunks {
     this.#unwritten.length = 0;
     this.#filling = undefined;
     if (this.#changed.size > 0) this.#changed = new Set();
+    if (this.#lateChanged.size > 0) this.#lateChanged = new Set();
+    this.#late.length = 0;
+    this.#lateKnowing.length = 0;
     if (this.#readAgain.size > 0) this.#readAgain = new Set();
+    this.#sparse.forget();
     this.#closings.reset();
   }
 
@@ -135,12 +148,15 @@ export class Chunks {
 
   /** Whether an id from the first of these to the last may be in a chunk that knows its ids. */
   knowsSomeId(namespaceId: number, first: string, last: string): boolean {
+    if (this.#lateKnowing.some((chunk) => knowsBetween(chunk, namespaceId, first, last))) return true;
     const found = this.#sql.byId.get(namespaceId, last);
     return found !== undefined && found[1] >= first;
   }
 
   /** The number of the task with this id, if it is in a chunk that knows its ids. */
   seqOf(namespaceId: number, id: string): number | undefined {
+    const late = this.#lateKnowing.find((chunk) => knowsBetween(chunk, namespaceId, id, id));
+    if (late !== undefined) return late.seqOf(id);
     const found = this.#sql.byId.get(namespaceId, id);
     return found === undefined || found[1] < id ? undefined : this.#read(found[0]).seqOf(id);
   }
@@ -194,6 +210,7 @@ export class Chunks {
 
   /** The chunks that have tasks behind a number, in order. Those that are not written yet are left out. */
   *behind(seq: number): Iterable<Chunk> {
+    this.settle();
     const over = this.#stored(seq);
     if (over !== undefined) yield over;
     for (let next = this.#sql.after.get(seq); next !== undefined; next = this.#sql.after.get(next)) {
@@ -222,35 +239,62 @@ export class Chunks {
 
   /** Up to `limit` chunks of which little is left since then or longer. */
   *sparse(since: number, limit: number): Iterable<Chunk> {
+    this.settle();
     // Read one by one: they are large.
     for (const seq of this.#sql.sparse.all(since, limit)) yield this.#read(seq);
   }
 
   /** Since when little is left of the first of these; undefined: there is none. */
   nextSparse(): number | undefined {
-    return this.#sql.nextSparse.get();
+    return this.#sparse.get();
   }
 
   /**
-   * Writes what the transaction changed. At its end, and before chunks are gone through.
+   * Notes what the transaction changed. At its end, and before chunks are gone through.
    *
-   * @param asRow writes a task that is better off in a row of its own after all
    * @param known is told of an id that is found here from now on
    */
-  flush(now: number, asRow: (row: FullTaskRow) => void, known: (namespaceId: number, id: string) => void): void {
-    for (const chunk of this.#unwritten) this.#writeNew(chunk, asRow, known);
+  flush(now: number, known: (namespaceId: number, id: string) => void): void {
+    for (const chunk of this.#unwritten) this.#noteNew(chunk, known);
     this.#unwritten.length = 0;
     this.#filling = undefined;
-    for (const chunk of this.#changed) this.#writeChanged(chunk, now);
+    for (const chunk of this.#changed) this.#noteChanged(chunk, now);
     if (this.#changed.size > 0) this.#changed = new Set();
     this.#closings.flush();
   }
 
-  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  /** Writes what the journal alone has. */
+  settle(): void {
+    const { insert, insertBody, update, delete: remove, deleteBody } = this.#sql;
+    for (const chunk of this.#late) {
+      const { seq, body } = chunk;
+      if (chunk.left === 0) {
+        this.#forget(seq, chunk);
+        continue;
+      }
+      insertBody.settle(seq, body);
+      insert.settle(...columnsOf(chunk));
+    }
+    this.#late.length = 0;
+    this.#lateKnowing.length = 0;
+    for (const chunk of this.#lateChanged) {
+      const { seq } = chunk;
+      if (chunk.left === 0) {
+        remove.settle(seq);
+        deleteBody.settle(seq);
+        this.#forget(seq, chunk);
+      } else {
+        update.settle(chunk.gone, chunk.sparseSince ?? null, seq);
+      }
+    }
+    if (this.#lateChanged.size > 0) this.#lateChanged = new Set();
+  }
+
+  /** Lets go of what is in memory if it is too much, but for what the journal alone has. Between commits only. */
   evict(): void {
     for (const [seq, { chunk }] of this.#cache) {
       if (this.#cachedBytes <= maxCachedBytes) return;
-      if (chunk === undefined) continue;
+      if (chunk === undefined || this.#lateChanged.has(chunk) || overIn(this.#late, seq) === chunk) continue;
       this.#forget(seq, chunk);
       if (!chunk.wasUsed) continue;
       if (this.#letGo.size >= mostLetGo) this.#letGo.clear();
@@ -258,41 +302,47 @@ export class Chunks {
     }
   }
 
-  #writeNew(chunk: Chunk, asRow: (row: FullTaskRow) => void, known: (namespaceId: number, id: string) => void): void {
-    if (chunk.left < fewestTasks) {
-      for (let i = 0; i < chunk.count; i++) if (chunk.holds(i)) asRow(chunk.fullRow(i));
+  #noteNew(chunk: Chunk, known: (namespaceId: number, id: string) => void): void {
+    if (chunk.left === 0) {
       if (this.#lastFound === chunk) this.#lastFound = undefined;
       return;
     }
     const { seq, count } = chunk;
     const { namespaceId } = chunk.head;
-    const [firstId, lastId] = [chunk.idAt(0), chunk.idAt(count - 1)];
     chunk.knowsIds =
-      count >= fewestOrderedIds && chunk.hasOrderedIds() && !this.knowsSomeId(namespaceId, firstId, lastId);
-    const [from, to] = chunk.knowsIds ? [firstId, lastId] : [null, null];
-    this.#sql.insertBody.run(seq, chunk.write());
-    this.#sql.insert.run(seq, chunk.last, chunk.gone, namespaceId, from, to);
+      count >= fewestOrderedIds &&
+      chunk.hasOrderedIds() &&
+      !this.knowsSomeId(namespaceId, chunk.idAt(0), chunk.idAt(count - 1));
+    this.#sql.insertBody.promise(seq, chunk.write());
+    this.#sql.insert.promise(...columnsOf(chunk));
     this.#keep(seq, chunk);
-    if (chunk.knowsIds) for (let i = 0; i < count; i++) if (chunk.holds(i)) known(namespaceId, chunk.idAt(i));
+    this.#late.push(chunk);
+    if (!chunk.knowsIds) return;
+    this.#lateKnowing.push(chunk);
+    for (let i = 0; i < count; i++) if (chunk.holds(i)) known(namespaceId, chunk.idAt(i));
   }
 
-  #writeChanged(chunk: Chunk, now: number): void {
+  #noteChanged(chunk: Chunk, now: number): void {
     const { seq } = chunk;
     if (chunk.left === 0) {
-      this.#sql.delete.run(seq);
-      this.#sql.deleteBody.run(seq);
-      this.#forget(seq, chunk);
-      return;
+      if (chunk.sparseSince !== undefined) this.#sparse.removed(chunk.sparseSince);
+      this.#sql.delete.promise(seq);
+      this.#sql.deleteBody.promise(seq);
+    } else {
+      if (chunk.sparseSince === undefined && chunk.left * sparseShare <= chunk.count) {
+        chunk.sparseSince = now;
+        this.#sparse.added(now);
+      }
+      this.#sql.update.promise(chunk.gone, chunk.sparseSince ?? null, seq);
     }
-    if (chunk.left * sparseShare <= chunk.count) chunk.sparseSince ??= now;
-    this.#sql.update.run(chunk.gone, chunk.sparseSince ?? null, seq);
+    if (overIn(this.#late, seq) !== chunk) this.#lateChanged.add(chunk);
   }
 
   /** The chunk that this number falls into, whether or not the task is in it. */
   #over(seq: number): Chunk | undefined {
     const last = this.#lastFound;
     if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
-    const unwritten = overIn(this.#unwritten, seq);
+    const unwritten = overIn(this.#unwritten, seq) ?? overIn(this.#late, seq);
     if (unwritten !== undefined) return (this.#lastFound = unwritten);
     const stored = this.#stored(seq);
     if (stored !== undefined) this.#use(stored);
@@ -358,6 +408,18 @@ type Payloads = Pick<ChunkTask, "input" | "headers" | "options" | "closedTask">;
 /** How many bytes these are, about. */
 function bytesOf({ input, headers, options, closedTask }: Payloads): number {
   return input.length + (headers?.length ?? 0) + (options?.length ?? 0) + (closedTask?.length ?? 0);
+}
+
+/** Its row. */
+function columnsOf(chunk: Chunk): readonly Value[] {
+  const { seq, count, knowsIds, head } = chunk;
+  const ids = knowsIds ? [chunk.idAt(0), chunk.idAt(count - 1)] : [null, null];
+  return [seq, chunk.last, chunk.gone, chunk.sparseSince ?? null, head.namespaceId, ...ids];
+}
+
+/** Whether an id from the first of these to the last may be in a chunk that knows its ids. */
+function knowsBetween(chunk: Chunk, namespaceId: number, first: string, last: string): boolean {
+  return chunk.head.namespaceId === namespaceId && chunk.idAt(0) <= last && chunk.idAt(chunk.count - 1) >= first;
 }
 
 /** The one of these chunks, which are in order, that a number falls into. There may be one for each of many queues. */

@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import { frame, unframe } from "./frame.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
+import { Soonest } from "./soonest.ts";
 
 /** Tasks of one chunk that completed in one transaction, and are kept until the same time. */
 export interface Closing {
@@ -41,15 +43,16 @@ export class Closings {
   /** Of the present transaction, by chunk and then by when they go. */
   #unwritten = new Map<number, Map<number, Unwritten>>();
   #emptied = new Set<Closing>();
+  readonly #soonest = new Soonest(() => this.#sql.next.get());
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
-      insert: db.prepare("insert into closing values(?, ?, ?, ?, ?)"),
+      insert: writes.prepare("insert into closing values(?, ?, ?, ?, ?)"),
       of: db.prepare<[number], Row>(
         "select id, chunk, closed_at as closedAt, kept_until as keptUntil, body from closing where chunk = ?",
       ),
-      delete: db.prepare("delete from closing where id = ?"),
+      delete: writes.prepare("delete from closing where id = ?"),
       due: db
         .prepare<[number, number], number>(
           steady("select chunk from closing where kept_until <= ? order by kept_until, id limit ?"),
@@ -63,6 +66,7 @@ export class Closings {
   reset(): void {
     if (this.#unwritten.size > 0) this.#unwritten = new Map();
     if (this.#emptied.size > 0) this.#emptied = new Set();
+    this.#soonest.forget();
   }
 
   /** What completed of a chunk that is read, by index. */
@@ -119,7 +123,7 @@ export class Closings {
 
   /** Until when the first of them are kept. */
   next(): number | undefined {
-    return this.#sql.next.get();
+    return this.#soonest.get();
   }
 
   /** Writes what the transaction changed. */
@@ -131,12 +135,17 @@ export class Closings {
         const all = [...tasks.values()];
         const json: BodyJson = { indexes: [...tasks.keys()], answered: all.map(({ answered }) => answered) };
         const outcomes = all.map(({ outcome }) => outcome ?? undefined);
+        this.#soonest.added(keptUntil);
         this.#sql.insert.run(id, chunk, closedAt, keptUntil, frame(json, outcomes));
       }
     }
     if (this.#unwritten.size > 0) this.#unwritten = new Map();
     // One that the transaction itself began may have been emptied and then used again.
-    for (const { id, left } of this.#emptied) if (left === 0) this.#sql.delete.run(id);
+    for (const { id, left, keptUntil } of this.#emptied) {
+      if (left > 0) continue;
+      this.#soonest.removed(keptUntil);
+      this.#sql.delete.run(id);
+    }
     if (this.#emptied.size > 0) this.#emptied = new Set();
   }
 }

@@ -6,6 +6,8 @@
  */
 import type Database from "better-sqlite3";
 import type { Delivery, Started } from "./started-task.ts";
+import { LateRows } from "./journal/late-rows.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** So many tasks stand in a delivery at most: it is written anew whole. */
 const mostTasks = 128;
@@ -50,13 +52,15 @@ export class Deliveries {
   #filling = new Map<object, Delivery>();
   /** To be written, or deleted. */
   #changed = new Set<Delivery>();
+  readonly #rows;
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
+    this.#rows = new LateRows<number>(
+      writes.prepare("insert or replace into delivery values(?, ?, ?, ?, ?, ?)"),
+      writes.prepare("delete from delivery where id = ?"),
+    );
     this.#sql = {
-      insert: db.prepare("insert into delivery values(?, ?, ?, ?, ?, ?)"),
-      update: db.prepare("update delivery set tasks = ? where id = ?"),
-      delete: db.prepare("delete from delivery where id = ?"),
       all: db.prepare<[], DeliveryRow>("select * from delivery order by id"),
     };
   }
@@ -65,6 +69,12 @@ export class Deliveries {
   reset(): void {
     if (this.#filling.size > 0) this.#filling = new Map();
     if (this.#changed.size > 0) this.#changed = new Set();
+    this.#rows.reset();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#rows.settle();
   }
 
   /** Everything in the file. */
@@ -100,7 +110,7 @@ export class Deliveries {
     if (delivery.left === 0 || !completed) this.#changed.add(delivery);
   }
 
-  /** Writes what the transaction changed. */
+  /** Notes what the transaction changed. */
   flush(): void {
     if (this.#filling.size > 0) this.#filling = new Map();
     for (const delivery of this.#changed) this.#write(delivery);
@@ -110,7 +120,7 @@ export class Deliveries {
   #write(delivery: Delivery): void {
     const { id, isWritten } = delivery;
     if (delivery.left === 0) {
-      if (isWritten) this.#sql.delete.run(id);
+      if (isWritten) this.#rows.remove(id, id);
       return;
     }
     delivery.tasks = delivery.tasks.filter((task) => task.delivery === delivery);
@@ -124,8 +134,8 @@ export class Deliveries {
       since,
     ]);
     const tasks = JSON.stringify(json);
-    if (isWritten) this.#sql.update.run(tasks, id);
-    else this.#sql.insert.run(id, first.leaseMs, first.startedAt, first.workerId, first.pollId, tasks);
+    const { leaseMs, startedAt, workerId, pollId } = first;
+    this.#rows.put(id, [id, leaseMs, startedAt, workerId, pollId, tasks], !isWritten);
     delivery.isWritten = true;
   }
 }

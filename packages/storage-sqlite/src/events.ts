@@ -2,6 +2,8 @@ import { eventRetentionMs, type TaskQueue, type TaskQueueKind } from "@tq/matchi
 import type { ActionRecord, EventRecord, Page } from "@tq/storage";
 import type Database from "better-sqlite3";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
+import { Soonest } from "./soonest.ts";
 
 /** What an event is about, beside the action. */
 export interface EventSubject {
@@ -13,23 +15,29 @@ export interface EventSubject {
 
 /** What operators did. */
 export class Events {
+  readonly #oldest = new Soonest(() => this.#sql.oldest.get());
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
-      add: db.prepare("insert into event values(null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-      setChanged: db.prepare("update event set changed = ? where id = ?"),
+      add: writes.prepareReturning<number>("insert into event values(null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id"),
+      setChanged: writes.prepare("update event set changed = ? where id = ?"),
       all: db.prepare<[number, number, number], EventRow>(
         steady("select * from event where namespace = ? and id < ? order by id desc limit ?"),
       ),
       ofQueue: db.prepare<[number, string, number, number], EventRow>(
         steady("select * from event where namespace = ? and queue_name = ? and id < ? order by id desc limit ?"),
       ),
-      drop: db.prepare(
+      drop: writes.prepare(
         steady("delete from event where id in (select id from event where at <= ? order by at limit ?)"),
       ),
       oldest: db.prepare<[], number>("select at from event order by at limit 1").pluck(),
     };
+  }
+
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#oldest.forget();
   }
 
   /** Answers its number. */
@@ -37,9 +45,8 @@ export class Events {
     const { actor, reason, call, request } = action;
     const { name = null, kind = null } = queue ?? {};
     const { add } = this.#sql;
-    return Number(
-      add.run(namespaceId, at, actor, reason, call, name, kind, workerId ?? null, request, changed).lastInsertRowid,
-    );
+    this.#oldest.added(at);
+    return add.get(namespaceId, at, actor, reason, call, name, kind, workerId ?? null, request, changed) ?? 0;
   }
 
   /** How many tasks it has changed by now. */
@@ -77,12 +84,13 @@ export class Events {
 
   /** Removes up to `limit` that are too old. */
   drop(now: number, limit: number): number {
-    return this.#sql.drop.run(now - eventRetentionMs, limit).changes;
+    this.#oldest.forget();
+    return this.#sql.drop.run(now - eventRetentionMs, limit);
   }
 
   /** When the next one is to be removed. */
   next(): number | undefined {
-    const oldest = this.#sql.oldest.get();
+    const oldest = this.#oldest.get();
     return oldest === undefined ? undefined : oldest + eventRetentionMs;
   }
 }

@@ -1,5 +1,6 @@
 import { activities, Driver, newTask, type Harness } from "@tq/storage/exercise";
 import { expect, it } from "vitest";
+import { FailingStatements } from "../test/failing.ts";
 import { sqlite } from "../test/home.ts";
 
 /** Without the checker, which looks at everything after every commit. */
@@ -58,5 +59,40 @@ it("keeps every key's order and share over more keys than it holds", { timeout: 
     ]);
   } finally {
     await d.dispose();
+  }
+});
+
+it("lets go of what was read while a transaction of SQLite's goes on", { timeout: 60_000 }, async () => {
+  let chunksRead = 0;
+  const statements = new FailingStatements((sql) => {
+    if (sql.includes("join chunk_body")) chunksRead += 1;
+    return undefined;
+  });
+  statements.start();
+  const d = await Driver.open(unchecked);
+  try {
+    // Twice as much as is held, in chunks of 128 KiB.
+    for (let i = 0; i < 1_024; i += 128) {
+      const tasks = Array.from({ length: 128 }, (_, j) => newTask({ id: `t${i + j}`, input: new Uint8Array(16_000) }));
+      await d.run({ verb: "add", tasks });
+    }
+    await d.reopen();
+    await d.add({ id: "small" });
+    const list = async () => {
+      const before = chunksRead;
+      const page = { size: 2_000, examine: 2_000, maxBytes: 1e9 };
+      expect((await d.store.listTasks("default", {}, page)).items).toHaveLength(1_025);
+      return chunksRead - before;
+    };
+    expect(await list()).toBeGreaterThan(120);
+    expect(await list()).toBeGreaterThan(50);
+    await d.claim({ slots: 1 });
+    const claimed = chunksRead;
+    for (let i = 0; i < 5; i++) await d.claim({ slots: 1_000 });
+    expect(chunksRead - claimed).toBeGreaterThan(50);
+    expect(await list()).toBeGreaterThan(50);
+  } finally {
+    await d.dispose();
+    statements.stop();
   }
 });

@@ -1,15 +1,16 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** Ready tasks that have a fallback: those that move when nobody serves their queue. */
 export class Fallbacks {
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
-      add: db.prepare("insert or ignore into fallback values(?, ?)"),
-      delete: db.prepare("delete from fallback where queue = ? and seq = ?"),
+      add: writes.prepare("insert or ignore into fallback values(?, ?)"),
+      delete: writes.prepare("delete from fallback where queue = ? and seq = ?"),
       of: db
         .prepare<[number, number], number>(steady("select seq from fallback where queue = ? order by seq limit ?"))
         .pluck(),

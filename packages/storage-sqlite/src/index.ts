@@ -1,2 +1,2 @@
-export { syncedAtOnce, type SyncCalls } from "./log-sync.ts";
+export { syncedAtOnce, type LogCalls } from "./journal/log-sync.ts";
 export { SqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";

@@ -3,6 +3,7 @@ import { Driver, newTask } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { SqliteStore } from "./sqlite-store.ts";
+import { settle } from "./testing/settle.ts";
 import { removeFolder, temporaryFolder } from "../test/temporary.ts";
 
 it("keeps the answers to a hundred plain tasks in no more room than that to one", async () => {
@@ -24,6 +25,7 @@ it("keeps the answers to a hundred plain tasks in no more room than that to one"
       const answers = claimed.map(({ lease }) => ({ lease, kind: "completed" as const, commands: [] }));
       expect(await d.answers(answers, `answer-${count}`)).toHaveLength(count);
     }
+    settle(d.store);
     const db = new Database(path, { readonly: true });
     const lengths = db.prepare<[], number>("select length(answer) from request order by id").pluck().all();
     db.close();

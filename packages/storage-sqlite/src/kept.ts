@@ -1,14 +1,24 @@
 import type Database from "better-sqlite3";
 import { steady } from "./steady.ts";
+import { LateRows } from "./journal/late-rows.ts";
+import type { Writes } from "./journal/writes.ts";
+import { Soonest } from "./soonest.ts";
 
 /** When closed tasks, and the answers to request ids, are removed. */
 export class Kept {
+  readonly #requests;
+  readonly #nextTask = new Soonest(() => this.#sql.next.get());
+  readonly #nextRequest = new Soonest(() => {
+    this.#requests.settle();
+    return this.#sql.nextRequest.get();
+  });
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
+    this.#requests = new LateRows<string>(writes.prepare("insert or replace into request values(?, ?, ?, ?, ?)"));
     this.#sql = {
-      keep: db.prepare("insert into kept values(?, ?)"),
-      drop: db.prepare("delete from kept where until = ? and seq = ?"),
+      keep: writes.prepare("insert into kept values(?, ?)"),
+      drop: writes.prepare("delete from kept where until = ? and seq = ?"),
       due: db.prepare<[number, number], { until: number; seq: number }>(
         steady("select until, seq from kept where until <= ? order by until, seq limit ?"),
       ),
@@ -16,8 +26,7 @@ export class Kept {
       request: db.prepare<[number, string], { verb: string; until: number; answer: string }>(
         "select verb, until, answer from request where namespace = ? and id = ?",
       ),
-      keepRequest: db.prepare("insert or replace into request values(?, ?, ?, ?, ?)"),
-      dropRequests: db.prepare(
+      dropRequests: writes.prepare(
         steady(`delete from request where (namespace, id) in
            (select namespace, id from request where until <= ? order by until limit ?)`),
       ),
@@ -25,11 +34,25 @@ export class Kept {
     };
   }
 
+  /** Forgets what is in memory: the transaction failed. */
+  reset(): void {
+    this.#requests.reset();
+    this.#nextTask.forget();
+    this.#nextRequest.forget();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#requests.settle();
+  }
+
   keepTask(seq: number, until: number): void {
+    this.#nextTask.added(until);
     this.#sql.keep.run(until, seq);
   }
 
   dropTask(seq: number, until: number): void {
+    this.#nextTask.removed(until);
     this.#sql.drop.run(until, seq);
   }
 
@@ -43,23 +66,28 @@ export class Kept {
     id: string,
     now: number,
   ): { readonly verb: string; readonly answer: string } | undefined {
+    const late = this.#requests.get(`${namespaceId}/${id}`);
+    if (late != null) return Number(late[3]) > now ? { verb: String(late[2]), answer: String(late[4]) } : undefined;
     const kept = this.#sql.request.get(namespaceId, id);
     return kept !== undefined && kept.until > now ? kept : undefined;
   }
 
   keepRequest(namespaceId: number, id: string, verb: string, until: number, answer: string): void {
-    this.#sql.keepRequest.run(namespaceId, id, verb, until, answer);
+    this.#nextRequest.added(until);
+    this.#requests.put(`${namespaceId}/${id}`, [namespaceId, id, verb, until, answer]);
   }
 
   /** Removes up to `limit` answers that are too old. */
   dropRequests(now: number, limit: number): number {
-    return this.#sql.dropRequests.run(now, limit).changes;
+    this.#requests.settle();
+    this.#nextRequest.forget();
+    return this.#sql.dropRequests.run(now, limit);
   }
 
   /** When the next of either is to be removed. */
   next(): number | undefined {
-    const task = this.#sql.next.get();
-    const request = this.#sql.nextRequest.get();
+    const task = this.#nextTask.get();
+    const request = this.#nextRequest.get();
     if (task === undefined) return request;
     return request === undefined ? task : Math.min(task, request);
   }

@@ -9,6 +9,8 @@ import type Database from "better-sqlite3";
 import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
+import { Soonest } from "./soonest.ts";
 
 /** How often rows of keys that are refilled are looked for. */
 const pruneEveryMs = 10_000;
@@ -59,16 +61,17 @@ export class KeyLimits {
   readonly #cache = new QueueCache<KeyLimit>(maxCached);
   #dirty = new Set<KeyLimit>();
   #pruneAt: number | undefined;
+  readonly #nextWake = new Soonest(() => this.#sql.next.get());
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
       get: db.prepare<
         [number, string],
         { arrival: number; held_back: KeyHeldBack | null; since: number | null; wake_at: number | null }
       >("select arrival, held_back, since, wake_at from key_limit where queue = ? and key = ?"),
-      set: db.prepare("insert or replace into key_limit values(?, ?, ?, ?, ?, ?)"),
-      delete: db.prepare("delete from key_limit where queue = ? and key = ?"),
+      set: writes.prepare("insert or replace into key_limit values(?, ?, ?, ?, ?, ?)"),
+      delete: writes.prepare("delete from key_limit where queue = ? and key = ?"),
       tasks: db
         .prepare<[number, string], number>(
           "select coalesce(sum(tasks), 0) from lane where queue = ? and key = ? and blocked = 1",
@@ -81,15 +84,15 @@ export class KeyLimits {
         .prepare<[], number>("select wake_at from key_limit where wake_at is not null order by wake_at limit 1")
         .pluck(),
       // As the core's `arrivalAfterChange` has it.
-      change: db.prepare(
+      change: writes.prepare(
         "update key_limit set arrival = min(?, ? + (arrival - ?) * ?) where arrival > ? and queue = ? and key = ?",
       ),
-      changeOthers: db.prepare(
+      changeOthers: writes.prepare(
         `update key_limit set arrival = min(?, ? + (arrival - ?) * ?)
          where arrival > ? and queue = ? and key not in (select value from json_each(?))`,
       ),
-      wakeAll: db.prepare("update key_limit set wake_at = ? where queue = ? and held_back is not null"),
-      prune: db.prepare(
+      wakeAll: writes.prepare("update key_limit set wake_at = ? where queue = ? and held_back is not null"),
+      prune: writes.prepare(
         steady(`delete from key_limit where (queue, key) in
            (select queue, key from key_limit where held_back is null and arrival <= ? limit ?)`),
       ),
@@ -102,6 +105,7 @@ export class KeyLimits {
     this.#cache.clear();
     if (this.#dirty.size > 0) this.#dirty = new Set();
     this.#pruneAt = now + pruneEveryMs;
+    this.#nextWake.forget();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -112,6 +116,7 @@ export class KeyLimits {
   /** The queue is gone, or let go of. */
   forget(queueId: number): void {
     this.#cache.forget(queueId);
+    this.#nextWake.forget();
   }
 
   /** Why the key is held back now; undefined: it is not. */
@@ -185,6 +190,7 @@ export class KeyLimits {
     }
     const change = this.#change(before.defaultFairnessKey, queue.config.defaultFairnessKey, now);
     if (change !== undefined) this.#sql.changeOthers.run(...change, now, queue.id, JSON.stringify([...listed]));
+    this.#nextWake.forget();
     this.#sql.wakeAll.run(now, queue.id);
     this.#cache.forget(queue.id);
   }
@@ -196,11 +202,12 @@ export class KeyLimits {
 
   /** When the next key's time comes. */
   next(): number | undefined {
-    return this.#sql.next.get();
+    return this.#nextWake.get();
   }
 
   /** Writes what the transaction changed. */
   flush(now: number): void {
+    if (this.#dirty.size > 0) this.#nextWake.forget();
     for (const { queue, key, arrival, heldBack, since, wakeAt } of this.#dirty) {
       if (heldBack === undefined && arrival <= now) {
         this.#sql.delete.run(queue.id, key);
@@ -221,7 +228,7 @@ export class KeyLimits {
   /** If it is time: removes up to `limit` rows of keys that are refilled. Answers how many went. */
   prune(now: number, limit: number): number {
     if (this.#pruneAt === undefined || this.#pruneAt > now) return 0;
-    const removed = this.#sql.prune.run(now, limit).changes;
+    const removed = this.#sql.prune.run(now, limit);
     if (removed === limit) return removed;
     this.#pruneAt = this.#sql.anyIdle.get() === undefined ? undefined : now + pruneEveryMs;
     return removed;

@@ -4,6 +4,7 @@ import { BulkInsert } from "./bulk-insert.ts";
 import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** How often rows that the virtual time has passed are looked for. */
 const pruneEveryMs = 10_000;
@@ -15,6 +16,8 @@ interface KeyPass {
   readonly priority: Priority;
   readonly key: string;
   pass: number;
+  /** Whether there is a row of it: in the file, or as the journal has it. */
+  isKept: boolean;
 }
 
 /**
@@ -26,18 +29,22 @@ export class KeyPasses {
   #dirty = new Set<KeyPass>();
   /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
   #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
-  readonly #set: BulkInsert;
+  /** Those that the journal alone has. */
+  #late = new Set<KeyPass>();
+  readonly #insert: BulkInsert;
   readonly #sql;
 
-  constructor(db: Database.Database) {
-    this.#set = new BulkInsert(db, "key_pass", 4, "on conflict do update set pass = excluded.pass");
+  constructor(db: Database.Database, writes: Writes) {
+    const onConflict = "on conflict do update set pass = excluded.pass";
+    this.#insert = new BulkInsert(writes, "key_pass", 4, onConflict, false);
     this.#sql = {
       get: db
         .prepare<[number, number, string], number>(
           "select pass from key_pass where queue = ? and priority = ? and key = ?",
         )
         .pluck(),
-      delete: db.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
+      set: writes.prepare(`insert into key_pass values(?, ?, ?, ?) ${onConflict}`),
+      delete: writes.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
       after: db.prepare<
         [number, number, string, number],
         { queue: number; priority: Priority; key: string; pass: number }
@@ -52,7 +59,8 @@ export class KeyPasses {
   reset(now: number): void {
     this.#cache.clear();
     if (this.#dirty.size > 0) this.#dirty = new Set();
-    this.#set.reset();
+    if (this.#late.size > 0) this.#late = new Set();
+    this.#insert.reset();
     this.#prune = { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
   }
 
@@ -66,20 +74,34 @@ export class KeyPasses {
     this.#dirty.add(entry);
   }
 
-  /** Writes what the transaction changed. */
+  /** Notes what the transaction changed. */
   flush(now: number): void {
-    // In the order of the table, so that each of its pages is found once.
-    const dirty = this.#dirty.size === 1 ? this.#dirty : [...this.#dirty].sort(inOrder);
-    for (const { queue, priority, key, pass } of dirty) {
+    for (const entry of this.#dirty) {
+      const { queue, priority, key, pass } = entry;
       if (pass > (queue.virtualTimes[priority] ?? 0)) {
-        this.#set.add(queue.id, priority, key, pass);
+        this.#sql.set.promise(queue.id, priority, key, pass);
         this.#prune ??= { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
+        entry.isKept = true;
       } else {
-        this.#sql.delete.run(queue.id, priority, key);
+        if (!entry.isKept) continue;
+        this.#sql.delete.promise(queue.id, priority, key);
+        entry.isKept = false;
       }
+      this.#late.add(entry);
     }
-    this.#set.flush();
     if (this.#dirty.size > 0) this.#dirty = new Set();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    if (this.#late.size === 0) return;
+    // In the order of the table, so that each of its pages is found once.
+    for (const { queue, priority, key, pass, isKept } of [...this.#late].sort(inOrder)) {
+      if (isKept) this.#insert.add(queue.id, priority, key, pass);
+      else this.#sql.delete.settle(queue.id, priority, key);
+    }
+    this.#insert.flush();
+    this.#late = new Set();
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -90,6 +112,7 @@ export class KeyPasses {
   /** The queue is gone, or let go of. */
   forget(queueId: number): void {
     this.#cache.forget(queueId);
+    for (const entry of this.#late) if (entry.queue.id === queueId) this.#late.delete(entry);
   }
 
   /** When to prune next. */
@@ -100,6 +123,7 @@ export class KeyPasses {
   /** If it is time: looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went. */
   prune(now: number, limit: number, queueById: (id: number) => QueueState): number {
     if (this.#prune === undefined || this.#prune.at > now) return 0;
+    this.settle();
     const { queue, priority, key } = this.#prune;
     const rows = this.#sql.after.all(queue, priority, key, limit);
     let removed = 0;
@@ -117,7 +141,8 @@ export class KeyPasses {
   #entry(queue: QueueState, priority: Priority, key: string): KeyPass {
     let entry = this.#cache.get(queue, priority, key);
     if (entry === undefined) {
-      entry = { queue, priority, key, pass: this.#sql.get.get(queue.id, priority, key) ?? 0 };
+      const pass = this.#sql.get.get(queue.id, priority, key);
+      entry = { queue, priority, key, pass: pass ?? 0, isKept: pass !== undefined };
       this.#cache.set(queue, priority, key, entry);
     }
     return entry;

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { NamespaceRecord } from "@tq/storage";
+import type { Writes } from "./journal/writes.ts";
 
 /** The namespaces. They are few and never removed, so they are all held in memory. */
 export class Namespaces {
@@ -7,12 +8,12 @@ export class Namespaces {
   readonly #nameById = new Map<number, string>();
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
       all: db.prepare<[], { id: number; name: string; description: string; created_at: number }>(
         "select id, name, description, created_at from namespace order by name",
       ),
-      insert: db.prepare("insert into namespace(name, description, created_at) values(?, ?, ?)"),
+      insert: writes.prepare("insert into namespace(name, description, created_at) values(?, ?, ?)"),
     };
   }
 

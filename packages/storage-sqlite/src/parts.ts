@@ -16,37 +16,43 @@ import { SerialLines } from "./serial.ts";
 import { StartedTasks } from "./started.ts";
 import { TaskRows } from "./tasks.ts";
 import { Timers } from "./timers.ts";
+import type { Writes } from "./journal/writes.ts";
 import type { Parts } from "./transaction.ts";
 import { Unconfirmed } from "./unconfirmed.ts";
 
 /** Makes the parts over an open file. */
-export function openParts(db: Database.Database, random: () => number): Parts {
-  const namespaces = new Namespaces(db);
-  const passes = new KeyPasses(db);
-  const limits = new KeyLimits(db);
-  const lanes = new Lanes(db, limits);
-  const kept = new Kept(db);
-  const tasks = new TaskRows(db, kept);
+export function openParts(db: Database.Database, writes: Writes, random: () => number): Parts {
+  const namespaces = new Namespaces(db, writes);
+  const passes = new KeyPasses(db, writes);
+  const limits = new KeyLimits(db, writes);
+  const lanes = new Lanes(db, writes, limits);
+  const kept = new Kept(db, writes);
+  const tasks = new TaskRows(db, writes, kept);
   const forgotten = (queueId: number): void => {
     for (const part of [passes, lanes, limits]) part.forget(queueId);
   };
   return {
     namespaces,
     numbers: new Numbers(),
-    queues: new Queues(db, namespaces, forgotten),
-    ages: new Ages(db),
-    order: new Order(new Front(db), lanes, passes, limits, tasks),
+    queues: new Queues(db, writes, namespaces, forgotten),
+    ages: new Ages(db, writes),
+    order: new Order(new Front(db, writes), lanes, passes, limits, tasks),
     passes,
     limits,
-    serial: new SerialLines(db),
-    started: new StartedTasks(db),
-    unconfirmed: new Unconfirmed(db),
+    serial: new SerialLines(db, writes),
+    started: new StartedTasks(db, writes),
+    unconfirmed: new Unconfirmed(db, writes),
     tasks,
-    timers: new Timers(db),
+    timers: new Timers(db, writes),
     kept,
-    fallbacks: new Fallbacks(db),
-    events: new Events(db),
-    drainedWorkers: new DrainedWorkers(db),
+    fallbacks: new Fallbacks(db, writes),
+    events: new Events(db, writes),
+    drainedWorkers: new DrainedWorkers(db, writes),
     random,
   };
+}
+
+/** Writes what the journal alone has. */
+export function settleParts({ ages, kept, passes, queues, started, tasks, unconfirmed }: Parts): void {
+  for (const part of [tasks, started, unconfirmed, kept, queues, ages, passes]) part.settle();
 }

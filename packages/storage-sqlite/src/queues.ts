@@ -4,6 +4,8 @@ import type { DrainRecord, KeyHeldBack, PauseRecord, TaskCounts, TaskQueueConfig
 import type { Namespaces } from "./namespaces.ts";
 import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
 import { steady } from "./steady.ts";
+import { LateRows } from "./journal/late-rows.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** The states that are counted. `waiting` is ready, but behind another task of its serial key, so not placed. */
 export const countedStates = ["scheduled", "ready", "waiting", "started", "dead"] as const;
@@ -98,12 +100,24 @@ export class Queues {
   readonly #emptied = new Map<number, number>();
   #lastFound: QueueState | undefined;
   #lastDirty: { readonly queue?: QueueState; readonly type: string; readonly priority: number } = nothingDirty;
+  readonly #counts;
+  readonly #rows;
   readonly #sql;
 
   /** @param forgotten called with the id of a queue that is held in memory no more */
-  constructor(db: Database.Database, namespaces: Namespaces, forgotten: (queueId: number) => void) {
+  constructor(db: Database.Database, writes: Writes, namespaces: Namespaces, forgotten: (queueId: number) => void) {
     this.#namespaces = namespaces;
     this.#forgotten = forgotten;
+    this.#counts = new LateRows<string>(
+      writes.prepare("insert or replace into count values(?, ?, ?, ?, ?, ?, ?, ?)"),
+      writes.prepare("delete from count where queue = ? and priority = ? and type = ?"),
+    );
+    this.#rows = new LateRows<number>(
+      writes.prepare(
+        `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, delayed_since = ?, config_revision = ?, config = ?,
+           pause = ?, drain = ? where id = ?`,
+      ),
+    );
     this.#sql = {
       byName: db.prepare<[number, string, string], QueueRow>(
         `select ${columns} from queue where namespace = ? and name = ? and kind = ?`,
@@ -118,22 +132,13 @@ export class Queues {
            coalesce(sum(ready + waiting), 0) as ready, coalesce(sum(started), 0) as started, coalesce(sum(dead), 0) as dead
          from queue q left join count c on c.queue = q.id where q.namespace = ? and not (${emptyWithoutSettings})`,
       ),
-      insert: db.prepare(
+      insert: writes.prepare(
         `insert into queue(id, namespace, name, kind, virtual_times, closed, arrival, config_revision)
          values(?, ?, ?, ?, ?, 0, 0, 0)`,
-      ),
-      update: db.prepare(
-        `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, delayed_since = ?, config_revision = ?, config = ?,
-           pause = ?, drain = ? where id = ?`,
       ),
       counts: db.prepare<[number], Counts & { type: string; priority: Priority }>(
         "select type, priority, scheduled, ready, waiting, started, dead from count where queue = ?",
       ),
-      setCount: db.prepare(
-        `insert into count values(?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set scheduled = excluded.scheduled,
-           ready = excluded.ready, waiting = excluded.waiting, started = excluded.started, dead = excluded.dead`,
-      ),
-      deleteCount: db.prepare("delete from count where queue = ? and priority = ? and type = ?"),
       lanes: db.prepare<[number], number>("select count(*) from lane where queue = ?").pluck(),
       heldBack: db.prepare<[number], { held_back: KeyHeldBack; keys: number; tasks: number; since: number }>(
         `select held_back, count(*) as keys, min(since) as since,
@@ -142,9 +147,9 @@ export class Queues {
       ),
       empty: db.prepare<[], { id: number }>(`select id from queue q where ${emptyWithoutSettings}`),
       arrival: db.prepare<[number], number>("select arrival from queue where id = ?").pluck(),
-      deleteKeyPasses: db.prepare("delete from key_pass where queue = ?"),
-      deleteKeyLimits: db.prepare("delete from key_limit where queue = ?"),
-      deleteIfEmpty: db.prepare(`delete from queue as q where id = ? and ${emptyWithoutSettings}`),
+      deleteKeyPasses: writes.prepare("delete from key_pass where queue = ?"),
+      deleteKeyLimits: writes.prepare("delete from key_limit where queue = ?"),
+      deleteIfEmpty: writes.prepare(`delete from queue as q where id = ? and ${emptyWithoutSettings}`),
     };
   }
 
@@ -155,6 +160,8 @@ export class Queues {
     this.#byId.clear();
     if (this.#dirty.size > 0) this.#dirty = new Map();
     this.#lastDirty = nothingDirty;
+    this.#counts.reset();
+    this.#rows.reset();
     this.#emptied.clear();
     for (const { id } of this.#sql.empty.all()) this.#emptied.set(id, now);
   }
@@ -216,6 +223,7 @@ export class Queues {
   ): QueueState[] {
     const namespaceId = this.#namespaces.idOf(namespace);
     if (namespaceId === undefined) return [];
+    this.settle();
     const found: QueueState[] = [];
     // The name before the first that has the prefix: nothing sorts between a prefix and itself with an empty kind.
     let [name, kind] = after === undefined ? [filter.namePrefix, ""] : (JSON.parse(after) as [string, string]);
@@ -236,6 +244,7 @@ export class Queues {
 
   /** How many queues of a namespace hold something or have settings, and all their tasks. Reads every row of theirs. */
   sumOf(namespaceId: number): { readonly taskQueues: number; readonly counts: TaskCounts } {
+    this.settle();
     const { taskQueues, ...counts } = this.#sql.sum.get(namespaceId) ?? { ...noTasks, taskQueues: 0 };
     return { taskQueues, counts };
   }
@@ -283,7 +292,13 @@ export class Queues {
     this.changed(queue);
   }
 
-  /** Writes what the transaction changed. */
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#counts.settle();
+    this.#rows.settle();
+  }
+
+  /** Notes what the transaction changed. */
   flush(now: number): void {
     for (const [queue, types] of this.#dirty) {
       for (const [type, changed] of types) this.#flushType(queue, type, changed);
@@ -297,7 +312,7 @@ export class Queues {
     this.#lastDirty = nothingDirty;
   }
 
-  /** Lets go of queues that have not been loaded lately. Between transactions only: states are compared by identity. */
+  /** Lets go of queues that have not been loaded lately. Once all is settled, and before anything is begun: states are compared by identity. */
   evict(): void {
     for (const [key, state] of this.#byKey) {
       if (this.#byKey.size <= maxCached) return;
@@ -316,6 +331,7 @@ export class Queues {
   /** Removes the rows of up to `limit` queues that have been empty for so long, and have no configuration. */
   removeEmpty(now: number, keepEmptyMs: number, limit: number): number {
     let removed = 0;
+    this.settle();
     for (const [id, since] of this.#emptied) {
       if (removed >= limit || since + keepEmptyMs > now) break;
       this.#emptied.delete(id);
@@ -328,8 +344,10 @@ export class Queues {
         this.#emptied.set(id, now);
         continue;
       }
-      if (this.#sql.deleteIfEmpty.run(id).changes === 0) continue;
-      this.#sql.deleteKeyPasses.run(id);
+      if (this.#sql.deleteIfEmpty.run(id) === 0) continue;
+      // Said even if the file has none: the journal may, and they would come back after a crash.
+      this.#sql.deleteKeyPasses.promise(id);
+      this.#sql.deleteKeyPasses.settle(id);
       this.#sql.deleteKeyLimits.run(id);
       this.#letGo(id);
       if (cached === undefined) continue;
@@ -353,10 +371,11 @@ export class Queues {
       if (counts === undefined) continue;
       if (isZero(counts)) {
         ofType[priority] = undefined;
-        this.#sql.deleteCount.run(queue.id, priority, type);
+        this.#counts.remove(`${queue.id}/${priority}/${type}`, queue.id, priority, type);
       } else {
         const { scheduled, ready, waiting, started, dead } = counts;
-        this.#sql.setCount.run(queue.id, priority, type, scheduled, ready, waiting, started, dead);
+        const row = [queue.id, priority, type, scheduled, ready, waiting, started, dead];
+        this.#counts.put(`${queue.id}/${priority}/${type}`, row);
       }
     }
     if (ofType.every((counts) => counts === undefined)) queue.counts.delete(type);
@@ -365,7 +384,7 @@ export class Queues {
   #flushRow(queue: QueueState): void {
     if (!queue.rowChanged) return;
     const { virtualTimes, closed, arrival, askedRate, delayedSince, config, pause, drain } = queue;
-    this.#sql.update.run(
+    this.#rows.put(queue.id, [
       JSON.stringify(virtualTimes),
       closed,
       arrival,
@@ -376,7 +395,7 @@ export class Queues {
       pause === undefined ? null : JSON.stringify(pause),
       drain === undefined ? null : JSON.stringify(drain),
       queue.id,
-    );
+    ]);
     queue.rowChanged = false;
   }
 

@@ -1,10 +1,10 @@
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 import { StoreError } from "@tq/storage";
 
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
 /** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 5;
+const schemaVersion = 6;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
@@ -14,7 +14,8 @@ const tables = `
   create table shard(
     shard integer primary key, epoch integer not null,
     now integer not null,            -- time of the last commit: it never goes back, also over a restart
-    numbers integer not null         -- last number given out
+    numbers integer not null,        -- last number given out
+    logged integer not null          -- number of the last commit of the journal that is in here
   );
   create table namespace(id integer primary key, name text not null unique, description text not null, created_at integer not null);
   create table queue(
@@ -147,13 +148,25 @@ const tables = `
   create table age(queue integer, bucket integer, n integer not null, primary key(queue, bucket)) without rowid;
 `;
 
+/** Opens a connection. Throws StoreError "unusable" if there can be none. */
+export function openFile(path: string): Database.Database {
+  try {
+    // Nobody else is to write to it: there is nothing to wait for.
+    return new Database(path, { timeout: 0 });
+  } catch (error) {
+    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 /** Prepares the connection, and creates the tables in a new file. Throws StoreError "unusable" for a file that is not ours. */
 export function prepareSchema(db: Database.Database, path: string, now: number): void {
   // Looked at before anything is set: another program's file stays as it is.
   const found = whatIsThere(db, path);
-  // WAL: one fsync a commit, and readers beside the writer.
+  // WAL: readers beside the writer.
   db.pragma("journal_mode = WAL");
-  // SQLite itself syncs at checkpoints only. An acknowledgement follows its fsync all the same: see log-sync.ts.
+  // SQLite itself syncs at checkpoints only. An acknowledgement follows its fsync all the same: see journal/.
   db.pragma("synchronous = NORMAL");
   // 16 MiB of pages: the upper levels of every index, and the tail of the hot ones. 64 MiB cost no less CPU time (a million
   // keys: 20.9 and 21.9 µs an add), and would be the most of what a server with a large backlog has in memory.
@@ -162,7 +175,7 @@ export function prepareSchema(db: Database.Database, path: string, now: number):
   if (found === "ours") return;
   db.transaction(() => {
     db.exec(tables);
-    db.prepare("insert into shard values(0, 0, ?, 0)").run(now);
+    db.prepare("insert into shard values(0, 0, ?, 0, 0)").run(now);
     db.prepare("insert into namespace values(1, 'default', '', ?)").run(now);
     db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${schemaVersion}`);

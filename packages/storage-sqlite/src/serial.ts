@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
 import { steady } from "./steady.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** A task in line for its serial key. */
 export interface InLine {
@@ -17,7 +18,7 @@ export interface InLine {
 export class SerialLines {
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
       first: db.prepare<[number, string], InLine>(
         steady("select place, seq, since from serial where queue = ? and key = ? order by place limit 1"),
@@ -25,12 +26,10 @@ export class SerialLines {
       since: db
         .prepare<[number, string, number], number>("select since from serial where queue = ? and key = ? and place = ?")
         .pluck(),
-      join: db.prepare("insert into serial values(?, ?, ?, ?, ?)"),
-      leave: db
-        .prepare<[number, string, number], number>(
-          "delete from serial where queue = ? and key = ? and place = ? returning since",
-        )
-        .pluck(),
+      join: writes.prepare("insert into serial values(?, ?, ?, ?, ?)"),
+      leave: writes.prepareReturning<number>(
+        "delete from serial where queue = ? and key = ? and place = ? returning since",
+      ),
     };
   }
 

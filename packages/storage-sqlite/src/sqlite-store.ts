@@ -1,45 +1,33 @@
 import Database from "better-sqlite3";
-import {
-  StoreError,
-  type Commit,
-  type Committed,
-  type NextDue,
-  type Opened,
-  type Operation,
-  type OperationResult,
-  type Store,
-  type TimeoutsRecord,
-} from "@tq/storage";
+import { StoreError, type Commit, type Committed, type Opened, type Store, type TimeoutsRecord } from "@tq/storage";
 import { backUp } from "./backup.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
-import { LogSync, type SyncCalls } from "./log-sync.ts";
-import { openParts } from "./parts.ts";
+import { Journal, type JournalLimits } from "./journal/journal.ts";
+import { systemCalls, type LogCalls } from "./journal/log-sync.ts";
+import { removeJournals } from "./journal/segments.ts";
+import { takeOver } from "./journal/take-over.ts";
+import { runAgain, Writes } from "./journal/writes.ts";
+import { nextDue } from "./next-due.ts";
+import { openParts, settleParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
-import { prepareSchema } from "./schema.ts";
+import { openFile, prepareSchema } from "./schema.ts";
+import { translate } from "./sqlite-errors.ts";
 import { Transaction, type Parts } from "./transaction.ts";
-import { add } from "./verbs/add.ts";
-import { answer } from "./verbs/answer.ts";
-import { cancel } from "./verbs/cancel.ts";
-import { changeTasks } from "./verbs/change-tasks.ts";
 import { claimAll } from "./verbs/claim.ts";
-import { deleteQueue } from "./verbs/delete-queue.ts";
-import { drainWorker } from "./verbs/drain-worker.ts";
-import { fallBackAll } from "./verbs/fall-back.ts";
-import { confirm, giveBack, renew, repoll } from "./verbs/leases.ts";
-import { configure, drain, pause, resume } from "./verbs/settings.ts";
-import { createNamespace } from "./verbs/namespaces.ts";
-import { expire, keepEmptyQueueMs, promote, sweep } from "./verbs/timed.ts";
+import { carryOut } from "./verbs/carry-out.ts";
 
 /** Where the store lies, and what it needs from outside. */
 export interface SqliteStoreOptions {
-  /** The database file; its folder must exist. Beside it: `-wal`, `-shm` and `.lock`. */
+  /** The database file; its folder must exist. Beside it: `-wal`, `-shm`, `.lock` and `-log.<epoch>.<0 or 1>`. */
   readonly path: string;
   /** A number in [0, 1), for the jitter of retries. */
   readonly random: () => number;
-  /** How the log is synced; the system's own calls unless a test stands between. */
-  readonly syncCalls?: SyncCalls;
+  /** How the journal is written; the system's own calls unless a test stands between. */
+  readonly logCalls?: LogCalls;
+  /** How much is kept in the journal alone; less, where a test is to see it end. */
+  readonly journalLimits?: JournalLimits;
   /**
    * Set: the log is brought into the database by a thread of its own, and a checkpoint that fails is told here. Default:
    * SQLite does it, inside the commits that make the log long enough.
@@ -47,33 +35,36 @@ export interface SqliteStoreOptions {
   readonly checkpointFailed?: (why: string) => void;
 }
 
-/** More operations than this in a commit: others are likely to come meanwhile, and the disk is not waited for. */
-const fewOperations = 2;
-
 interface Open {
   readonly db: Database.Database;
+  readonly epoch: number;
   readonly lock: FileLock;
-  readonly sync: LogSync;
+  readonly journal: Journal;
   readonly checkpoints: Checkpoints | undefined;
   readonly parts: Parts;
   readonly reader: Reader;
   readonly begin: Database.Statement;
   readonly commit: Database.Statement;
   readonly rollback: Database.Statement;
-  readonly changes: Database.Statement<[], number>;
   readonly stamp: Database.Statement;
   readonly epochNow: Database.Statement<[], number>;
   now: number;
+  /** The last number that was given out, as of the last record. */
+  numbers: number;
   readonly openedAt: number;
-  /** A transaction failed, and what is in memory may differ from the file. */
+  /** A commit failed, and what is in memory may differ from the file. */
   stale: boolean;
+  /** It is to be settled once those who wait for the last commit have been told. */
+  settling: NodeJS.Immediate | undefined;
+  settlingFailed: boolean;
 }
 
 /**
  * The embedded store: one SQLite file, one connection, one shard.
  *
- * SQLite answers synchronously, so a transaction blocks the process for its length. Whatever arrives meanwhile goes into
- * the next one, and the next one may begin while the log of the last is still being synced.
+ * SQLite answers synchronously, so a commit blocks the process for its length. Whatever arrives meanwhile goes into the next
+ * one, and the next one may begin while the last is still on its way to the disk. What is committed stands in the journal
+ * first; SQLite's transaction goes on over many commits: see journal/.
  */
 export class SqliteStore implements Store {
   readonly description: string;
@@ -86,27 +77,18 @@ export class SqliteStore implements Store {
   }
 
   async open(at: number): Promise<Opened> {
-    const { path, random, syncCalls, checkpointFailed } = this.#options;
+    const { path, random, logCalls = systemCalls, journalLimits, checkpointFailed } = this.#options;
     const lock = lockFile(path);
     let db: Database.Database | undefined;
-    let sync: LogSync | undefined;
+    let journal: Journal | undefined;
     let checkpoints: Checkpoints | undefined;
     try {
       db = openFile(path);
       prepareSchema(db, path, at);
-      const row = db
-        .prepare<[], { epoch: number; now: number; numbers: number }>("select epoch, now, numbers from shard")
-        .get();
-      if (row === undefined)
-        throw new StoreError("unusable", `${path} has no shard row; it is damaged. Restore a backup.`);
-      const now = Math.max(at, row.now);
-      const epoch = row.epoch + 1;
-      db.prepare("update shard set epoch = ?, now = ?").run(epoch, now);
-      // By now there is a log. The epoch is on disk before anything is done in its name.
-      sync = new LogSync(`${path}-wal`, syncCalls);
-      await sync.writtenNow();
-      const parts = openParts(db, random);
-      parts.numbers.reset(row.numbers);
+      const { epoch, now, numbers, logged } = takeOver(db, path, at, logCalls);
+      journal = new Journal({ path, epoch, last: logged }, journalLimits, logCalls);
+      const parts = openParts(db, new Writes(db, journal), random);
+      parts.numbers.reset(numbers);
       parts.namespaces.reset();
       parts.passes.reset(now);
       parts.limits.reset(now);
@@ -115,35 +97,41 @@ export class SqliteStore implements Store {
       checkpoints = checkpointFailed && new Checkpoints(db, path, checkpointFailed);
       this.#open = {
         db,
+        epoch,
         lock,
-        sync,
+        journal,
         checkpoints,
         parts,
         reader: new Reader(parts, () => this.#opened().now),
         begin: db.prepare("begin immediate"),
         commit: db.prepare("commit"),
         rollback: db.prepare("rollback"),
-        changes: db.prepare<[], number>("select total_changes()").pluck(),
-        stamp: db.prepare("update shard set now = ?, numbers = ? where epoch = ?"),
+        stamp: db.prepare("update shard set now = ?, numbers = ?, logged = ?"),
         epochNow: db.prepare<[], number>("select epoch from shard").pluck(),
         now,
+        numbers,
         openedAt: now,
         stale: false,
+        settling: undefined,
+        settlingFailed: false,
       };
+      const unconfirmed = parts.unconfirmed.load(parts.started, parts.namespaces);
+      // What is tidied up here is tidied up again after a crash.
+      journal.abandon();
       return {
         lease: { shard: 0, epoch },
         now,
-        nextDue: this.#nextDue(this.#open),
+        nextDue: nextDue(parts),
         withFallback: parts.fallbacks.queues().map((id) => parts.queues.byId(id).queue),
         drainedWorkers: parts.drainedWorkers
           .all()
           .map(({ namespace, worker }) => ({ namespace: parts.namespaces.nameOf(namespace), workerId: worker })),
-        unconfirmed: parts.unconfirmed.load(parts.started, parts.namespaces),
+        unconfirmed,
       };
     } catch (error) {
       this.#open = undefined;
       await checkpoints?.close();
-      await sync?.close();
+      journal?.close();
       db?.close();
       lock.release();
       const translated = translate(error, path);
@@ -161,44 +149,44 @@ export class SqliteStore implements Store {
     const open = this.#opened();
     if (commit.lease.shard !== 0)
       throw new StoreError("shard-lost", `sqlite has one shard, 0; not ${commit.lease.shard}`);
-    if (open.sync.lost !== undefined) throw open.sync.lost;
+    const { journal, parts } = open;
+    if (journal.lost !== undefined) throw journal.lost;
     const now = Math.max(commit.now, open.now);
     const tx = new Transaction(open.parts, now, open.openedAt);
     try {
       if (open.stale) this.#undo(open);
-      open.begin.run();
-      if (open.epochNow.get() !== commit.lease.epoch) {
-        throw new StoreError("shard-lost", "another server has taken this store over; this one must stop");
-      }
-      const before = open.changes.get();
+      // It failed: as long as it does, no more is taken in. Or there has been no moment for it.
+      if (open.settlingFailed || journal.isOverdue) this.#settle(open);
+      this.#begin(open, commit.lease.epoch);
+      journal.begin();
       const results = commit.operations.map((operation) => carryOut(tx, operation));
-      open.parts.order.ranks.close(open.parts.order);
+      parts.order.ranks.close(parts.order);
       const order = commit.plan(tx.touched, results);
       tx.touched = new Map();
       const { outcomes, granted } = claimAll(tx, order);
-      open.parts.order.ranks.close(open.parts.order);
-      open.parts.started.flush();
-      open.parts.tasks.flush(now);
-      open.parts.queues.flush(now);
-      open.parts.ages.flush();
-      open.parts.passes.flush(now);
-      open.parts.limits.flush(now);
-      open.parts.order.flush();
-      // A transaction that changed nothing (an idle renewal) is not worth an fsync.
-      const isChange = open.changes.get() !== before;
-      if (isChange) open.stamp.run(now, open.parts.numbers.last, commit.lease.epoch);
-      // Everything that reads comes before: what follows the commit must not fail, or it would look as if nothing happened.
-      const nextDue = this.#nextDue(open);
-      open.commit.run();
+      parts.order.ranks.close(parts.order);
+      parts.started.flush();
+      parts.tasks.flush(now);
+      parts.queues.flush(now);
+      parts.ages.flush();
+      parts.passes.flush(now);
+      parts.limits.flush(now);
+      parts.order.flush();
+      // Everything that reads comes before: what follows must not fail, or it would look as if nothing happened.
+      const due = nextDue(parts);
+      // A commit that changed nothing (an idle renewal) is not worth a write.
+      const isChange = journal.hasChanges;
+      if (isChange) journal.finish(now, (open.numbers = parts.numbers.last));
       open.now = now;
-      open.checkpoints?.committed();
-      open.parts.started.committed();
-      open.parts.queues.evict();
-      open.parts.tasks.evict();
-      for (const part of [open.parts.passes, open.parts.order.lanes, open.parts.limits]) part.evict();
+      parts.started.committed();
+      parts.tasks.evict();
+      // If nothing changed, its results may tell of what an earlier one wrote.
+      const canWait = granted.every((tasks) => tasks.length === 0) && commit.canWait?.(tx.closed) === true;
+      const durable = !isChange ? journal.onDisk() : canWait ? journal.writtenSoon() : journal.written();
+      this.#settleSoon(open);
       const notices = [...tx.notices.values()];
       return {
-        durable: this.#durable(open, isChange, commit.operations.length),
+        durable,
         now,
         results,
         claims: outcomes,
@@ -208,10 +196,11 @@ export class SqliteStore implements Store {
         added: tx.added,
         touched: tx.touched,
         withFallback: tx.withFallback,
-        nextDue,
+        nextDue: due,
       };
     } catch (error) {
       open.stale = true;
+      journal.abandon();
       try {
         this.#undo(open);
       } catch {
@@ -221,19 +210,61 @@ export class SqliteStore implements Store {
     }
   }
 
-  backup: Store["backup"] = async (path, onProgress) => backUp(this.#opened().db, path, onProgress);
+  /** Brings everything that was committed into the database file. */
+  settle(): void {
+    try {
+      const open = this.#opened();
+      if (open.stale) this.#undo(open);
+      this.#settle(open);
+    } catch (error) {
+      throw translate(error, this.#options.path);
+    }
+  }
+
+  backup: Store["backup"] = async (path, onProgress) => {
+    await this.#opened().journal.onDisk();
+    this.settle();
+    return backUp(this.#options.path, path, this.#options.random, onProgress);
+  };
 
   async close(): Promise<void> {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
+    clearImmediate(open.settling);
+    const { checkpoints, db, epoch, journal, lock } = open;
     try {
-      await open.checkpoints?.close();
-      await open.sync.close();
-      open.db.close();
+      await checkpoints?.close();
+      // Whoever waits hears of a failure; closing is not worse for it.
+      await journal.onDisk().catch(() => undefined);
+      // What was lost is found, or not, at the next start; what there is no room for is run again there.
+      let isWhole = false;
+      try {
+        isWhole = !open.stale && journal.lost === undefined && this.#settled(open);
+      } finally {
+        try {
+          journal.close();
+        } finally {
+          db.close();
+        }
+      }
+      // Not that of another server, which may have taken over since.
+      if (isWhole) removeJournals(this.#options.path, (one) => one === epoch);
     } finally {
-      open.lock.release();
+      lock.release();
     }
+  }
+
+  /** Lets go of the files as a process does that is killed: what is not settled stays in the journal alone. */
+  abandon(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    clearImmediate(open.settling);
+    void open.checkpoints?.close();
+    open.journal.abandonFiles();
+    open.db.close();
+    open.lock.release();
   }
 
   getTasks: Store["getTasks"] = async (...args) => this.#read(({ reader }) => reader.getTasks(...args));
@@ -258,7 +289,7 @@ export class SqliteStore implements Store {
   async #read<Answer>(answer: (open: Open) => Answer): Promise<Answer> {
     const open = this.#opened();
     const answered = this.#readNewest(open, answer);
-    if (!open.sync.isSettled) await open.sync.settled();
+    if (!open.journal.isOnDisk) await open.journal.onDisk();
     return answered;
   }
 
@@ -269,22 +300,88 @@ export class SqliteStore implements Store {
       open.parts.tasks.evict();
       return answered;
     } catch (error) {
+      // It may have been writing what the journal alone has: see #settle.
+      if (error instanceof Database.SqliteError) open.stale = true;
       throw translate(error, this.#options.path);
     }
   }
 
-  #durable({ sync }: Open, isChange: boolean, operations: number): Promise<void> {
-    // Its results may tell of what an earlier one wrote.
-    if (!isChange) return sync.settled();
-    // A process with little to do answers sooner if it waits itself: handing it over costs two changes of thread.
-    return operations <= fewOperations ? sync.writtenNow() : sync.written();
+  /** A transaction of SQLite's is under way from here on. While it is, nobody else can write to the file. */
+  #begin({ db, begin, epochNow }: Open, epoch: number): void {
+    if (db.inTransaction) return;
+    try {
+      begin.run();
+    } catch (error) {
+      // Who writes to it is another server, if the epoch says so; else somebody who will be gone.
+      if (epochNow.get() === epoch) throw error;
+    }
+    if (epochNow.get() !== epoch) {
+      throw new StoreError("shard-lost", "another server has taken this store over; this one must stop");
+    }
   }
 
-  /** Takes back a transaction that failed, and forgets everything in memory that it may have changed. */
+  /** Commits SQLite's transaction, so that the records so far need not be run again. */
+  #settle(open: Open): void {
+    const { checkpoints, db, journal, now, numbers, parts } = open;
+    if (!db.inTransaction) return;
+    try {
+      settleParts(parts);
+      open.stamp.run(now, numbers, journal.last);
+      open.commit.run();
+      open.settlingFailed = false;
+      journal.settled();
+    } catch (error) {
+      // Some of it was done, or SQLite has taken everything back: it begins again from the journal.
+      open.stale = true;
+      throw error;
+    }
+    checkpoints?.committed();
+    parts.queues.evict();
+    parts.tasks.evict();
+    for (const part of [parts.passes, parts.order.lanes, parts.limits]) part.evict();
+  }
+
+  /** Settles, unless the disk does not let it. */
+  #settled(open: Open): boolean {
+    try {
+      this.#settle(open);
+      return true;
+    } catch (error) {
+      if (error instanceof Database.SqliteError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Settles, if it is time, once those who wait for the last commit have been told: it takes longer than a commit. What
+   * would be written in any case is written each time, so that it takes no longer than it must.
+   */
+  #settleSoon(open: Open): void {
+    open.settling ??= setImmediate(() => {
+      open.settling = undefined;
+      try {
+        if (open.stale) return;
+        if (open.journal.isDue) this.#settle(open);
+        else open.parts.kept.settle();
+      } catch {
+        // The next commit tries it again, and is refused if it fails again. Who knows what was done of it.
+        open.stale = true;
+        open.settlingFailed = true;
+      }
+    });
+  }
+
+  /** Takes back a commit that failed, and forgets everything in memory that it may have changed. */
   #undo(open: Open): void {
-    if (open.db.inTransaction) open.rollback.run();
-    const { parts, now } = open;
+    const { db, journal, parts, now } = open;
+    if (db.inTransaction) open.rollback.run();
+    const again = journal.unsettled();
+    if (again.length > 0) {
+      open.begin.run();
+      runAgain(db, again, journal.sqlOf);
+    }
     parts.namespaces.reset();
+    for (const part of [parts.unconfirmed, parts.kept, parts.timers, parts.events, parts.drainedWorkers]) part.reset();
     parts.queues.reset(now);
     parts.ages.reset();
     parts.passes.reset(now);
@@ -295,116 +392,12 @@ export class SqliteStore implements Store {
     open.stale = false;
   }
 
-  #nextDue(open: Open): NextDue {
-    const { timers, started, tasks, kept, queues, passes, limits, events, drainedWorkers } = open.parts;
-    const promotes = [timers.next("ready"), timers.next("resume"), limits.next()].filter((at) => at !== undefined);
-    const expires = [started.nextDue(), timers.next("start"), timers.next("close")].filter((at) => at !== undefined);
-    const sweeps = [
-      kept.next(),
-      tasks.nextCompleted(),
-      tasks.nextSparse(),
-      queues.nextRemoval(keepEmptyQueueMs),
-      passes.nextPrune,
-      limits.nextPrune,
-      events.next(),
-      drainedWorkers.next(),
-    ].filter((at) => at !== undefined);
-    return {
-      ...(promotes.length > 0 && { promote: Math.min(...promotes) }),
-      ...(expires.length > 0 && { expire: Math.min(...expires) }),
-      ...(sweeps.length > 0 && { sweep: Math.min(...sweeps) }),
-    };
-  }
-
   #opened(): Open {
     if (this.#open === undefined) throw new StoreError("unavailable", "the store is not open");
     return this.#open;
   }
 }
 
-function openFile(path: string): Database.Database {
-  try {
-    return new Database(path);
-  } catch (error) {
-    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function carryOut(tx: Transaction, operation: Operation): OperationResult {
-  switch (operation.verb) {
-    case "add":
-      return add(tx, operation);
-    case "answer":
-      return answer(tx, operation);
-    case "renew":
-      return renew(tx, operation);
-    case "return":
-      return giveBack(tx, operation);
-    case "confirm":
-      return confirm(tx, operation);
-    case "repoll":
-      return repoll(tx, operation);
-    case "cancel":
-      return cancel(tx, operation);
-    case "promote":
-      return promote(tx, operation);
-    case "expire":
-      return expire(tx, operation);
-    case "sweep":
-      return sweep(tx, operation);
-    case "note": {
-      const { events, namespaces } = tx.parts;
-      events.add(namespaces.idOf(operation.namespace) ?? 0, tx.now, operation.action, {});
-      return { verb: "note" };
-    }
-    case "create-namespace":
-      return createNamespace(tx, operation);
-    case "configure":
-      return configure(tx, operation);
-    case "pause":
-      return pause(tx, operation);
-    case "resume":
-      return resume(tx, operation);
-    case "drain":
-      return drain(tx, operation);
-    case "fall-back":
-      return fallBackAll(tx, operation);
-    case "delete-queue":
-      return deleteQueue(tx, operation);
-    case "change-tasks":
-      return changeTasks(tx, operation);
-    case "drain-worker":
-      return drainWorker(tx, operation);
-  }
-}
-
 function timeoutsOf(options: Buffer | null): TimeoutsRecord {
   return options === null ? {} : readOptions(options, "activity", null).timeouts;
-}
-
-/** What SQLite throws, as the contract has it. Anything else is a defect, and goes on as it is. */
-function translate(error: unknown, path: string): unknown {
-  if (!(error instanceof Database.SqliteError)) return error;
-  switch (error.code.split("_").slice(0, 2).join("_")) {
-    case "SQLITE_FULL":
-      return new StoreError("unavailable", `the disk of ${path} is full; free some space`, { cause: error });
-    case "SQLITE_READONLY":
-      return new StoreError("unavailable", `${path} cannot be written: it, or its folder, is read-only`, {
-        cause: error,
-      });
-    case "SQLITE_IOERR":
-    case "SQLITE_BUSY":
-      return new StoreError("unavailable", `${path} cannot be written: ${error.message}`, { cause: error });
-    case "SQLITE_CANTOPEN":
-      return new StoreError("unusable", `${path} cannot be opened: ${error.message}`, { cause: error });
-    case "SQLITE_NOTADB":
-    case "SQLITE_CORRUPT":
-      return new StoreError("unusable", `${path} is not a SQLite database, or is damaged: ${error.message}`, {
-        cause: error,
-      });
-    default:
-      return error;
-  }
 }

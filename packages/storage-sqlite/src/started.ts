@@ -12,6 +12,7 @@ import { Deliveries, readDelivery } from "./deliveries.ts";
 import { endOf, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
 import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
+import type { Writes } from "./journal/writes.ts";
 
 /** The tasks that are leased. */
 export class StartedTasks {
@@ -29,20 +30,20 @@ export class StartedTasks {
   readonly #deliveries: Deliveries;
   readonly #sql;
 
-  constructor(db: Database.Database) {
-    this.#deliveries = new Deliveries(db);
+  constructor(db: Database.Database, writes: Writes) {
+    this.#deliveries = new Deliveries(db, writes);
     this.#sql = {
-      cancel: db.prepare(
+      cancel: writes.prepare(
         `insert into attempt_note(seq, cancel_reason, cancel_at) values(?, ?, ?)
          on conflict do update set cancel_reason = excluded.cancel_reason, cancel_at = excluded.cancel_at`,
       ),
-      heartbeat: db.prepare(
+      heartbeat: writes.prepare(
         `insert into attempt_note(seq, heartbeat_at, heartbeat) values(?, ?, ?)
          on conflict do update set heartbeat_at = excluded.heartbeat_at, heartbeat = excluded.heartbeat`,
       ),
       heartbeatOf: db.prepare<[number], Buffer | null>("select heartbeat from attempt_note where seq = ?").pluck(),
       notes: db.prepare<[], NoteRow>("select seq, cancel_reason, cancel_at, heartbeat_at from attempt_note"),
-      deleteNote: db.prepare("delete from attempt_note where seq = ?"),
+      deleteNote: writes.prepare("delete from attempt_note where seq = ?"),
     };
   }
 
@@ -51,9 +52,14 @@ export class StartedTasks {
     this.#ended.length = 0;
   }
 
-  /** Writes what the transaction changed. At its end. */
+  /** Notes what the transaction changed. At its end. */
   flush(): void {
     this.#deliveries.flush();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#deliveries.settle();
   }
 
   /**

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { isAscii } from "./chunk.ts";
 import type { Chunks } from "./chunks.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /**
  * Which number a task id has. An index with an entry for each id would be half of what a task costs; so a chunk whose ids
@@ -8,13 +9,14 @@ import type { Chunks } from "./chunks.ts";
  * are in the index, and what a transaction changes there is written together at its end.
  */
 export class TaskIds {
-  /** By namespace. Of these an id may be in both: then it was removed first. */
-  #added = new Map<number, Map<string, number>>();
-  #removed = new Map<number, Set<string>>();
+  /** What the present transaction changed. */
+  #changes = new IdChanges();
+  /** What those before it changed, and the journal alone has. */
+  #late = new IdChanges();
   readonly #chunks: Chunks;
   readonly #sql;
 
-  constructor(db: Database.Database, chunks: Chunks) {
+  constructor(db: Database.Database, writes: Writes, chunks: Chunks) {
     this.#chunks = chunks;
     this.#sql = {
       get: db.prepare<[number, string], number>("select seq from task_id where namespace = ? and id = ?").pluck(),
@@ -28,23 +30,21 @@ export class TaskIds {
           "select id, seq from task_id where namespace = ? and id in (select value from json_each(?))",
         )
         .raw(),
-      add: db.prepare("insert into task_id select ?, value ->> 0, value ->> 1 from json_each(?)"),
-      remove: db.prepare("delete from task_id where namespace = ? and id in (select value from json_each(?))"),
+      add: writes.prepare("insert into task_id select ?, value ->> 0, value ->> 1 from json_each(?)"),
+      remove: writes.prepare("delete from task_id where namespace = ? and id in (select value from json_each(?))"),
     };
   }
 
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
-    if (this.#added.size > 0) this.#added = new Map();
-    if (this.#removed.size > 0) this.#removed = new Map();
+    this.#changes = new IdChanges();
+    this.#late = new IdChanges();
   }
 
   /** The number of the task that has this id now, open or kept. */
   get(namespaceId: number, id: string): number | undefined {
-    const added = this.#added.get(namespaceId)?.get(id);
-    if (added !== undefined) return added;
-    const isRemoved = this.#removed.get(namespaceId)?.has(id) === true;
-    const indexed = isRemoved ? undefined : this.#sql.get.get(namespaceId, id);
+    const changed = this.#changed(namespaceId, id);
+    const indexed = changed === undefined ? this.#sql.get.get(namespaceId, id) : changed;
     return indexed ?? this.#chunks.seqOf(namespaceId, id);
   }
 
@@ -61,56 +61,106 @@ export class TaskIds {
     const inIndex = !inOrder || this.#sql.between.get(namespaceId, first, last) !== 0;
     const inChunks = !inOrder || this.#chunks.knowsSomeId(namespaceId, first, last);
     const found = new Map<string, number>();
-    if (inIndex) this.#findInIndex(namespaceId, ids, found);
+    if (inIndex) {
+      for (const [id, seq] of this.#sql.find.all(namespaceId, JSON.stringify(ids))) found.set(id, seq);
+    }
+    if (inIndex || !this.#late.isEmpty || !this.#changes.isEmpty) {
+      for (const id of ids) {
+        const changed = this.#changed(namespaceId, id);
+        if (changed === null) found.delete(id);
+        else if (changed !== undefined) found.set(id, changed);
+      }
+    }
     if (inChunks) {
       for (const id of ids) {
         const seq = this.#chunks.seqOf(namespaceId, id);
         if (seq !== undefined) found.set(id, seq);
       }
     }
-    const added = this.#added.get(namespaceId);
-    if (added === undefined || added.size === 0) return [...found];
-    for (const id of ids) {
-      const seq = added.get(id);
-      if (seq !== undefined) found.set(id, seq);
-    }
     return [...found];
   }
 
   /** Nobody has the id. */
   add(namespaceId: number, id: string, seq: number): void {
-    let added = this.#added.get(namespaceId);
-    if (added === undefined) this.#added.set(namespaceId, (added = new Map<string, number>()));
-    added.set(id, seq);
+    this.#changes.of(namespaceId).add(id, seq);
   }
 
   remove(namespaceId: number, id: string): void {
-    if (this.#added.get(namespaceId)?.delete(id) === true) return;
-    let removed = this.#removed.get(namespaceId);
-    if (removed === undefined) this.#removed.set(namespaceId, (removed = new Set<string>()));
-    removed.add(id);
+    this.#changes.of(namespaceId).remove(id);
   }
 
   /** An id that was added is known to the chunk of its task from now on. */
   leaveToChunk(namespaceId: number, id: string): void {
-    this.#added.get(namespaceId)?.delete(id);
+    this.#changes.of(namespaceId).added.delete(id);
   }
 
-  /** Writes what the transaction changed. */
+  /** Notes what the transaction changed. */
   flush(): void {
-    for (const [namespaceId, ids] of this.#removed) {
-      if (ids.size > 0) this.#sql.remove.run(namespaceId, JSON.stringify([...ids]));
+    if (this.#changes.isEmpty) return;
+    const { add, remove } = this.#sql;
+    for (const [namespaceId, { added, removed }] of this.#changes.all()) {
+      const late = this.#late.of(namespaceId);
+      if (removed.size > 0) remove.promise(namespaceId, JSON.stringify([...removed]));
+      for (const id of removed) late.remove(id);
+      if (added.size > 0) add.promise(namespaceId, JSON.stringify([...added]));
+      for (const [id, seq] of added) late.add(id, seq);
     }
-    for (const [namespaceId, ids] of this.#added) {
-      if (ids.size > 0) this.#sql.add.run(namespaceId, JSON.stringify([...ids]));
-    }
-    this.reset();
+    this.#changes = new IdChanges();
   }
 
-  #findInIndex(namespaceId: number, ids: readonly string[], found: Map<string, number>): void {
-    const removed = this.#removed.get(namespaceId);
-    for (const [id, seq] of this.#sql.find.all(namespaceId, JSON.stringify(ids))) {
-      if (removed?.has(id) !== true) found.set(id, seq);
+  /** Writes what the journal alone has. */
+  settle(): void {
+    if (this.#late.isEmpty) return;
+    for (const [namespaceId, { added, removed }] of this.#late.all()) {
+      if (removed.size > 0) this.#sql.remove.settle(namespaceId, JSON.stringify([...removed]));
+      if (added.size > 0) this.#sql.add.settle(namespaceId, JSON.stringify([...added]));
     }
+    this.#late = new IdChanges();
+  }
+
+  /** The number that was added for an id; null: it was removed; undefined: the file says. */
+  #changed(namespaceId: number, id: string): number | null | undefined {
+    const changed = this.#changes.get(namespaceId, id);
+    return changed === undefined ? this.#late.get(namespaceId, id) : changed;
+  }
+}
+
+/** What changed in the index, by namespace. */
+class IdChanges {
+  readonly #byNamespace = new Map<number, NamespaceChanges>();
+
+  get isEmpty(): boolean {
+    for (const { added, removed } of this.#byNamespace.values()) if (added.size > 0 || removed.size > 0) return false;
+    return true;
+  }
+
+  get(namespaceId: number, id: string): number | null | undefined {
+    const changes = this.#byNamespace.get(namespaceId);
+    if (changes === undefined) return undefined;
+    return changes.added.get(id) ?? (changes.removed.has(id) ? null : undefined);
+  }
+
+  of(namespaceId: number): NamespaceChanges {
+    let changes = this.#byNamespace.get(namespaceId);
+    if (changes === undefined) this.#byNamespace.set(namespaceId, (changes = new NamespaceChanges()));
+    return changes;
+  }
+
+  all(): Iterable<[namespaceId: number, changes: NamespaceChanges]> {
+    return this.#byNamespace;
+  }
+}
+
+/** What changed in the index of one namespace. An id may be in both: then it was removed first. */
+class NamespaceChanges {
+  readonly added = new Map<string, number>();
+  readonly removed = new Set<string>();
+
+  add(id: string, seq: number): void {
+    this.added.set(id, seq);
+  }
+
+  remove(id: string): void {
+    if (!this.added.delete(id)) this.removed.add(id);
   }
 }

@@ -10,6 +10,7 @@ import { readInput, writeInput } from "./input-column.ts";
 import { steady } from "./steady.ts";
 import { TaskIds } from "./task-ids.ts";
 import { type FullTaskRow, fullColumns, rowColumns, sketchColumns, type TaskRow, type TaskSketch } from "./task-row.ts";
+import type { Writes } from "./journal/writes.ts";
 
 /** A row with everything, as it comes out of the file. */
 type StoredTaskRow = Omit<FullTaskRow, "input"> & { readonly input: Buffer | string };
@@ -61,13 +62,13 @@ export class TaskRows {
   #toDelete = new Set<number>();
   readonly #sql;
 
-  constructor(db: Database.Database, kept: Kept) {
+  constructor(db: Database.Database, writes: Writes, kept: Kept) {
     this.#kept = kept;
-    this.#chunks = new Chunks(db);
-    this.#ids = new TaskIds(db, this.#chunks);
+    this.#chunks = new Chunks(db, writes);
+    this.#ids = new TaskIds(db, writes, this.#chunks);
     this.#sql = {
       holder: db.prepare<[number], IdHolder>("select seq, run, state from task where seq = ?"),
-      insert: db.prepare(`insert into task(${fullColumns}) values(${fullColumns.replaceAll(/\w+/g, "?")})`),
+      insert: writes.prepare(`insert into task(${fullColumns}) values(${fullColumns.replaceAll(/\w+/g, "?")})`),
       full: db.prepare<[number], StoredTaskRow>(`select ${fullColumns} from task where seq = ?`),
       row: db.prepare<[number], TaskRow>(`select ${rowColumns} from task where seq = ?`),
       scan: db.prepare<[number, number], StoredTaskRow>(
@@ -79,32 +80,32 @@ export class TaskRows {
       failing: db.prepare<[number], Pick<FullTaskRow, "state" | "closed_at" | "outcome" | "history">>(
         "select state, closed_at, outcome, history from task where seq = ?",
       ),
-      placed: db.prepare("update task set pass = ?, place = ?, due_at = null where seq = ?"),
-      inLine: db.prepare("update task set serial_place = ?, due_at = null where seq = ?"),
-      retried: db.prepare(
+      placed: writes.prepare("update task set pass = ?, place = ?, due_at = null where seq = ?"),
+      inLine: writes.prepare("update task set serial_place = ?, due_at = null where seq = ?"),
+      retried: writes.prepare(
         `update task set attempts = ?, returns = 0, answered = ?, history = ?, heartbeat = ?, due_at = ?, pass = null, place = null
          where seq = ?`,
       ),
-      returned: db.prepare(
+      returned: writes.prepare(
         "update task set returns = ?, answered = ?, heartbeat = ?, pass = ?, place = ? where seq = ?",
       ),
-      moved: db.prepare(
+      moved: writes.prepare(
         `update task set queue = ?, type = ?, options = ?, serial_place = ?, pass = ?, place = ?, returns = ?,
            answered = ?, heartbeat = ?
          where seq = ?`,
       ),
-      input: db.prepare("update task set input = ? where seq = ?"),
-      redriven: db.prepare(
+      input: writes.prepare("update task set input = ? where seq = ?"),
+      redriven: writes.prepare(
         `update task set seq = ?, run = run + 1, added_at = ?, serial_place = ?, pass = ?, place = ?, attempts = 0, returns = 0,
            answered = null, state = null, closed_at = null, kept_until = null, outcome = null, heartbeat = null
          where seq = ?`,
       ),
-      closed: db.prepare(
+      closed: writes.prepare(
         `update task set state = ?, closed_at = ?, kept_until = ?, attempts = ?, answered = ?, history = ?, outcome = ?,
            due_at = null, pass = null, place = null, serial_place = null where seq = ?`,
       ),
-      delete: db.prepare("delete from task where seq = ?"),
-      deleteAll: db.prepare("delete from task where seq in (select value from json_each(?))"),
+      delete: writes.prepare("delete from task where seq = ?"),
+      deleteAll: writes.prepare("delete from task where seq in (select value from json_each(?))"),
     };
   }
 
@@ -115,7 +116,7 @@ export class TaskRows {
     this.#chunks.reset();
   }
 
-  /** Lets go of what is in memory if it is too much. Between transactions only. */
+  /** Lets go of what is in memory if it is too much. Between commits only. */
   evict(): void {
     this.#chunks.evict();
   }
@@ -204,6 +205,8 @@ export class TaskRows {
 
   /** Up to `limit` rows behind a number, of whatever namespace, in order of adding. Between transactions only. */
   *scan(after: number, limit: number): Iterable<FullTaskRow> {
+    // Before anything is read: nothing can be written while it is.
+    this.settle();
     const rows = this.#sql.scan.iterate(after, limit)[Symbol.iterator]();
     const chunked = this.#chunked(after)[Symbol.iterator]();
     try {
@@ -411,12 +414,14 @@ export class TaskRows {
     if (size > 0 && size < fewToDelete) for (const seq of this.#toDelete) this.#sql.delete.run(seq);
     else if (size > 0) this.#sql.deleteAll.run(JSON.stringify([...this.#toDelete]));
     if (this.#toDelete.size > 0) this.#toDelete = new Set();
-    this.#chunks.flush(
-      now,
-      (row) => this.#insertRow(row),
-      (namespaceId, id) => this.#ids.leaveToChunk(namespaceId, id),
-    );
+    this.#chunks.flush(now, (namespaceId, id) => this.#ids.leaveToChunk(namespaceId, id));
     this.#ids.flush();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#chunks.settle();
+    this.#ids.settle();
   }
 
   #holder(seq: number): IdHolder {

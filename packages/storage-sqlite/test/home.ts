@@ -1,18 +1,33 @@
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Store } from "@tq/storage";
 import type { Harness, StoreHome } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
+import { syncedAtOnce } from "../src/journal/log-sync.ts";
 import { SqliteStore } from "../src/sqlite-store.ts";
 import { InvariantChecker } from "./invariants.ts";
 import { seeded } from "./seeded.ts";
 import { removeFolder, temporaryFolder } from "./temporary.ts";
 
+/** What a killed process would leave: the database, SQLite's log and the journal. */
+export function copyDatabase(from: string, to: string): void {
+  for (const name of readdirSync(dirname(from))) {
+    if (/^tq\.db(-wal|-log\.\d+\.[01])?$/.test(name)) copyFileSync(join(dirname(from), name), join(dirname(to), name));
+  }
+}
+
+/** So that tests of a few commits see everything: commits that are settled, and those that are not, and both files used. */
+const sometimesSettled = {
+  logCalls: syncedAtOnce,
+  journalLimits: { commits: 7, bytes: 100_000, segmentBytes: 8_192 },
+};
+
 /** A SQLite file for one test. */
-class SqliteHome implements StoreHome {
+export class SqliteHome implements StoreHome {
   readonly #folder = temporaryFolder();
   readonly #random = seeded(1);
   #life = 0;
+  #store: SqliteStore | undefined;
   #checker: InvariantChecker | undefined;
 
   get #path(): string {
@@ -24,7 +39,7 @@ class SqliteHome implements StoreHome {
   }
 
   store(): Store {
-    return new SqliteStore({ path: this.#path, random: this.#random });
+    return (this.#store = new SqliteStore({ path: this.#path, random: this.#random, ...sometimesSettled }));
   }
 
   /** What the file system holds at this moment is what a killed process would leave. */
@@ -33,12 +48,12 @@ class SqliteHome implements StoreHome {
     const dead = this.#path;
     this.#life += 1;
     mkdirSync(join(this.#folder, `${this.#life}`));
-    for (const suffix of ["", "-wal"]) {
-      if (existsSync(dead + suffix)) copyFileSync(dead + suffix, this.#path + suffix);
-    }
+    copyDatabase(dead, this.#path);
   }
 
   async takeOver(): Promise<void> {
+    // Between two transactions: while one is under way nobody else can write.
+    this.#store?.settle();
     const rival = new Database(this.#path);
     rival.exec("update shard set epoch = epoch + 1");
     rival.close();

@@ -26,6 +26,13 @@ export interface Commit {
   readonly now: number;
   readonly operations: readonly Operation[];
   readonly plan: PlanClaims;
+  /**
+   * Asked if nothing was claimed: whether nobody waits to hear of it. Then it may be brought to the disk with the next
+   * commit, if one comes within a millisecond or so. Default: somebody does.
+   *
+   * @param closed what the transaction closed
+   */
+  readonly canWait?: (closed: readonly ClosedNotice[]) => boolean;
 }
 
 /** What a transaction did. The next one sees it. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { createServer, type Server } from "@tq/matching";
+import { createServer, syncedAtOnce, type Server } from "@tq/matching";
 import {
   AddTasksResponseSchema,
   NewTaskSchema,
@@ -42,7 +42,8 @@ beforeAll(async () => {
       commit();
       duringCommit();
     });
-  server = createServer({ port: 0, dataDir, logger: silent, clock });
+  // A real disk takes a while now and then, which the clock knows nothing of.
+  server = createServer({ port: 0, dataDir, logger: silent, clock, logCalls: syncedAtOnce });
   await server.start();
   direct = services(new DirectTransport(server, clock));
   overPort = services(createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }));

@@ -30,7 +30,7 @@ export class ServerRun {
     this.#time = new ClockOfARun(clock);
     const decorateStore = (store: Store) => this.#watch(store);
     this.#server = createServer(
-      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore, syncCalls: syncedAtOnce },
+      { logger: silent, random: () => 0, ...options, clock: this.#time, decorateStore, logCalls: syncedAtOnce },
       false,
     );
     const inner = new DirectTransport(this.#server, clock);

@@ -21,14 +21,35 @@ afterEach(async () => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A system call of the server, in the order in which they began. */
+/** A system call of the server. */
 interface SystemCall {
   readonly name: string;
+  /** What it was given, and what it answered if that is in one line. */
   readonly text: string;
+  /** Lines of the trace. */
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** What was traced, in the order in which it began. Calls of other threads may come between its beginning and its end. */
+function readTrace(trace: string): SystemCall[] {
+  const calls: SystemCall[] = [];
+  const unfinished = new Map<string, { readonly name: string; readonly text: string; readonly began: number }>();
+  for (const [i, line] of trace.split("\n").entries()) {
+    const [, thread = "", rest = ""] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const begun = unfinished.get(thread);
+    const [, name = "", text = ""] = /^(\w+)\((.*)$/.exec(rest) ?? [];
+    if (begun !== undefined && rest.startsWith(`<... ${begun.name} resumed>`)) {
+      unfinished.delete(thread);
+      calls.push({ ...begun, text: begun.text + rest, ended: i });
+    } else if (rest.endsWith("<unfinished ...>")) unfinished.set(thread, { name, text, began: i });
+    else if (name !== "") calls.push({ name, text, began: i, ended: i });
+  }
+  return calls.sort((one, other) => one.began - other.began);
 }
 
 // Needs strace (Debian: apt-get install strace); CI installs it.
-test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { timeout: 60_000 }, async () => {
+test.skipIf(!hasStrace)("each acknowledgement follows a write that is on disk", { timeout: 60_000 }, async () => {
   folder = mkdtempSync(join(tmpdir(), "tq-strace-"));
   const trace = join(folder, "trace");
   const strace = [
@@ -38,11 +59,11 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
     "-f",
     "-y",
     "-s",
-    "4096",
+    "65536",
     "-o",
     trace,
     "-e",
-    "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg",
+    "trace=openat,fdatasync,fsync,write,writev,pwrite64,pwritev,sendto,sendmsg",
   ];
   server = new ServerProcess(await freePort(), strace);
   await server.start();
@@ -60,26 +81,40 @@ test.skipIf(!hasStrace)("an fsync of the log precedes each acknowledgement", { t
   expect(await server.stop()).toBe(0);
   await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toMatch(/exited with 0 \+\+\+\n$/);
 
-  const calls = readFileSync(trace, "utf8")
-    .split("\n")
-    .map((line) => /^\d+ +(?<name>\w+)\((?<text>.*)$/.exec(line)?.groups as SystemCall | undefined)
-    .filter((call) => call !== undefined);
+  const calls = readTrace(readFileSync(trace, "utf8"));
+  /** The files of which a write is on disk when it ends. */
+  const synced = new Set(
+    calls.filter(({ name, text }) => name === "openat" && text.includes("O_DSYNC")).flatMap(({ text }) => fileOf(text)),
+  );
   for (let n = 0; n < adds; n++) {
-    const id = `acknowledged-${n}"`.slice(0, -1);
-    const logged = calls.findIndex(
-      ({ name, text }) => name === "pwrite64" && text.includes("-wal>") && hasId(text, id),
+    const id = `acknowledged-${n}`;
+    const logged = calls.filter(
+      ({ name, text }) => name.startsWith("pwrite") && text.includes("tq.db-log.") && hasId(text, id),
     );
-    const acknowledged = calls.findIndex(
-      ({ name, text }) => name.startsWith("write") && text.includes("HTTP/1.1 200") && hasId(text, id),
+    expect([id, logged.length > 0]).toEqual([id, true]);
+    const acknowledged = calls.find(
+      ({ name, text }) => /^(write|send)/.test(name) && text.includes("HTTP/1.1 200") && hasId(text, id),
     );
-    expect([id, logged]).not.toEqual([id, -1]);
-    expect([id, acknowledged]).not.toEqual([id, -1]);
-    const syncs = calls
-      .slice(logged, acknowledged)
-      .filter(({ name, text }) => /^f(data)?sync$/.test(name) && text.includes("-wal>"));
-    expect([id, syncs.length > 0]).toEqual([id, true]);
+    if (acknowledged === undefined) throw new Error(`${id} was not acknowledged`);
+    const isOnDisk = logged.some(({ text, ended }) =>
+      fileOf(text).some((file) => {
+        const onDisk = synced.has(file)
+          ? ended
+          : calls.find(
+              (sync) => /^f(data)?sync$/.test(sync.name) && fileOf(sync.text)[0] === file && sync.began > ended,
+            )?.ended;
+        return onDisk !== undefined && onDisk < acknowledged.began;
+      }),
+    );
+    expect([id, isOnDisk]).toEqual([id, true]);
   }
 });
+
+/** The file that is open as what a call was given, or has opened. */
+function fileOf(text: string): string[] {
+  const file = /\d+<(?<path>[^>]*tq\.db-log\.\d+\.[01])>/.exec(text)?.groups?.["path"];
+  return file === undefined ? [] : [file];
+}
 
 function hasId(text: string, id: string): boolean {
   return new RegExp(`${id}(?![0-9])`).test(text);

@@ -23,6 +23,11 @@ export class Closings {
     return watch;
   }
 
+  /** Whether somebody watches one of these. */
+  isAwaited(closed: readonly ClosedNotice[]): boolean {
+    return this.#watchers.size > 0 && closed.some(({ namespace, id }) => this.#watchers.has(taskKey(namespace, id)));
+  }
+
   /** These have closed. */
   publish(closed: readonly ClosedNotice[]): void {
     if (this.#watchers.size === 0) return;

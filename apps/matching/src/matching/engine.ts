@@ -302,12 +302,16 @@ export class Engine implements Matching {
         poll.begin();
       } else if (call.answers === undefined) {
         // What it says that it has received is on disk before it is answered: it will not say so again.
-        await this.#group().submit(nothingMore, () => poll.beginInCommit());
+        await this.#group().submit(nothingMore, () => poll.beginInCommit(), call.waitMs === 0);
       } else {
         // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
-        const answered = await this.#group().submit(call.answers, (result) => {
-          if (!("refused" in result)) poll.beginInCommit();
-        });
+        const answered = await this.#group().submit(
+          call.answers,
+          (result) => {
+            if (!("refused" in result)) poll.beginInCommit();
+          },
+          call.waitMs === 0,
+        );
         if ("refused" in answered) {
           poll.abandon();
           return { kind: "refused", refused: answered.refused };
@@ -386,6 +390,7 @@ export class Engine implements Matching {
       timedOperations: (now) => this.#timed.operations(now),
       plan: (touched, now) => polls.plan(touched, now),
       committed: (committed, timed) => this.#committed(committed, timed),
+      isAwaited: (closed) => this.#closings.isAwaited(closed),
       failed: (timed) => {
         this.#timed.failed(timed, this.now());
         this.#endOverdue();

@@ -1,4 +1,12 @@
-import { StoreError, type Commit, type Committed, type Operation, type OperationResult, type Store } from "@tq/storage";
+import {
+  StoreError,
+  type ClosedNotice,
+  type Commit,
+  type Committed,
+  type Operation,
+  type OperationResult,
+  type Store,
+} from "@tq/storage";
 import { describe, expect, test, vi } from "vitest";
 import { ServerTime, type Clock } from "../clock.ts";
 import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
@@ -40,6 +48,7 @@ function participant(more: Partial<CommitParticipant> = {}): CommitParticipant {
     timedOperations: () => [],
     plan: () => ({ offers: [], claims: [] }),
     committed: () => undefined,
+    isAwaited: () => false,
     failed: () => undefined,
     claimsFailed: () => undefined,
     wantsClaim: false,
@@ -60,6 +69,30 @@ describe("group commit", () => {
     const group = make(store);
     await Promise.all([group.submit(promote), group.submit(promote), group.submit(promote)]);
     expect(commits.map(({ operations }) => operations.length)).toEqual([3]);
+  });
+
+  test("a commit can wait for the disk if nobody waits for any of it", async () => {
+    const closed = [{ namespace: "default", id: "a" }] as unknown as ClosedNotice[];
+    let isAwaited = false;
+    let timed: Operation[] = [];
+    const { commits, store } = fakeStore();
+    const of = participant({ isAwaited: () => isAwaited, timedOperations: () => timed });
+    const group = make(store, of);
+    const canWait = (): boolean | undefined => commits.at(-1)?.canWait?.(closed);
+    await group.submit(promote, undefined, false);
+    expect(canWait()).toBe(true);
+    // Somebody waits for a task to close.
+    isAwaited = true;
+    expect(canWait()).toBe(false);
+    isAwaited = false;
+    await Promise.all([group.submit(promote, undefined, false), group.submit(promote)]);
+    expect(canWait()).toBe(false);
+    timed = [{ verb: "confirm", deliveries: [] }];
+    await group.submit(promote, undefined, false);
+    expect(canWait()).toBe(true);
+    timed = [promote];
+    await group.submit(promote, undefined, false);
+    expect(canWait()).toBe(false);
   });
 
   test("what arrives while a commit is under way goes into the next one", async () => {

@@ -6,6 +6,7 @@
 import {
   StoreError,
   type ClaimOrder,
+  type ClosedNotice,
   type Committed,
   type Operation,
   type OperationResult,
@@ -30,6 +31,7 @@ export type CarriedOut<Result> = (result: Result) => void;
 interface Pending {
   readonly operation: Operation;
   readonly carriedOut: CarriedOut<OperationResult> | undefined;
+  readonly isAwaited: boolean;
   readonly resolve: (result: OperationResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -45,6 +47,8 @@ export interface CommitParticipant {
    * `timed` are the timed operations of it, whose results are the first.
    */
   committed(committed: Committed, timed: readonly Operation[]): void;
+  /** Whether somebody waits for one of these to close. */
+  isAwaited(closed: readonly ClosedNotice[]): boolean;
   /** These timed operations did not happen. Called after every commit that failed, with what of it was lost. */
   failed(timed: readonly Operation[]): void;
   /** What was planned cannot be claimed, though the store works: a defect. It is not to be planned again at once. */
@@ -95,13 +99,19 @@ export class GroupCommit {
    * Carries out an operation in the next commit. Rejects with StoreError if the store could not do it.
    *
    * @param carriedOut so that who waits for the operation can be claimed for in its own commit, rather than the next
+   * @param isAwaited false: if nothing is claimed for it, its caller waits for something else
    */
-  submit<O extends Operation>(operation: O, carriedOut?: CarriedOut<ResultOf<O>>): Promise<ResultOf<O>> {
+  submit<O extends Operation>(
+    operation: O,
+    carriedOut?: CarriedOut<ResultOf<O>>,
+    isAwaited = true,
+  ): Promise<ResultOf<O>> {
     return new Promise((resolve, reject) => {
       // The store answers each operation with the result of its verb.
       this.#pending.push({
         operation,
         carriedOut: carriedOut as CarriedOut<OperationResult> | undefined,
+        isAwaited,
         resolve: resolve as (result: OperationResult) => void,
         reject,
       });
@@ -177,9 +187,11 @@ export class GroupCommit {
       }
       return withClaims ? this.#participant.plan(touched, now) : nothing;
     };
+    const isAwaited = group.some((one) => one.isAwaited) || timed.some(({ verb }) => verb !== "confirm");
+    const canWait = (closed: readonly ClosedNotice[]): boolean => !isAwaited && !this.#participant.isAwaited(closed);
     let committed: Committed;
     try {
-      committed = await this.#store.commit({ lease: this.#lease, now, operations, plan });
+      committed = await this.#store.commit({ lease: this.#lease, now, operations, plan, canWait });
     } catch (error) {
       this.lastError = error instanceof Error ? error.message : String(error);
       return error;

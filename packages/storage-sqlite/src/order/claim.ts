@@ -25,6 +25,9 @@ export type Taken =
   /** It stays where it is, and the claim ends. */
   | "ended";
 
+/** How many tasks of a type and priority are placed. */
+export type Placed = (type: string, priority: Priority) => number;
+
 /** Takes a task, or not. */
 export type Take = (task: Candidate) => Taken;
 
@@ -87,14 +90,14 @@ export function claim(
   queue: QueueState,
   types: TypeSet,
   wanted: number,
-  placed: (type: string, priority: Priority) => number,
+  placed: Placed,
   take: Take,
   gate: KeyGate | undefined,
 ): boolean {
   for (const priority of priorities) {
     const present = [...(types ?? queue.counts.keys())].filter((type) => placed(type, priority) > 0);
     if (present.length === 0) continue;
-    const merge = new Merge(order, queue, priority, present, wanted, take, gate);
+    const merge = new Merge(order, queue, priority, present, wanted, placed, take, gate);
     const dry = merge.run();
     merge.finish();
     if (!dry) return false;
@@ -109,6 +112,7 @@ class Merge {
   readonly #priority: Priority;
   readonly #types: ReadonlySet<string>;
   readonly #chunk: number;
+  readonly #placed: Placed;
   readonly #take: Take;
   readonly #gate: KeyGate | undefined;
   readonly #heap = new PlaceHeap<Entry>();
@@ -126,9 +130,11 @@ class Merge {
     priority: Priority,
     types: readonly string[],
     wanted: number,
+    placed: Placed,
     take: Take,
     gate: KeyGate | undefined,
   ) {
+    this.#placed = placed;
     this.#order = order;
     this.#queue = queue;
     this.#priority = priority;
@@ -333,8 +339,11 @@ class Merge {
   /** Puts the cursor's next row into the heap. */
   #advance(cursor: Cursor): void {
     if (cursor.next === cursor.rows.length && cursor.more) {
-      const after = cursor.rows.at(-1) ?? beforeAll;
-      cursor.rows = this.#order.front.after(this.#queue, this.#priority, cursor.type, after, this.#chunk);
+      const last = cursor.rows.at(-1);
+      const [queue, priority, { type }] = [this.#queue, this.#priority, cursor];
+      // Once something was read, what was taken of it stands there, though it is placed no more.
+      const placed = last === undefined ? this.#placed(type, priority) : Infinity;
+      cursor.rows = this.#order.front.after(queue, priority, type, last ?? beforeAll, this.#chunk, placed);
       cursor.next = 0;
       cursor.more = cursor.rows.length === this.#chunk;
     }

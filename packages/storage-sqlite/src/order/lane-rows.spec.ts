@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { prepareSchema } from "../schema.ts";
 import { LaneRows, type LaneRow, type Run } from "./lane-rows.ts";
+import { noLog, Writes } from "../journal/writes.ts";
 
 const lane = { queue: { id: 1 } as QueueState, key: "k", priority: 3, type: "t" } as const;
 
@@ -21,7 +22,7 @@ it("is what a sorted list would be, in a few rows", () => {
     fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
       const db = new Database(":memory:");
       prepareSchema(db, ":memory:", 0);
-      const rows = new LaneRows(db);
+      const rows = new LaneRows(db, new Writes(db, noLog));
       let model: LaneRow[] = [];
       const gone: LaneRow[] = [];
       let [number, since] = [1, 1];

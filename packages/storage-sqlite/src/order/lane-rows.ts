@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
 import { steady } from "../steady.ts";
+import type { Writes } from "../journal/writes.ts";
 
 /** A task in a lane. */
 export interface LaneRow {
@@ -36,19 +37,19 @@ export class LaneRows {
   readonly #unwritten: { readonly lane: LaneId; readonly run: Run }[] = [];
   readonly #sql;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, writes: Writes) {
     this.#sql = {
-      insert: db.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      insert: writes.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       behind: db
         .prepare<[number, string, number, string, number], RunColumns>(
           steady(`select last, place, count, seq, weight, since from lane_row
            where queue = ? and key = ? and priority = ? and type = ? and last > ? order by last`),
         )
         .raw(),
-      delete: db.prepare(
+      delete: writes.prepare(
         "delete from lane_row where queue = ? and key = ? and priority = ? and type = ? and last > ? and last <= ?",
       ),
-      shorten: db.prepare(
+      shorten: writes.prepare(
         `update lane_row set place = ?, count = ?, seq = ?
          where queue = ? and key = ? and priority = ? and type = ? and last = ?`,
       ),

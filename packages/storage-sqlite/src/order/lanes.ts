@@ -4,6 +4,7 @@ import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
 import type { KeyLimits } from "../key-limits.ts";
 import { LaneRows, type LaneId, type LaneRow, type Run } from "./lane-rows.ts";
+import type { Writes } from "../journal/writes.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
@@ -30,8 +31,8 @@ export class Lanes {
   readonly #sql;
 
   /** @param limits told how many tasks of each key that is held back stand in its lanes */
-  constructor(db: Database.Database, limits: KeyLimits) {
-    this.#rows = new LaneRows(db);
+  constructor(db: Database.Database, writes: Writes, limits: KeyLimits) {
+    this.#rows = new LaneRows(db, writes);
     this.#limits = limits;
     this.#sql = {
       of: db.prepare<
@@ -43,12 +44,12 @@ export class Lanes {
       ofKey: db.prepare<[number, string], { priority: Priority }>(
         "select distinct priority from lane where queue = ? and key = ?",
       ),
-      set: db.prepare(
+      set: writes.prepare(
         `insert into lane values(?, ?, ?, ?, ?, ?, ?, 0) on conflict do update
          set marker_pass = excluded.marker_pass, marker_place = excluded.marker_place, blocked = excluded.blocked`,
       ),
-      setTasks: db.prepare("update lane set tasks = ? where queue = ? and key = ? and priority = ? and type = ?"),
-      delete: db.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
+      setTasks: writes.prepare("update lane set tasks = ? where queue = ? and key = ? and priority = ? and type = ?"),
+      delete: writes.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
     };
   }
 

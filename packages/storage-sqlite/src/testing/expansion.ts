@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import { Chunk } from "../chunk.ts";
 import { Closings } from "../closings.ts";
 import { readDelivery, type DeliveryRow } from "../deliveries.ts";
+import { noLog, Writes } from "../journal/writes.ts";
 
 /*
  * Tasks in chunks as if each had its row, and started tasks and those in runs of lanes as if each had one: temporary tables
@@ -54,7 +55,7 @@ export class Expansion {
     this.#rows = db.prepare("insert into temp.task select * from main.task");
     this.#ids = db.prepare("insert into temp.task_id select * from main.task_id");
     this.#kept = db.prepare("insert into temp.kept select * from main.kept");
-    this.#closings = new Closings(db);
+    this.#closings = new Closings(db, new Writes(db, noLog));
     this.#runs = db.prepare(
       `with recursive member as (
          select *, 0 as i, iif(count = 1, 0, (last - place) / (count - 1)) as step from main.lane_row

@@ -1,1 +1,2 @@
 export { InvariantChecker } from "./invariants.ts";
+export { abandon, settle } from "./settle.ts";

@@ -2,6 +2,7 @@ import { priorities, type Priority, type TaskQueueKind } from "@tq/matching-core
 import type { Store } from "@tq/storage";
 import Database from "better-sqlite3";
 import { readOptions } from "../columns.ts";
+import { settle } from "./settle.ts";
 import { Expansion } from "./expansion.ts";
 
 /**
@@ -278,8 +279,14 @@ export class InvariantChecker {
     this.#fallbacks = this.#db.prepare<[], string>("select queue || ' ' || seq from fallback").pluck();
   }
 
-  /** Throws if anything disagrees. */
-  async check(store: Store): Promise<void> {
+  /**
+   * Throws if anything disagrees.
+   *
+   * @param sqlite what is behind `store`, if that is another's
+   */
+  async check(store: Store, sqlite: Store = store): Promise<void> {
+    // What stands in the journal alone is not seen from outside.
+    settle(sqlite);
     this.#expansion.refresh();
     for (const { name, find } of this.#checks) {
       const found = find.all();

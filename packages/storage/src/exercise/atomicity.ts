@@ -115,7 +115,9 @@ export function atomicity(harness: Harness): void {
     test("a claim that fails leases nothing, and the same tasks come again", async (d) => {
       await d.add(...["a", "b"].map((id) => ({ id, input: bytes(id) })));
       const order = claimOrder({});
-      const offers = [{ ...order.offers[0], workerId: null as unknown as string, slots: 5 }] as typeof order.offers;
+      const offers = [
+        { ...order.offers[0], workerId: undefined as unknown as string, slots: 5 },
+      ] as typeof order.offers;
       await expect(d.commit([], () => ({ ...order, offers }))).rejects.toBeInstanceOf(Error);
       await d.home.checkInvariants?.(d.store);
       expect(await d.claimIds()).toEqual(["a", "b"]);
