@@ -43,14 +43,20 @@ export const syncedAtOnce: LogCalls = {
   elapsed: () => 0,
 };
 
+/** Where a write to a file that is open with O_DSYNC is on disk when it returns. Elsewhere that is not said, or means less. */
+const isWrittenThrough = process.platform === "linux";
+
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+  if (!isWrittenThrough) fdatasyncSync(fd);
 }
 
 function writeAllLater(fd: number, bytes: Uint8Array, position: number, done: (error: Error | null) => void): void {
   write(fd, bytes, 0, bytes.length, position, (error, written) => {
-    if (error !== null || written === bytes.length) done(error);
-    else writeAllLater(fd, bytes.subarray(written), position + written, done);
+    if (error !== null) done(error);
+    else if (written < bytes.length) writeAllLater(fd, bytes.subarray(written), position + written, done);
+    else if (isWrittenThrough) done(null);
+    else fdatasync(fd, done);
   });
 }
 

@@ -157,5 +157,5 @@ function create(path: string, bytes: number): number {
     closeSync(folder);
   }
   // Each write is on disk when it returns: one system call instead of a write and a sync.
-  return openSync(path, constants.O_WRONLY | constants.O_DSYNC);
+  return openSync(path, constants.O_WRONLY | (constants.O_DSYNC ?? 0));
 }
