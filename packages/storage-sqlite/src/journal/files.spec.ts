@@ -119,6 +119,30 @@ describe("the journal's files", () => {
     expect(await idsIn((await openAt(at)).store)).toEqual(["a", "b"]);
   });
 
+  it("of an epoch that is over are not run again, if a process was killed before it had removed them", async () => {
+    const first = await openAt();
+    await add(first, "a", "b");
+    const old = join(folder, "old");
+    mkdirSync(old);
+    for (const name of journalsBeside(path)) copyFileSync(join(folder, name), join(old, name));
+    await first.store.close();
+    const second = await openAt();
+    await add(second, "c");
+    const at = killed();
+    for (const name of readdirSync(old)) copyFileSync(join(old, name), join(dirname(at), name));
+    expect(journalsBeside(at)).toHaveLength(4);
+    expect(await idsIn((await openAt(at)).store)).toEqual(["a", "b", "c"]);
+    expect(journalsBeside(at)).toEqual(["tq.db-log.3.0", "tq.db-log.3.1"]);
+  });
+
+  it("have the last commit if it is closed in the moment in which it is to be settled", async () => {
+    const { store, lease } = await openAt(path, few);
+    for (let i = 0; i < 3; i++) await addTask(store, lease, newTask({ id: `t${i}` }));
+    await store.close();
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(await idsIn((await openAt()).store)).toEqual(["t0", "t1", "t2"]);
+  });
+
   it.each([0, 1, 2])(
     "do not get into a backup that is put in the database's place, %i restarts later",
     async (restarts) => {
