@@ -93,7 +93,7 @@ class Disk {
       });
     },
     syncNow: () => this.#keep(this.#database()),
-    elapsed: () => (this.#elapsed += this.#isSlow ? 2 : 0),
+    elapsed: () => (this.#elapsed += this.#isSlow ? 5 : 0),
     soon: (callback) => {
       this.#soon = callback;
       return () => (this.#soon = undefined);

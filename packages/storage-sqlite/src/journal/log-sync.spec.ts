@@ -77,7 +77,7 @@ describe("the writing of the journal", () => {
 
   /** Finds out that the disk is slow. */
   async function slowDown(): Promise<void> {
-    held.msPerWrite = 3;
+    held.msPerWrite = 8;
     for (let i = 0; held.waiting.length === 0; i++) {
       if (i > 16) throw new Error("it still waits for the disk");
       void write(0);

@@ -69,10 +69,10 @@ export interface Piece {
 }
 
 /** A disk that takes longer than this for a write, usually, is waited for by a thread. */
-const quickMs = 0.5;
+const quickMs = 2;
 /** Over how many writes that is seen, and how slow one of them may count as. */
 const writesNoted = 16;
-const mostMsNoted = 4;
+const mostMsNoted = 8;
 /** After so many it is tried again how quick the disk is. */
 const writesByThread = 128;
 /** What is larger than this takes its time on any disk. */
