@@ -5,7 +5,7 @@ import type { Contender, StartedServer } from "./contender.ts";
 // dist/contenders is two folders below the package, the package one below the root.
 const tqFile = fileURLToPath(new URL("../../../apps/cli/bin/tq.js", import.meta.url));
 const adapter = new URL("tq-adapter.js", import.meta.url).href;
-const durability = "fsync of the write-ahead log before each acknowledgement (SQLite; the server syncs its log)";
+const durability = "each acknowledgement follows a write of its journal that is on disk (O_DSYNC)";
 
 /** A server of tq. */
 export interface TqServer extends StartedServer {
