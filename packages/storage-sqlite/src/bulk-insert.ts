@@ -48,7 +48,7 @@ export class BulkInsert {
   }
 
   #run(statement: Write, values: readonly (number | string)[]): void {
-    if (this.#isLogged) statement.runAll(values);
+    if (this.#isLogged) statement.run(...values);
     else statement.settle(...values);
   }
 }

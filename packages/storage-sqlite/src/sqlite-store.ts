@@ -8,7 +8,7 @@ import { Journal, type JournalLimits } from "./journal/journal.ts";
 import { systemCalls, type LogCalls } from "./journal/log-sync.ts";
 import { removeJournals } from "./journal/segments.ts";
 import { takeOver } from "./journal/take-over.ts";
-import { runAgain, Writes } from "./journal/writes.ts";
+import { runAgain, stampShard, Writes } from "./journal/writes.ts";
 import { nextDue } from "./next-due.ts";
 import { openParts, settleParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
@@ -106,7 +106,7 @@ export class SqliteStore implements Store {
         begin: db.prepare("begin immediate"),
         commit: db.prepare("commit"),
         rollback: db.prepare("rollback"),
-        stamp: db.prepare("update shard set now = ?, numbers = ?, logged = ?"),
+        stamp: db.prepare(stampShard),
         epochNow: db.prepare<[], number>("select epoch from shard").pluck(),
         now,
         numbers,

@@ -1,13 +1,61 @@
 import type { LeaseRef, TaskQueue } from "@tq/matching-core";
 import type { DispatchedTask, Operation, TaskRecord } from "@tq/storage";
-import { activities, bytes, failure, newTask, workflows, type Driver, type SomeTask } from "@tq/storage/exercise";
-import { expect } from "vitest";
+import {
+  activities,
+  bytes,
+  Driver,
+  failure,
+  newTask,
+  workflows,
+  type Harness,
+  type SomeTask,
+} from "@tq/storage/exercise";
+import { describe, expect, it } from "vitest";
+import { seeded } from "./seeded.ts";
 
 const queues: readonly TaskQueue[] = [activities, { ...activities, name: "r" }, workflows];
 const action = { actor: "alice", reason: "", call: "Test", request: "{}" };
 
+const steps = 60;
+
+/**
+ * Walks of random groups of operations, one for each seed from 1 on. `TQ_SEED=<seed>`, or `TQ_SEED=<first>-<last>`, goes
+ * through others.
+ *
+ * @param name what is to hold of them; `%i` in it stands for the seed
+ * @param seeds how many
+ * @param last done once all groups of a walk have been sent
+ */
+export function exerciseGroups(
+  harness: Harness,
+  name: string,
+  seeds: number,
+  last: (d: Driver) => Promise<void> = async () => undefined,
+): void {
+  const [firstSeed = 1, lastSeed = firstSeed] = process.env["TQ_SEED"]?.split("-").map(Number) ?? [1, seeds];
+  describe("groups of operations", () => {
+    it.each(Array.from({ length: lastSeed - firstSeed + 1 }, (_, i) => firstSeed + i))(
+      name,
+      async (seed) => {
+        const d = await Driver.open(harness);
+        const groups = new Groups(d, seeded(seed));
+        try {
+          for (let i = 0; i < steps; i++) await groups.step();
+          await last(d);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          throw new Error(`TQ_SEED=${seed}: ${message}\n${groups.trace.slice(-2).join("\n")}`, { cause: error });
+        } finally {
+          await d.dispose();
+        }
+      },
+      120_000,
+    );
+  });
+}
+
 /** Sends random groups of operations to a store. */
-export class Groups {
+class Groups {
   readonly #d: Driver;
   readonly #random: () => number;
   /** What was claimed, of which the last matter. */

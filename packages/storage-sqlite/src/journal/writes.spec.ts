@@ -87,7 +87,7 @@ describe("statements that are logged", () => {
 
   it("that change nothing are not logged, nor are those that only settle", () => {
     const insert = writes.prepare("insert or ignore into t(id) values(?)");
-    expect([insert.run(1), insert.run(1), insert.runAll([2])]).toEqual([1, 0, 1]);
+    expect([insert.run(1), insert.run(1), insert.run(2)]).toEqual([1, 0, 1]);
     insert.settle(3);
     const taken = writes.prepareReturning<number>("delete from t where id = ? returning id");
     expect([taken.get(2), taken.get(2)]).toEqual([2, undefined]);

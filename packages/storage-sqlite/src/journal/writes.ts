@@ -45,11 +45,6 @@ export class Write {
 
   /** Runs it. Answers how many rows changed; nothing is logged if none did. */
   run(...values: readonly Value[]): number {
-    return this.runAll(values);
-  }
-
-  /** The same, of many values. */
-  runAll(values: readonly Value[]): number {
     const { changes } = this.#statement.run(...values);
     if (changes > 0) this.#log.log(this.#number, values);
     return changes;
@@ -86,6 +81,9 @@ export class ReturningWrite<Column> {
   }
 }
 
+/** Notes in the shard's row what a record ends with: its time, the last number that was given out, and its own number. */
+export const stampShard = "update shard set now = ?, numbers = ?, logged = ?";
+
 /**
  * Runs again what records say, in the transaction that is under way, and notes how far it came.
  *
@@ -116,6 +114,6 @@ export function runAgain(
   }
   const last = records.at(-1);
   if (last !== undefined) {
-    db.prepare("update shard set now = ?, numbers = ?, logged = ?").run(last.now, last.numbers, last.number);
+    db.prepare(stampShard).run(last.now, last.numbers, last.number);
   }
 }
