@@ -188,7 +188,8 @@ export class Queues {
     const id = newId();
     const virtual_times = JSON.stringify([0, 0, 0, 0, 0, 0]);
     this.#sql.insert.run(id, namespaceId, queue.name, queue.kind, virtual_times);
-    return this.#load({
+    // Of a new one there is nothing else to read.
+    return this.#hold({
       id,
       namespace: namespaceId,
       name: queue.name,
@@ -405,7 +406,24 @@ export class Queues {
     return dirty;
   }
 
+  /** Holds a queue as its row says, and all that is counted of it. */
   #load(row: QueueRow): QueueState {
+    const state = this.#hold(row);
+    state.lanes = this.#sql.lanes.get(row.id) ?? 0;
+    for (const { held_back, ...held } of this.#sql.heldBack.all(row.id)) Object.assign(state.heldBack[held_back], held);
+    for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
+      let ofType = state.counts.get(type);
+      if (ofType === undefined) state.counts.set(type, (ofType = []));
+      ofType[priority] = counts;
+      state.open += counts.scheduled + counts.ready + counts.waiting + counts.started;
+      state.started += counts.started;
+      state.ready += counts.ready + counts.waiting;
+      state.scheduled += counts.scheduled;
+    }
+    return state;
+  }
+
+  #hold(row: QueueRow): QueueState {
     const queue: TaskQueue = { namespace: this.#namespaces.nameOf(row.namespace), name: row.name, kind: row.kind };
     const state: QueueState = {
       id: row.id,
@@ -422,7 +440,7 @@ export class Queues {
         rate: { keys: 0, tasks: 0, since: undefined },
         "max-started": { keys: 0, tasks: 0, since: undefined },
       },
-      lanes: this.#sql.lanes.get(row.id) ?? 0,
+      lanes: 0,
       open: 0,
       started: 0,
       ready: 0,
@@ -433,16 +451,6 @@ export class Queues {
       rowChanged: false,
       counts: new Map(),
     };
-    for (const { held_back, ...held } of this.#sql.heldBack.all(row.id)) Object.assign(state.heldBack[held_back], held);
-    for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
-      let ofType = state.counts.get(type);
-      if (ofType === undefined) state.counts.set(type, (ofType = []));
-      ofType[priority] = counts;
-      state.open += counts.scheduled + counts.ready + counts.waiting + counts.started;
-      state.started += counts.started;
-      state.ready += counts.ready + counts.waiting;
-      state.scheduled += counts.scheduled;
-    }
     this.#byKey.set(state.key, state);
     this.#byId.set(state.id, state);
     return state;

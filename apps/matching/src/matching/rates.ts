@@ -5,12 +5,11 @@ const rateWindowMs = 30_000;
 const bucketMs = 1_000;
 const buckets = rateWindowMs / bucketMs;
 
-interface Counts {
-  /** Ring of the last seconds, and the number of the second that each holds. */
-  readonly adds: number[];
-  readonly dispatches: number[];
-  readonly seconds: number[];
-}
+/** Of the seconds in which something happened, the last ones, in order: number of the second, adds, dispatches; and so on. */
+type Counts = number[];
+const numbersEach = 3;
+const addsAt = 1;
+const dispatchesAt = 2;
 
 /** How fast tasks are added to and dispatched from each queue. Queues that are quiet for 30 s are forgotten. */
 export class Rates {
@@ -19,39 +18,40 @@ export class Rates {
   readonly #quiet = new Deadlines<string>(bucketMs);
 
   added(key: string, tasks: number, now: number): void {
-    this.#count(key, now, "adds", tasks);
+    this.#count(key, now, addsAt, tasks);
   }
 
   dispatched(key: string, tasks: number, now: number): void {
-    this.#count(key, now, "dispatches", tasks);
+    this.#count(key, now, dispatchesAt, tasks);
   }
 
   /** Per second, over the last 30 s. */
   of(queue: TaskQueue, now: number): { readonly addsPerSecond: number; readonly dispatchesPerSecond: number } {
-    const counts = this.#queues.get(taskQueueKey(queue));
-    if (counts === undefined) return { addsPerSecond: 0, dispatchesPerSecond: 0 };
+    const counts = this.#queues.get(taskQueueKey(queue)) ?? [];
     const second = Math.floor(now / bucketMs);
-    const sum = (values: readonly number[]) =>
-      values.reduce((total, value, i) => total + ((counts.seconds[i] ?? 0) > second - buckets ? value : 0), 0);
-    const perSecond = bucketMs / rateWindowMs;
-    return { addsPerSecond: sum(counts.adds) * perSecond, dispatchesPerSecond: sum(counts.dispatches) * perSecond };
+    let adds = 0;
+    let dispatches = 0;
+    for (let i = 0; i < counts.length; i += numbersEach) {
+      if ((counts[i] ?? 0) <= second - buckets) continue;
+      adds += counts[i + addsAt] ?? 0;
+      dispatches += counts[i + dispatchesAt] ?? 0;
+    }
+    const share = bucketMs / rateWindowMs;
+    return { addsPerSecond: adds * share, dispatchesPerSecond: dispatches * share };
   }
 
-  #count(key: string, now: number, what: "adds" | "dispatches", tasks: number): void {
+  #count(key: string, now: number, what: number, tasks: number): void {
     const second = Math.floor(now / bucketMs);
     this.#quiet.set(key, now + rateWindowMs);
     let counts = this.#queues.get(key);
-    if (counts === undefined) {
-      counts = { adds: [], dispatches: [], seconds: [] };
-      this.#queues.set(key, counts);
+    if (counts === undefined) this.#queues.set(key, (counts = [second, 0, 0]));
+    let at = counts.length - numbersEach;
+    // It is never an earlier one: the server's time does not go back.
+    if (counts[at] !== second) {
+      if (counts.length === buckets * numbersEach) counts.splice(0, numbersEach);
+      at = counts.push(second, 0, 0) - numbersEach;
     }
-    const slot = second % buckets;
-    if (counts.seconds[slot] !== second) {
-      counts.seconds[slot] = second;
-      counts.adds[slot] = 0;
-      counts.dispatches[slot] = 0;
-    }
-    counts[what][slot] = (counts[what][slot] ?? 0) + tasks;
+    counts[at + what] = (counts[at + what] ?? 0) + tasks;
   }
 
   /** Lets go of queues that have been quiet. */

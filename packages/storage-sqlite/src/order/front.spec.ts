@@ -10,8 +10,11 @@ const claimAll = {
 it("a claim that meets many tasks too late leaves none of them in line, however much that puts in", async () => {
   const d = await Driver.open(sqlite);
   try {
-    // More than are looked at before they are written, with what their closing adds.
-    const tasks = Array.from({ length: 30 }, (_, i) =>
+    // What their closing adds is, with what is there, more than is looked at before it is written.
+    const closing = Array.from({ length: 60 }, (_, i) =>
+      newTask({ id: `c${i}`, queue: { ...activities, name: "w", kind: "workflow" }, type: "closed" }),
+    );
+    const tasks = Array.from({ length: 100 }, (_, i) =>
       newTask({
         id: `t${i}`,
         startDelayMs: 100,
@@ -21,9 +24,15 @@ it("a claim that meets many tasks too late leaves none of them in line, however 
     );
     await d.run({ verb: "add", tasks });
     d.now += 1_000;
-    const { granted } = await d.commit([{ verb: "promote", limit: 100 }], () => claimAll);
+    const { granted } = await d.commit(
+      [
+        { verb: "add", tasks: closing },
+        { verb: "promote", limit: 100 },
+      ],
+      () => claimAll,
+    );
     expect(granted).toEqual([[]]);
-    expect(await d.states("t0", "t29", "t0/closed/1")).toEqual(["timed-out", "timed-out", "ready"]);
+    expect(await d.states("t0", "t99", "t0/closed/1")).toEqual(["timed-out", "timed-out", "ready"]);
     expect(await d.claimIds()).toEqual([]);
   } finally {
     await d.dispose();

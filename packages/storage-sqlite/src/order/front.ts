@@ -15,23 +15,23 @@ export interface FrontRow extends Place {
   readonly since: number;
 }
 
-/** Which part of the front: one is ordered by itself. */
-interface Part {
-  readonly queue: QueueState;
+/** One that is ordered by itself: what the transaction put into it, and is not written yet. */
+interface FreshPart {
   readonly priority: Priority;
   readonly type: string;
+  rows: FrontRow[];
+  /** The file has none of it: all that there is was found here. */
+  isAll: boolean;
 }
 
-/** With more rows than this that are not written yet, it is no gain to look among them. */
-const fewRows = 32;
+/** With more rows of a part than this that are not written yet, it is no gain to look among them. */
+const fewRows = 128;
 
 /** The index that claims order by: by (queue, priority, type), then pass, then place. */
 export class Front {
   readonly #insert: BulkInsert;
-  /** What the transaction put in and that is not written yet: a task that is handed out at once never is. */
-  #fresh: (Part & { readonly row: FrontRow })[] = [];
-  /** Of these parts, all of what there is was found there. */
-  #allFresh: Part[] = [];
+  /** A task that is handed out in the transaction that adds it is never written. */
+  #fresh = new Map<QueueState, FreshPart[]>();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -67,8 +67,7 @@ export class Front {
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
     this.#insert.reset();
-    this.#fresh = [];
-    this.#allFresh = [];
+    if (this.#fresh.size > 0) this.#fresh = new Map();
   }
 
   /** Writes what the transaction changed. Before anything is read or deleted, and at its end. */
@@ -78,18 +77,28 @@ export class Front {
   }
 
   #insertFresh(): void {
-    if (this.#allFresh.length > 0) this.#allFresh = [];
-    if (this.#fresh.length === 0) return;
-    for (const { queue, priority, type, row } of this.#fresh) {
-      const { pass, place, seq, key, marker, weight, since } = row;
-      this.#insert.add(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+    if (this.#fresh.size === 0) return;
+    for (const [queue, parts] of this.#fresh) {
+      for (const { priority, type, rows } of parts) {
+        for (const { pass, place, seq, key, marker, weight, since } of rows) {
+          this.#insert.add(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+        }
+      }
     }
-    this.#fresh = [];
+    this.#fresh = new Map();
   }
 
   insert(queue: QueueState, priority: Priority, type: string, row: FrontRow): void {
-    this.#fresh.push({ queue, priority, type, row });
-    if (this.#fresh.length > fewRows) this.#insertFresh();
+    const part = this.#freshPart(queue, priority, type);
+    if (part !== undefined) {
+      part.rows.push(row);
+      if (part.rows.length > fewRows) this.#insertFresh();
+      return;
+    }
+    const made: FreshPart = { priority, type, rows: [row], isAll: false };
+    const parts = this.#fresh.get(queue);
+    if (parts === undefined) this.#fresh.set(queue, [made]);
+    else parts.push(made);
   }
 
   delete(queue: QueueState, priority: Priority, type: string, at: Place): boolean {
@@ -99,11 +108,9 @@ export class Front {
 
   /** Deletes the tasks behind a place, up to another and with it; not the markers. */
   deleteTasks(queue: QueueState, priority: Priority, type: string, after: Place, upTo: Place): void {
-    if (this.#allFresh.some((part) => isPart(part, queue, priority, type))) {
-      this.#fresh = this.#fresh.filter(
-        (one) =>
-          !isPart(one, queue, priority, type) || one.row.marker || !before(after, one.row) || before(upTo, one.row),
-      );
+    const fresh = this.#freshPart(queue, priority, type);
+    if (fresh?.isAll === true) {
+      fresh.rows = fresh.rows.filter((row) => row.marker || !before(after, row) || before(upTo, row));
       return;
     }
     this.flush();
@@ -123,13 +130,11 @@ export class Front {
    */
   after(queue: QueueState, priority: Priority, type: string, at: Place, limit: number, placed: number): FrontRow[] {
     // Without lanes every task that is placed stands here, so nothing of the part is in the file.
-    if (queue.lanes === 0 && placed <= this.#fresh.length) {
-      const fresh = this.#fresh.filter((one) => isPart(one, queue, priority, type));
-      if (fresh.length === placed) {
-        this.#allFresh.push({ queue, priority, type });
-        const behind = fresh.map(({ row }) => row).filter((row) => before(at, row));
-        return behind.sort((a, b) => (before(a, b) ? -1 : 1)).slice(0, limit);
-      }
+    const fresh = queue.lanes === 0 ? this.#freshPart(queue, priority, type) : undefined;
+    if (fresh !== undefined && fresh.rows.length === placed) {
+      fresh.isAll = true;
+      const behind = fresh.rows.filter((row) => before(at, row));
+      return behind.sort((a, b) => (before(a, b) ? -1 : 1)).slice(0, limit);
     }
     this.flush();
     return this.#sql.after.all(queue.id, priority, type, at.pass, at.place, limit).map(toRow);
@@ -140,10 +145,10 @@ export class Front {
     this.flush();
     return this.#sql.between.all(queue.id, priority, type, from, to, limit).map(toRow);
   }
-}
 
-function isPart(part: Part, queue: QueueState, priority: Priority, type: string): boolean {
-  return part.queue === queue && part.type === type && part.priority === priority;
+  #freshPart(queue: QueueState, priority: Priority, type: string): FreshPart | undefined {
+    return this.#fresh.get(queue)?.find((part) => part.type === type && part.priority === priority);
+  }
 }
 
 type Columns = [pass: number, place: number, seq: number, key: string, marker: number, weight: number, since: number];
