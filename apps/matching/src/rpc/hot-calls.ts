@@ -3,26 +3,14 @@
  * the handlers of the services do, over the same functions; only reading and writing is written out, in wire/, since the
  * reflective way costs more than everything else that these calls do outside the store.
  */
-import {
-  AddTasksRequestSchema,
-  PollTasksRequestSchema,
-  RespondTasksRequestSchema,
-  TaskService,
-  WorkerService,
-} from "@tq/proto";
+import { RespondTasksRequestSchema, TaskService, WorkerService } from "@tq/proto";
 import type { DescMethod } from "@bufbuild/protobuf";
-import {
-  addTasksRequestTags,
-  messageOf,
-  pollTasksRequestTags,
-  respondTasksRequestTags,
-  splitItems,
-  unusual,
-} from "@tq/proto/wire";
+import { messageOf, respondTasksRequestTags, splitItems, unusual } from "@tq/proto/wire";
 import { normalizeError, type ReportIncident } from "../errors/boundary.ts";
 import { readAddBatch, type AddBatch } from "../translation/add-tasks.ts";
 import { answersInBytes } from "../wire/answers.ts";
 import { NewTaskBytes } from "../wire/new-task.ts";
+import { readAddRequest, readPollRequest } from "../wire/requests.ts";
 import { writeAdded, writePolled, writeResponded } from "../wire/replies.ts";
 import type { CallOrigin, ServicesContext } from "./services-context.ts";
 import { addTasks } from "./task-service.ts";
@@ -40,11 +28,11 @@ export type HotCalls = ReadonlyMap<string, HotCall>;
 /** The hot calls of these services. */
 export function hotCalls(services: ServicesContext, report: ReportIncident): HotCalls {
   const add: HotCall = async (bytes) => {
-    const { rest, items } = splitItems(bytes, addTasksRequestTags.tasks);
-    const request = messageOf(AddTasksRequestSchema, rest);
+    const request = readAddRequest(bytes);
+    const { requestId, tasks: items } = request;
     const tasks = new NewTaskBytes(bytes);
     const batch: AddBatch = {
-      requestId: request.requestId,
+      requestId,
       count: items.length / 2,
       readTask: (i, reader) => tasks.read(items[2 * i] ?? 0, items[2 * i + 1] ?? 0, reader),
     };
@@ -52,8 +40,7 @@ export function hotCalls(services: ServicesContext, report: ReportIncident): Hot
     return writeAdded(await addTasks(services, namespace, (...around) => readAddBatch(batch, ...around)));
   };
   const poll: HotCall = async (bytes, origin) => {
-    const { rest, items } = splitItems(bytes, pollTasksRequestTags.answers);
-    const request = messageOf(PollTasksRequestSchema, rest);
+    const { request, answers: items } = readPollRequest(bytes);
     const answers = answersInBytes(bytes, items, request.requestId);
     return writePolled(await pollTasks(services, request, answers, origin));
   };
