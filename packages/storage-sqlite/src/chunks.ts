@@ -80,6 +80,12 @@ export class Chunks {
           ),
         )
         .raw(),
+      /** Their ranges do not overlap: the last one has the greatest. */
+      greatestId: db
+        .prepare<[number], string>(
+          "select last_id from chunk where namespace = ? and first_id is not null order by first_id desc limit 1",
+        )
+        .pluck(),
       get: db.prepare<[number], { gone: Buffer; sparse_since: number | null; knows_ids: number; body: Buffer }>(
         `select c.gone, c.sparse_since, c.first_id is not null as knows_ids, b.body
          from chunk c join chunk_body b on b.seq = c.seq where c.seq = ?`,
@@ -151,6 +157,12 @@ export class Chunks {
     if (this.#lateKnowing.some((chunk) => knowsBetween(chunk, namespaceId, first, last))) return true;
     const found = this.#sql.byId.get(namespaceId, last);
     return found !== undefined && found[1] >= first;
+  }
+
+  /** The greatest id that a chunk knows, in SQLite's order. */
+  greatestId(namespaceId: number): string | undefined {
+    this.settle();
+    return this.#sql.greatestId.get(namespaceId);
   }
 
   /** The number of the task with this id, if it is in a chunk that knows its ids. */

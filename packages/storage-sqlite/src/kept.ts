@@ -1,4 +1,6 @@
 import type Database from "better-sqlite3";
+import { isAscii } from "./chunk.ts";
+import { GreatestId } from "./greatest-id.ts";
 import { steady } from "./steady.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
@@ -11,6 +13,11 @@ export class Kept {
   readonly #nextRequest = new Soonest(() => {
     this.#requests.settle();
     return this.#sql.nextRequest.get();
+  });
+  /** Of the request ids. */
+  readonly #greatest = new GreatestId((namespaceId) => {
+    this.#requests.settle();
+    return this.#sql.greatest.get(namespaceId);
   });
   readonly #sql;
 
@@ -26,6 +33,7 @@ export class Kept {
       request: db.prepare<[number, string], { verb: string; until: number; answer: string }>(
         "select verb, until, answer from request where namespace = ? and id = ?",
       ),
+      greatest: db.prepare<[number], string | null>("select max(id) from request where namespace = ?").pluck(),
       dropRequests: writes.prepare(
         steady(`delete from request where (namespace, id) in
            (select namespace, id from request where until <= ? order by until limit ?)`),
@@ -39,6 +47,7 @@ export class Kept {
     this.#requests.reset();
     this.#nextTask.forget();
     this.#nextRequest.forget();
+    this.#greatest.forget();
   }
 
   /** Writes what the journal alone has. */
@@ -66,6 +75,7 @@ export class Kept {
     id: string,
     now: number,
   ): { readonly verb: string; readonly answer: string } | undefined {
+    if (isAscii([id]) && this.#greatest.isAbove(namespaceId, id)) return undefined;
     const late = this.#requests.get(`${namespaceId}/${id}`);
     if (late != null) return Number(late[3]) > now ? { verb: String(late[2]), answer: String(late[4]) } : undefined;
     const kept = this.#sql.request.get(namespaceId, id);
@@ -74,6 +84,7 @@ export class Kept {
 
   keepRequest(namespaceId: number, id: string, verb: string, until: number, answer: string): void {
     this.#nextRequest.added(until);
+    this.#greatest.note(namespaceId, id);
     this.#requests.put(`${namespaceId}/${id}`, [namespaceId, id, verb, until, answer]);
   }
 

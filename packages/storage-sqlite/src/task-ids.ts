@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { isAscii } from "./chunk.ts";
 import type { Chunks } from "./chunks.ts";
+import { GreatestId } from "./greatest-id.ts";
 import type { Writes } from "./journal/writes.ts";
 
 /**
@@ -14,12 +15,21 @@ export class TaskIds {
   /** What those before it changed, and the journal alone has. */
   #late = new IdChanges();
   readonly #chunks: Chunks;
+  /** Of those that were added and of those before, gone or not. */
+  readonly #greatest = new GreatestId((namespaceId) => {
+    this.settle();
+    const indexed = this.#sql.greatest.get(namespaceId) ?? "";
+    const inChunk = this.#chunks.greatestId(namespaceId) ?? "";
+    // In SQLite's order: neither need be ASCII.
+    return Buffer.compare(Buffer.from(indexed), Buffer.from(inChunk)) < 0 ? inChunk : indexed;
+  });
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes, chunks: Chunks) {
     this.#chunks = chunks;
     this.#sql = {
       get: db.prepare<[number, string], number>("select seq from task_id where namespace = ? and id = ?").pluck(),
+      greatest: db.prepare<[number], string | null>("select max(id) from task_id where namespace = ?").pluck(),
       between: db
         .prepare<[number, string, string], number>(
           "select exists(select 1 from task_id where namespace = ? and id between ? and ?)",
@@ -39,6 +49,7 @@ export class TaskIds {
   reset(): void {
     this.#changes = new IdChanges();
     this.#late = new IdChanges();
+    this.#greatest.forget();
   }
 
   /** The number of the task that has this id now, open or kept. */
@@ -58,6 +69,7 @@ export class TaskIds {
     }
     // Mostly nothing is there, which two questions tell of all of them.
     const inOrder = isAscii(ids);
+    if (inOrder && this.#greatest.isAbove(namespaceId, first)) return [];
     const inIndex = !inOrder || this.#sql.between.get(namespaceId, first, last) !== 0;
     const inChunks = !inOrder || this.#chunks.knowsSomeId(namespaceId, first, last);
     const found = new Map<string, number>();
@@ -82,6 +94,7 @@ export class TaskIds {
 
   /** Nobody has the id. */
   add(namespaceId: number, id: string, seq: number): void {
+    this.#greatest.note(namespaceId, id);
     this.#changes.of(namespaceId).add(id, seq);
   }
 
