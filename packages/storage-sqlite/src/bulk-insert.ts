@@ -1,7 +1,8 @@
+import type { Value } from "./journal/encoding.ts";
 import type { Write, Writes } from "./journal/writes.ts";
 
 /** How many rows a statement inserts: one of 32 costs as much as 20 of one. */
-const rowsAtOnce = 32;
+export const rowsAtOnce = 32;
 
 /** Rows of one table that are inserted together. Whoever reads or deletes them flushes first. */
 export class BulkInsert {
@@ -9,7 +10,7 @@ export class BulkInsert {
   readonly #isLogged: boolean;
   readonly #one: Write;
   readonly #many: Write;
-  #values: (number | string)[] = [];
+  #values: Value[] = [];
 
   /**
    * @param table where to, such as "front"
@@ -26,7 +27,7 @@ export class BulkInsert {
     this.#many = writes.prepare(`insert into ${table} values${rows} ${onConflict}`);
   }
 
-  add(...row: readonly (number | string)[]): void {
+  add(...row: readonly Value[]): void {
     this.#values.push(...row);
     if (this.#values.length < rowsAtOnce * this.#columns) return;
     this.#run(this.#many, this.#values);
@@ -47,7 +48,7 @@ export class BulkInsert {
     this.#values = [];
   }
 
-  #run(statement: Write, values: readonly (number | string)[]): void {
+  #run(statement: Write, values: readonly Value[]): void {
     if (this.#isLogged) statement.run(...values);
     else statement.settle(...values);
   }

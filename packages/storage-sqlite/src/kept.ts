@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { BulkInsert, rowsAtOnce } from "./bulk-insert.ts";
 import { isAscii } from "./chunk.ts";
 import { GreatestId } from "./greatest-id.ts";
 import { steady } from "./steady.ts";
@@ -22,7 +23,12 @@ export class Kept {
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
-    this.#requests = new LateRows<string>(writes.prepare("insert or replace into request values(?, ?, ?, ?, ?)"));
+    const again = "on conflict do update set verb = excluded.verb, until = excluded.until, answer = excluded.answer";
+    this.#requests = new LateRows<string>(
+      writes.prepare(`insert into request values(?, ?, ?, ?, ?) ${again}`),
+      undefined,
+      new BulkInsert(writes, "request", 5, again, false),
+    );
     this.#sql = {
       keep: writes.prepare("insert into kept values(?, ?)"),
       drop: writes.prepare("delete from kept where until = ? and seq = ?"),
@@ -53,6 +59,11 @@ export class Kept {
   /** Writes what the journal alone has. */
   settle(): void {
     this.#requests.settle();
+  }
+
+  /** The same if that is much: what is never taken back need not all be written at once. */
+  settleIfMany(): void {
+    if (this.#requests.size >= rowsAtOnce) this.#requests.settle();
   }
 
   keepTask(seq: number, until: number): void {

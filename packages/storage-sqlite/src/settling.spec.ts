@@ -28,16 +28,20 @@ async function turnOfEvents(): Promise<void> {
 }
 
 /** Without a look into the file, which would settle. */
-async function add(id: string): Promise<void> {
+async function add(...ids: string[]): Promise<void> {
   await d.store.commit({
     lease: d.lease,
     now: d.now,
-    operations: [{ verb: "add", tasks: [newTask({ id })], request: { namespace: "default", id: `request of ${id}` } }],
+    operations: ids.map((id) => ({
+      verb: "add",
+      tasks: [newTask({ id })],
+      request: { namespace: "default", id: `request of ${id}` },
+    })),
     plan: () => ({ offers: [], claims: [] }),
   });
 }
 
-it.each(["insert or replace into request", "insert into chunk_body", "update shard", "commit"])(
+it.each(["insert into request", "insert into chunk_body", "update shard", "commit"])(
   "loses no commit if what is written between two of them fails, and all of it is taken back: %s",
   async (sql) => {
     const ids = Array.from({ length: 40 }, (_, i) => `t${i}`);
@@ -54,6 +58,21 @@ it.each(["insert or replace into request", "insert into chunk_body", "update sha
     expect((await d.store.getTasks("default", ids)).map((task) => task?.id)).toEqual(ids);
   },
 );
+
+it("loses no commit if what many request ids are written with fails", async () => {
+  const ids = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  failing = { sql: "insert into request", times: 1 };
+  await add(...ids);
+  await turnOfEvents();
+  expect(statements.failed).toBe(1);
+  await add("behind");
+  expect((await d.store.getTasks("default", [...ids, "behind"])).every((task) => task !== undefined)).toBe(true);
+  await d.crash();
+  // The answers to their request ids, too: nothing is added again.
+  await add(...ids);
+  expect((await d.describe()).counts.ready).toBe(41);
+  await d.home.checkInvariants?.(d.store);
+});
 
 it("refuses commits as long as it cannot settle, loses nothing, and goes on", async () => {
   for (let i = 0; i < 7; i++) await add(`t${i}`);

@@ -354,7 +354,7 @@ export class SqliteStore implements Store {
 
   /**
    * Settles, if it is time, once those who wait for the last commit have been told: it takes longer than a commit. What
-   * would be written in any case is written each time, so that it takes no longer than it must.
+   * would be written in any case is written as it is worth a statement, so that it takes no longer than it must.
    */
   #settleSoon(open: Open): void {
     open.settling ??= setImmediate(() => {
@@ -362,7 +362,7 @@ export class SqliteStore implements Store {
       try {
         if (open.stale) return;
         if (open.journal.isDue) this.#settle(open);
-        else open.parts.kept.settle();
+        else open.parts.kept.settleIfMany();
       } catch {
         // The next commit tries it again, and is refused if it fails again. Who knows what was done of it.
         open.stale = true;

@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BulkInsert } from "../bulk-insert.ts";
 import { LateRows } from "./late-rows.ts";
 import { Writes } from "./writes.ts";
 
@@ -8,7 +9,7 @@ import { Writes } from "./writes.ts";
 type Step = { readonly do: "put" | "remove"; readonly key: number; readonly value: number } | { readonly do: "settle" };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom("put", "remove"), key: fc.nat(5), value: fc.nat(99) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom("put", "remove"), key: fc.nat(70), value: fc.nat(99) }) },
   { weight: 1, arbitrary: fc.constant({ do: "settle" } as const) },
 );
 
@@ -27,7 +28,7 @@ const rowsOf = (db: Database.Database) => db.prepare("select * from t order by k
 describe("rows that are written late", () => {
   it("come to what the statements would have made of them one by one, and so does what was logged", () => {
     fc.assert(
-      fc.property(fc.array(step), fc.boolean(), (steps, tellsNew) => {
+      fc.property(fc.array(step, { maxLength: 120 }), fc.boolean(), fc.boolean(), (steps, tellsNew, isBulk) => {
         const [late, atOnce, again] = [openTable(), openTable(), openTable()];
         const logged: { readonly sql: string; readonly values: readonly unknown[] }[] = [];
         const sqls: string[] = [];
@@ -35,7 +36,8 @@ describe("rows that are written late", () => {
           statement: (sql) => sqls.push(sql) - 1,
           log: (statement, values) => void logged.push({ sql: sqls[statement] ?? "", values }),
         });
-        const rows = new LateRows<number>(writes.prepare(putRow), writes.prepare(removeRow));
+        const bulk = new BulkInsert(writes, "t", 2, "on conflict do update set value = excluded.value", false);
+        const rows = new LateRows<number>(writes.prepare(putRow), writes.prepare(removeRow), isBulk ? bulk : undefined);
         /** As a caller knows it: what is there, and what the file has. */
         const there = new Map([
           [0, 0],

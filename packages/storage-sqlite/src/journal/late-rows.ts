@@ -1,3 +1,4 @@
+import type { BulkInsert } from "../bulk-insert.ts";
 import type { Value } from "./encoding.ts";
 import type { Write } from "./writes.ts";
 
@@ -18,14 +19,22 @@ export class LateRows<Key extends string | number> {
   #rows = new Map<Key, Late>();
   readonly #put: Write;
   readonly #remove: Write | undefined;
+  readonly #bulk: BulkInsert | undefined;
 
   /**
    * @param put writes a whole row, over the one of the same key if there is one
    * @param remove removes the row of a key, if any is to be removed by this
+   * @param bulk does what `put` does, for many
    */
-  constructor(put: Write, remove?: Write) {
+  constructor(put: Write, remove?: Write, bulk?: BulkInsert) {
     this.#put = put;
     this.#remove = remove;
+    this.#bulk = bulk;
+  }
+
+  /** How many rows there are to write. */
+  get size(): number {
+    return this.#rows.size;
   }
 
   /** What was put under a key since it was settled; null: it was removed; undefined: the file says. */
@@ -61,13 +70,16 @@ export class LateRows<Key extends string | number> {
     if (this.#rows.size === 0) return;
     for (const { values, key } of this.#rows.values()) {
       if (values === undefined) this.#remove?.settle(...key);
+      else if (this.#bulk !== undefined) this.#bulk.add(...values);
       else this.#put.settle(...values);
     }
+    this.#bulk?.flush();
     this.reset();
   }
 
   /** Forgets what is in memory: what the journal says was run again. */
   reset(): void {
+    this.#bulk?.reset();
     if (this.#rows.size > 0) this.#rows = new Map();
   }
 }
