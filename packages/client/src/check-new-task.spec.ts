@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { fakeServer, silent } from "../test/fake-server.ts";
 import { Client } from "./client.ts";
 import type { NewTask } from "./new-task.ts";
+import { decodePayload } from "./payload.ts";
 import { defaultPayloadConverter, type PayloadConverter } from "./payload-converter.ts";
 
 const transport = fakeServer({
@@ -16,6 +17,8 @@ const misfits: [field: string, options: object][] = [
   ["kind", { kind: "flow" }],
   ["id", { id: 7 }],
   ["id", { id: "" }],
+  ["id", { id: null }],
+  ["startToCloseTimeout", { startToCloseTimeout: null }],
   ["serialKey", { serialKey: null }],
   ["fairnessKey", { fairnessKey: {} }],
   ["priority", { priority: 1.5 }],
@@ -55,6 +58,22 @@ test.each(misfits)(
     await client.close();
   },
 );
+
+test("null is a context for on-close like any other value", async () => {
+  const contexts: unknown[] = [];
+  const client = Client.create({
+    transport: fakeServer({
+      addTasks: ({ tasks }) => {
+        contexts.push(...tasks.map(({ onClose }) => decodePayload(onClose?.context)));
+        return { tasks: tasks.map(({ id }) => ({ id, run: 1 })) };
+      },
+    }),
+    logger: silent,
+  });
+  await client.tasks.add(task({ onClose: { taskQueue: "engine", type: "closed", context: null } }));
+  await client.close();
+  expect(contexts).toEqual([null]);
+});
 
 test("half a surrogate pair in a payload is refused by the argument's place; within JSON it travels", async () => {
   const plain: PayloadConverter = {

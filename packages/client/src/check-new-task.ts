@@ -49,7 +49,7 @@ const onCloseOptions: KnownOptions<OnClose> = {
   taskQueue: true,
   type: true,
   serialKey: true,
-  context: true,
+  context: "nullable",
   priority: true,
   headers: true,
   fallbackTaskQueue: true,

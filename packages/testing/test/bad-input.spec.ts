@@ -34,6 +34,7 @@ describe("of the testing kit", () => {
     ["namespace", async () => TestEnvironment.createTimeSkipping({ client: { namespace: "" } })],
     ["options", async () => TestServer.start(any(3))],
     ["maxReplyBytes", async () => TestServer.start({ maxReplyBytes: any("1") })],
+    ["maxReplyBytes", async () => TestServer.start({ maxReplyBytes: any(null) })],
     ["options", async () => env.createWorker(any(null))],
     ["address", async () => env.createWorker(any({ taskQueue: "q", activities: mock, address: "127.0.0.1:7333" }))],
     ["clock", async () => env.createWorker(any({ taskQueue: "q", activities: mock, clock }))],

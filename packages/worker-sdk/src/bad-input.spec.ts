@@ -2,7 +2,7 @@ import { Client } from "@tq/client";
 import { describe, expect, test } from "vitest";
 import { FakeServer } from "../test/fake-server.ts";
 import { ManualClock } from "../test/manual-clock.ts";
-import { commands } from "./commands.ts";
+import { checkCommand, commands } from "./commands.ts";
 import { defineActivity } from "./define-activity.ts";
 import { HandlerCache } from "./handler-cache.ts";
 import { shutdownOnSignals } from "./shutdown-on-signals.ts";
@@ -45,6 +45,12 @@ const sessions: [field: string, options: object][] = [
   ["identity", { identity: "i".repeat(201) }],
   ["buildId", { buildId: 12 }],
   ["buildId", { buildId: "b".repeat(201) }],
+  ["identity", { identity: null }],
+  ["buildId", { buildId: null }],
+  ["client", { client: null }],
+  ["lease", { lease: null }],
+  ["shutdownForceTime", { shutdownForceTime: null }],
+  ["logger", { logger: null }],
   ["lease", { lease: "10ms" }],
   ["lease", { lease: "13h" }],
   ["lease", { lease: {} }],
@@ -72,6 +78,9 @@ describe("of a worker that is made", () => {
     ["maxConcurrentActivityTaskExecutions", { maxConcurrentActivityTaskExecutions: 0 }],
     ["maxConcurrentActivityTaskExecutions", { maxConcurrentActivityTaskExecutions: "5" }],
     ["maxConcurrentWorkflowTaskExecutions", { maxConcurrentWorkflowTaskExecutions: 10_001 }],
+    ["maxConcurrentActivityTaskExecutions", { maxConcurrentActivityTaskExecutions: null }],
+    ["maxCachedBytes", { maxCachedBytes: null }],
+    ["weighCached", { weighCached: null }],
     ["maxActivitiesPerSecond", { maxActivitiesPerSecond: "5" }],
     ["maxTaskQueueActivitiesPerSecond", { maxTaskQueueActivitiesPerSecond: 0 }],
     ["maxCachedWorkflows", { maxCachedWorkflows: "5" }],
@@ -90,6 +99,11 @@ describe("of a worker that is made", () => {
     ["tuner.tunerOptions", { tuner: { tunerOptions: 3 } }],
     ["tuner.tunerOptions.targetCpuUsage", { tuner: { tunerOptions: { targetMemoryUsage: 0.8 } } }],
     ["tuner.tunerOptions.cpu", { tuner: { tunerOptions: { ...targets, cpu: 1 } } }],
+    [
+      "tuner.activityTaskSlotOptions.minimumSlots",
+      { tuner: { tunerOptions: targets, activityTaskSlotOptions: { minimumSlots: null } } },
+    ],
+    ["tuner.tunerOptions.resources", { tuner: { tunerOptions: { ...targets, resources: null } } }],
     [
       "tuner.activityTaskSlotOptions.maxSlots",
       { tuner: { tunerOptions: targets, activityTaskSlotOptions: { maxSlots: 3 } } },
@@ -130,6 +144,7 @@ test.each<[field: string, options: object]>([
   ["types", { types: "t" }],
   ["types", { types: [] }],
   ["maxConcurrentTasks", { maxConcurrentTasks: "5" }],
+  ["maxConcurrentTasks", { maxConcurrentTasks: null }],
   ...sessions,
 ])("of a task poller that is made: %s, as in %o", async (field, options) => {
   const complete = { taskQueue: "q", kind: "activity", types: ["t"], ...options };
@@ -142,6 +157,8 @@ const threads = new URL("file:///handler.js");
 describe("of what is called", () => {
   test.each<[field: string, call: () => unknown]>([
     ["task", () => commands.addTask(any(null))],
+    ["id", () => checkCommand(commands.addTask({ taskQueue: "q", type: "t", id: any(null) }))],
+    ["id", () => checkCommand(commands.scheduleActivity({ taskQueue: "q", type: "t", id: any(null) }))],
     ["task", () => commands.scheduleActivity(any("t"))],
     ["options", () => commands.activity(any(null)).schedule(any("a"))],
     ["options", () => commands.startTimer(any(3))],

@@ -88,14 +88,14 @@ export const commands = Object.freeze({
   /** Adds a task to any queue, of either kind. */
   addTask(task: NewTask): WorkflowCommand {
     requireRecord(task, "task");
-    const id = task.id ?? newId();
+    const { id = newId() } = task;
     return { command: "addTask", id, task: { ...task, id } };
   },
 
   /** Adds an activity task. Give it an `onClose` to hear how it ends. */
   scheduleActivity(task: Omit<NewTask, "kind">): WorkflowCommand {
     requireRecord(task, "task");
-    const id = task.id ?? newId();
+    const { id = newId() } = task;
     return { command: "scheduleActivity", id, task: { ...task, id, kind: "activity" } };
   },
 
@@ -117,7 +117,7 @@ export const commands = Object.freeze({
     const { fallbackTaskQueue, ...task } = asTask;
     if (fallbackTaskQueue !== undefined) requireText(fallbackTaskQueue, "fallbackTaskQueue");
     checkNewTask(task);
-    const id = timer.id ?? newId();
+    const { id = newId() } = timer;
     return { command: "startTimer", id, timer: { ...timer, id } };
   },
 
