@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,21 +20,21 @@ export class Processes {
     return this.#address;
   }
 
-  /** Starts a server; resolves when it says that it listens. */
+  /** Starts a server on a port that is free; resolves when it says where it listens. */
   async startServer(): Promise<void> {
-    this.#address = `127.0.0.1:${await freePort()}`;
-    const args = [tq, "server", "start", "--listen", this.#address, "--data", join(this.folder, "data")];
+    const args = [tq, "server", "start", "--listen", "127.0.0.1:0", "--data", join(this.folder, "data")];
     const server = this.#start("server", args);
     let seen = "";
-    const listens = Promise.withResolvers<void>();
+    const listens = Promise.withResolvers<string>();
     for (const stream of [server.stdout, server.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         seen += text;
-        if (seen.includes(this.#address)) listens.resolve();
+        const address = /^tq listens on (\S+)\n/m.exec(seen)?.[1];
+        if (address !== undefined) listens.resolve(address);
       });
     }
     server.once("exit", (code, signal) => listens.reject(new Error(`the server ended (${code ?? signal}):\n${seen}`)));
-    await listens.promise;
+    this.#address = await listens.promise;
   }
 
   /** Starts a host. What is added for it waits until it is there. */
@@ -72,13 +71,4 @@ export class Processes {
     this.#children.set(name, child);
     return child;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
