@@ -128,6 +128,37 @@ test("a worker asks for no more tasks than its readings allow, and for more once
   expect(server.answers.size).toBe(6);
 });
 
+test("slots that wait for tasks do not ramp up, so that a burst does not come upon readings that show nothing of it", async () => {
+  const end = gate();
+  const { clock, server } = await rig({
+    activities: { work: () => end.promise },
+    tuner: {
+      activityTaskSlotSupplier: {
+        type: "resource-based",
+        tunerOptions: {
+          targetMemoryUsage: 0.8,
+          targetCpuUsage: 0.9,
+          resources: { read: () => ({ memory: 0.5, cpu: 0.2 }) },
+        },
+        rampThrottle: 50,
+      },
+    },
+  });
+  await clock.advance(10_000);
+  // Two at the start, and one after the throttle's time for the other poll.
+  expect(server.polls.map(({ maxTasks }) => maxTasks)).toEqual([2, 1]);
+  for (let n = 0; n < 25; n++) server.add(`t${n}`, "work");
+  await settle();
+  // Those of the polls, one that waited for the next poll, and the one by which they may be more by now.
+  expect(server.leased.size).toBe(5);
+  await clock.advance(500);
+  expect(server.leased.size).toBe(15);
+  await clock.advance(500);
+  expect(server.leased.size).toBe(25);
+  end.resolve();
+  await clock.advance(1_000);
+});
+
 test("Node's own readings are shares of what there is", async () => {
   const clock = new ManualClock();
   const resources = systemResources(clock);

@@ -79,6 +79,45 @@ test("a custom supplier is asked for each slot, waited for, and told what become
   expect(supplier.free.toSorted()).toEqual(["x", "y"]);
 });
 
+test("what a supplier gives while the poll of its few slots waits goes with the next poll, and a burst waits for nothing else", async () => {
+  const supplier = new Tokens();
+  supplier.put("a", "b");
+  const end = gate();
+  const { clock, server } = await rig({
+    activities: { work: () => end.promise },
+    tuner: { activityTaskSlotSupplier: supplier },
+  });
+  supplier.put("c", "d", "e");
+  await clock.advance(10_000);
+  expect(server.polls.map(({ maxTasks }) => maxTasks)).toEqual([2]);
+  for (let n = 0; n < 5; n++) server.add(`t${n}`, "work");
+  await settle();
+  expect(server.polls.map(({ maxTasks }) => maxTasks)).toEqual([2, 3]);
+  expect(server.leased.size).toBe(5);
+  end.resolve();
+});
+
+test("what it gives while a poll of many slots waits goes with a second poll at once, and beyond that with the next one", async () => {
+  const supplier = new Tokens();
+  const names = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `s${from + n}`);
+  supplier.put(...names(0, 20));
+  const end = gate();
+  const { clock, server } = await rig({
+    activities: { work: () => end.promise },
+    tuner: { activityTaskSlotSupplier: supplier },
+  });
+  supplier.put(...names(20, 23));
+  await clock.advance(10_000);
+  expect(server.polls.map(({ maxTasks }) => maxTasks)).toEqual([20, 3]);
+  supplier.put(...names(23, 40));
+  await clock.advance(10_000);
+  expect(server.polls.map(({ maxTasks }) => maxTasks)).toEqual([20, 3]);
+  for (let n = 0; n < 40; n++) server.add(`t${n}`, "work");
+  await settle();
+  expect(server.leased.size).toBe(40);
+  end.resolve();
+});
+
 test("a supplier that throws is reported, and the worker goes on with what it gives", async () => {
   let isBroken = true;
   const fails = () => {
