@@ -85,7 +85,8 @@ export class PacedSlots implements Slots {
   }
 
   #wakeLater(): void {
-    if (this.#timer !== undefined || this.#isStopped) return;
+    // With as many offered as may ever begin at once no time helps: a poll has to end first, and is followed by the next.
+    if (this.#timer !== undefined || this.#isStopped || this.#offered >= this.#burst) return;
     const waitMs = Math.ceil((1 + this.#offered - this.#allowed) / this.#perMs);
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;

@@ -1,7 +1,11 @@
+import { create } from "@bufbuild/protobuf";
+import { DispatchedTaskSchema } from "@tq/proto";
 import { expect, test } from "vitest";
-import { settle } from "../test/manual-clock.ts";
+import { ManualClock, settle } from "../test/manual-clock.ts";
 import { gate, rig } from "../test/rig.ts";
+import { PacedSlots } from "./paced-slots.ts";
 import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReserveContext } from "./slot-supplier.ts";
+import { FixedSlots } from "./slots.ts";
 import type { WorkerOptions } from "./worker-options.ts";
 import { Worker } from "./worker.ts";
 
@@ -165,6 +169,19 @@ test("a worker begins no more activities per second than it may, evenly, and ask
   expect(beganAtMs.at(-1)! - beganAtMs[0]!).toBeGreaterThanOrEqual(2_300);
   expect(beganAtMs.at(-1)! - beganAtMs[0]!).toBeLessThan(3_000);
   expect(Math.max(...server.polls.map(({ maxTasks }) => maxTasks))).toBe(2);
+});
+
+test("nothing wakes up for a slot that no time will free: as many as may begin at once are offered already", async () => {
+  const clock = new ManualClock();
+  const slots = new PacedSlots(new FixedSlots(100), 20, clock);
+  let told = 0;
+  slots.onFree(() => told++);
+  expect([slots.tryReserve(), slots.tryReserve(), slots.tryReserve()]).toEqual([true, true, false]);
+  expect(clock.pending).toBe(0);
+  slots.markUsed(create(DispatchedTaskSchema, {}));
+  expect([slots.tryReserve(), clock.pending]).toEqual([false, 1]);
+  await clock.advance(50);
+  expect([told, slots.tryReserve()]).toEqual([1, true]);
 });
 
 test("tasks that a poll brought none of do not use up the rate", async () => {
