@@ -29,6 +29,26 @@ describe("the payload codec", () => {
     );
   });
 
+  it("writes the bytes that stores hold", () => {
+    const hex = (encoded: Uint8Array) => Buffer.from(encoded).toString("hex");
+    const small = create(PayloadSchema, {
+      contentType: "a/b",
+      body: { case: "text", value: "é" },
+      metadata: { k: "vv", "": "" },
+    });
+    const empty = create(PayloadSchema, { body: { case: "bytes", value: new Uint8Array() } });
+    const large = create(PayloadSchema, { body: { case: "bytes", value: new Uint8Array(300) } });
+    const smallBytes = "0a03612f62" + "1202c3a9" + "22070a016b12027676" + "22040a001200";
+    const largeBytes = "1aac02" + "00".repeat(300);
+    expect(hex(encodePayload(small))).toBe(smallBytes);
+    expect(hex(encodePayload(empty))).toBe("1a00");
+    expect(hex(encodePayload(create(PayloadSchema)))).toBe("");
+    expect(hex(encodePayloads([]))).toBe("");
+    expect(hex(encodePayloads([create(PayloadSchema)]))).toBe("00");
+    expect(hex(encodePayloads([large]))).toBe("af02" + largeBytes);
+    expect(hex(encodePayloads([small, large, empty]))).toBe("18" + smallBytes + "af02" + largeBytes + "021a00");
+  });
+
   it("reads lists back as they were", () => {
     fc.assert(
       fc.property(fc.array(payload, { maxLength: 5 }), (messages) => {
