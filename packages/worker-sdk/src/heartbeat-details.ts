@@ -27,21 +27,25 @@ export class HeartbeatDetails {
     else void this.#encode(held, details, encoded);
   }
 
+  /** The same at once, whatever else is being encoded; undefined if that cannot be. Never rejects. */
+  async encoded(held: HeldTask, details: Payload): Promise<Payload | undefined> {
+    try {
+      const coded = await this.#codec.encodePayload(details, "a heartbeat");
+      if (payloadBytes(coded) > maxDetailsBytes) throw new Error(`encoded they are over ${maxDetailsBytes} bytes`);
+      return coded;
+    } catch (error) {
+      const { id, type } = held.task;
+      this.#logger.warn({ taskId: id, type, error }, "The details of a heartbeat cannot be encoded, and are left out");
+      return undefined;
+    }
+  }
+
   /** Never rejects. */
   async #encode(held: HeldTask, first: Payload, encoded: (details: Payload) => void): Promise<void> {
     for (let details: Payload | undefined = first; details !== undefined; details = this.#busy.get(held)) {
       this.#busy.set(held, undefined);
-      try {
-        const coded = await this.#codec.encodePayload(details, "a heartbeat");
-        if (payloadBytes(coded) > maxDetailsBytes) throw new Error(`encoded they are over ${maxDetailsBytes} bytes`);
-        if (this.#busy.get(held) === undefined) encoded(coded);
-      } catch (error) {
-        const { id, type } = held.task;
-        this.#logger.warn(
-          { taskId: id, type, error },
-          "The details of a heartbeat cannot be encoded, and are left out",
-        );
-      }
+      const coded = await this.encoded(held, details);
+      if (coded !== undefined && this.#busy.get(held) === undefined) encoded(coded);
     }
     this.#busy.delete(held);
   }

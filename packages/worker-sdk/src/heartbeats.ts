@@ -30,6 +30,8 @@ export class Heartbeats {
   readonly #details: HeartbeatDetails | undefined;
   readonly #toldAtMs = new WeakMap<HeldTask, number>();
   readonly #waiting = new Map<HeldTask, Payload | undefined>();
+  /** The latest details of each, before the codecs, for the end of its attempt: it may come before they are sent. */
+  readonly #said = new WeakMap<HeldTask, Payload>();
   #timer: Timer | undefined;
 
   constructor(client: Client, logger: Logger, tell: (input: RenewalInput) => void) {
@@ -48,6 +50,7 @@ export class Heartbeats {
     if (held.state !== "running" || !held.isRunning) return;
     const { payloadConverter } = this.#client.config;
     const payload = details === undefined ? undefined : fitting(payloadConverter.toPayload(details));
+    if (payload !== undefined) this.#said.set(held, payload);
     if (payload === undefined || this.#details === undefined) {
       this.#pass(held, payload);
     } else {
@@ -57,6 +60,20 @@ export class Heartbeats {
         if (held.state === "running" && held.isRunning) this.#pass(held, encoded);
       });
     }
+  }
+
+  /** Whether a handler gave details. */
+  hasDetails(held: HeldTask): boolean {
+    return this.#said.has(held);
+  }
+
+  /** The latest details that a handler gave, as they travel; once, when it has ended. Never rejects. */
+  async lastDetails(held: HeldTask): Promise<Payload | undefined> {
+    const said = this.#said.get(held);
+    this.#said.delete(held);
+    // What the renewal sends from now on is nothing older.
+    if (said !== undefined && this.#waiting.has(held) && this.#details === undefined) this.#send(held, said);
+    return said === undefined || this.#details === undefined ? said : this.#details.encoded(held, said);
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 import { isMainThread } from "node:worker_threads";
+import type { Payload } from "@tq/proto";
 import { isInspected, nameRunningHandler } from "./blocking-code.ts";
 import type { ConfirmationsWatcher } from "./confirmations.ts";
 import { contextHere } from "./context.ts";
@@ -142,6 +143,16 @@ export class LeaseRenewals implements HeldTasksWatcher, ConfirmationsWatcher {
   /** @throws TqError if the details cannot be serialised, or are too large */
   heartbeat(held: HeldTask, details: unknown): void {
     this.#heartbeats.heartbeat(held, details);
+  }
+
+  /** Whether a handler gave details with its heartbeats. */
+  hasDetails(held: HeldTask): boolean {
+    return this.#heartbeats.hasDetails(held);
+  }
+
+  /** The latest of these details, once. Never rejects. */
+  async lastDetails(held: HeldTask): Promise<Payload | undefined> {
+    return this.#heartbeats.lastDetails(held);
   }
 
   #beat(): void {

@@ -9,6 +9,7 @@ import { answerBytes, releasedAnswer } from "./answers.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { HeldTask } from "./held-task.ts";
 import { HeldTasks } from "./held-tasks.ts";
+import { LastHeartbeats } from "./last-heartbeats.ts";
 import { type EventLoopStatus, LeaseRenewals } from "./lease-renewals.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -84,6 +85,9 @@ export class LeaseSession {
   readonly #batcher: AnswerBatcher;
   readonly #confirmations: Confirmations;
   readonly #renewals: LeaseRenewals;
+  readonly #lastHeartbeats: LastHeartbeats;
+  /** Answers that wait for what their handlers said last to be sent. */
+  readonly #heldBack = new Set<Promise<void>>();
   readonly #outages: OutageLog;
   readonly #pollers: readonly { readonly kind: TaskQueueKind; readonly slots: Slots; readonly poller: Poller }[];
 
@@ -122,6 +126,7 @@ export class LeaseSession {
     this.held = held;
     this.#confirmations = confirmations;
     this.#renewals = renewals;
+    this.#lastHeartbeats = new LastHeartbeats(client, link);
     this.#outages = outages;
     this.#outbox = outbox;
     this.#batcher = new AnswerBatcher({ client, workerId, outbox, confirmations, link });
@@ -161,7 +166,7 @@ export class LeaseSession {
 
   /** Answers that the server has not taken yet. */
   get answersUnderWay(): number {
-    return this.#outbox.size;
+    return this.#outbox.size + this.#heldBack.size;
   }
 
   /** How the event loop did. */
@@ -196,7 +201,17 @@ export class LeaseSession {
   /** Sends an answer, until it has arrived. */
   answer(answer: TaskAnswer, held: HeldTask | undefined): void {
     if (held !== undefined) this.#renewals.answering(held.key);
-    this.#outbox.add({ answer, bytes: answerBytes(answer), held });
+    const outgoing = { answer, bytes: answerBytes(answer), held };
+    // Where there is no further attempt and no failure, nobody asks how far it got.
+    if (held === undefined || answer.answer.case === "completed" || !this.#renewals.hasDetails(held)) {
+      this.#outbox.add(outgoing);
+      return;
+    }
+    const told = this.#tellLastDetails(held).then(() => {
+      this.#heldBack.delete(told);
+      this.#outbox.add(outgoing);
+    });
+    this.#heldBack.add(told);
   }
 
   /**
@@ -259,8 +274,8 @@ export class LeaseSession {
       logger.warn({ running: givenBack }, "Handlers ignore their signals: their tasks are given back");
       work.releaseAll("the worker is shutting down");
     }
-    const isEmpty = await this.#within(lastAnswersMs, this.#outbox.empty());
-    const answersLost = isEmpty ? 0 : this.#outbox.size;
+    const isEmpty = await this.#within(lastAnswersMs, this.#allSent());
+    const answersLost = isEmpty ? 0 : this.answersUnderWay;
     if (answersLost > 0) {
       logger.warn(
         { answers: answersLost },
@@ -268,10 +283,23 @@ export class LeaseSession {
       );
     }
     this.#batcher.stop();
+    this.#lastHeartbeats.stop();
     this.held.stop();
     await this.#renewals.stop();
     if (ownsClient) await client.close();
     return { finished: begun - givenBack, givenBack, answersLost };
+  }
+
+  /** Tells the server how far a handler got. Never rejects. */
+  async #tellLastDetails(held: HeldTask): Promise<void> {
+    const details = await this.#renewals.lastDetails(held);
+    if (details !== undefined) await this.#lastHeartbeats.send(held.task.token, details);
+  }
+
+  /** Resolves once every answer has been taken by the server. */
+  async #allSent(): Promise<void> {
+    await Promise.all(this.#heldBack);
+    await this.#outbox.empty();
   }
 
   /** Gives a delivery back that was not begun. */

@@ -292,6 +292,57 @@ test("heartbeats of a second go in one call, the latest of each task; after the 
   expect(server.renews.slice(before + 1).flatMap(({ heartbeats }) => heartbeats)).toEqual([]);
 });
 
+test("what a handler said just before its attempt ends reaches the server before the answer does", async () => {
+  const { clock, server } = await rig({
+    activities: {
+      async fails() {
+        for (let n = 0; n < 3; n++) Context.current().heartbeat(n);
+        throw new Error("after a mark");
+      },
+      async succeeds() {
+        Context.current().heartbeat("half");
+      },
+    },
+  });
+  const letThrough = server.hold("HeartbeatTasks");
+  for (const id of ["a", "b"]) server.add(id, "fails");
+  server.add("c", "succeeds");
+  await clock.advance(0);
+  expect(
+    server.heartbeats.map((call) => call.map(({ token, details }) => [text(token), decodePayload(details)])),
+  ).toEqual([
+    [
+      ["a/1", 2],
+      ["b/2", 2],
+    ],
+  ]);
+  expect(server.answered("failed")).toBe("");
+  expect(server.answered("completed")).toBe("c");
+  letThrough();
+  await server.answeredAll("a", "b");
+  expect(server.answered("failed")).toBe("a b");
+});
+
+test("an attempt is answered also where the server does not take what its handler said last", async () => {
+  const { clock, server, worker } = await rig({
+    activities: {
+      async fails() {
+        Context.current().heartbeat("mark");
+        throw new Error("after a mark");
+      },
+    },
+  });
+  server.failNext("HeartbeatTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"));
+  server.failNext("HeartbeatTasks", refusal(Code.Unimplemented, ""));
+  server.add("a", "fails");
+  await clock.advance(0);
+  expect(server.answered("failed")).toBe("");
+  await clock.advance(100);
+  expect(server.heartbeats.length).toBe(2);
+  expect(server.answered("failed")).toBe("a");
+  expect(worker.getStatus()).toMatchObject({ isServerAway: false, answersUnderWay: 0, heldTasks: 0 });
+});
+
 test("a heartbeat is sent sooner where its timeout is short, and again if the call with it was lost", async () => {
   const end = gate();
   const { clock, server } = await rig({

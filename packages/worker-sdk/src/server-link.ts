@@ -2,7 +2,13 @@ import { type Clock, sleep, toTqError, type TqError, type TqErrorCode } from "@t
 import { backoffMs, isRetryable } from "@tq/client/internal";
 
 /** The calls of a worker. */
-export type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "RenewLeases (held open)" | "ShutdownWorker";
+export type CallName =
+  | "PollTasks"
+  | "RespondTasks"
+  | "RenewLeases"
+  | "RenewLeases (held open)"
+  | "HeartbeatTasks"
+  | "ShutdownWorker";
 
 /** What a link needs. */
 export interface ServerLinkOptions {

@@ -7,6 +7,7 @@ import {
   type AnswerStatusSchema,
   type DispatchedTask,
   DispatchedTaskSchema,
+  type Heartbeat,
   type PollTasksRequest,
   type RenewLeasesRequest,
   type RespondTasksRequest,
@@ -16,7 +17,7 @@ import {
 } from "@tq/proto";
 import { ErrorInfoSchema } from "@tq/proto/google/rpc";
 
-type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "ShutdownWorker";
+type CallName = "PollTasks" | "RespondTasks" | "RenewLeases" | "HeartbeatTasks" | "ShutdownWorker";
 
 /** An error as tq's server sends it. */
 export function refusal(code: Code, reason: string, message = reason): ConnectError {
@@ -31,6 +32,8 @@ export class FakeServer {
   readonly renews: RenewLeasesRequest[] = [];
   /** Calls that are held open for news. */
   readonly listens: RenewLeasesRequest[] = [];
+  /** Heartbeats by token, in their calls. */
+  readonly heartbeats: (readonly Heartbeat[])[] = [];
   readonly shutdowns: string[] = [];
   /** Answers that were accepted, by task id. */
   readonly answers = new Map<string, TaskAnswer>();
@@ -70,6 +73,11 @@ export class FakeServer {
           return { statuses: request.answers.map((answer) => this.#answer(answer)) };
         },
         renewLeases: (request, { signal }) => this.#renew(request, signal),
+        heartbeatTasks: async ({ heartbeats }) => {
+          this.heartbeats.push(heartbeats);
+          await this.#enter("HeartbeatTasks");
+          return {};
+        },
         shutdownWorker: async ({ workerId }) => {
           await this.#enter("ShutdownWorker");
           this.shutdowns.push(workerId);

@@ -1,0 +1,88 @@
+import { create } from "@bufbuild/protobuf";
+import type { Client } from "@tq/client";
+import { payloadBytes } from "@tq/client/internal";
+import { type Heartbeat, HeartbeatSchema, type Payload } from "@tq/proto";
+import { isLasting, isTooLarge, type ServerLink } from "./server-link.ts";
+
+/** The contract's bound on a call. */
+const maxHeartbeatsPerCall = 1_000;
+/** Far below what the server takes in; the details of one are at most 512 KiB. */
+const maxBytesPerCall = 4 * 1024 * 1024;
+
+interface Waiting {
+  readonly heartbeat: Heartbeat;
+  readonly sent: () => void;
+}
+
+/**
+ * Sends what handlers said last before the answers that end their attempts. Heartbeats gather for a while, and the renewal
+ * knows no task that was answered meanwhile, so a mark left just before a failure would never reach the next attempt.
+ *
+ * One call at a time, with all that has gathered since the last one, until the server has taken it: without it the answer
+ * would not get there either.
+ */
+export class LastHeartbeats {
+  readonly #client: Client;
+  readonly #link: ServerLink;
+  readonly #ending = new AbortController();
+  #waiting: Waiting[] = [];
+  #isSending = false;
+
+  constructor(client: Client, link: ServerLink) {
+    this.#client = client;
+    this.#link = link;
+  }
+
+  /** Resolves once the server knows, or does not want to; or once they are stopped. Never rejects. */
+  async send(token: Uint8Array, details: Payload): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ heartbeat: create(HeartbeatSchema, { token, details }), sent: resolve });
+    // With those of the handlers that end in the same turn.
+    queueMicrotask(() => void this.#run());
+    await promise;
+  }
+
+  /** Breaks off what is under way. */
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    while (this.#waiting.length > 0) {
+      const taken = this.#take();
+      await this.#call(taken.map(({ heartbeat }) => heartbeat));
+      for (const { sent } of taken) sent();
+    }
+    this.#isSending = false;
+  }
+
+  #take(): readonly Waiting[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { heartbeat } of this.#waiting) {
+      bytes += heartbeat.details === undefined ? 0 : payloadBytes(heartbeat.details);
+      if (count === maxHeartbeatsPerCall || (count > 0 && bytes > maxBytesPerCall)) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #call(heartbeats: Heartbeat[]): Promise<void> {
+    const { config, services } = this.#client;
+    const { signal } = this.#ending;
+    if (signal.aborted) return;
+    try {
+      await this.#link.insist("HeartbeatTasks", {
+        attempt: () => services.workers.heartbeatTasks({ namespace: config.namespace, heartbeats }, { signal }),
+        givesUpOn: (error) => isLasting(error) || isTooLarge(error),
+        signal,
+      });
+    } catch {
+      // They are lost, and the answers are not: those go out all the same.
+      this.#link.dropped("HeartbeatTasks");
+    }
+  }
+}
