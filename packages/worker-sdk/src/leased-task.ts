@@ -10,7 +10,7 @@ import type { HeldTask } from "./held-task.ts";
  *
  * - `ACCEPTED`: done, and on disk.
  * - `ALREADY_ANSWERED`: it had this answer already, by an earlier try of the same call. As good as accepted.
- * - `LEASE_LOST`: the task is another worker's now, or closed. Nothing was done.
+ * - `LEASE_LOST`: the task is another worker's now, or closed, or the poller gave it back as it stopped. Nothing was done.
  * - `REFUSED`: `error` says what is wrong with it. Nothing was done, and the task waits for another answer.
  * - `UNKNOWN`: the poller stopped before the server said anything.
  */
@@ -33,6 +33,8 @@ export interface LeasedTaskParts {
   /** Sends the answer; or, where the lease is gone, only hears of it. */
   readonly answer: (answer: TaskAnswer) => void;
   readonly heartbeat: (held: HeldTask, details: unknown) => void;
+  /** Whether the poller gave it back, without the caller. */
+  readonly wasGivenBack: () => boolean;
 }
 
 /** One task of a batch. Its lease is kept until it is answered, which is done once, in whatever order. */
@@ -109,8 +111,8 @@ export class LeasedTask {
   }
 
   #answer(answer: TaskAnswer): void {
-    const { held } = this.#parts;
-    if (held.state === "answering" || held.state === "answered") {
+    const { held, wasGivenBack } = this.#parts;
+    if ((held.state === "answering" || held.state === "answered") && !wasGivenBack()) {
       throw new Error(`Task ${held.task.id} was answered before: a task is answered once`);
     }
     this.#parts.answer(answer);

@@ -213,6 +213,25 @@ test("a shutdown gives back what waits, lets the caller finish its batch, and en
   expect(poller.getState()).toBe("STOPPED");
 });
 
+test("what is answered after the poller has given it back is dropped, and logged once, while that is on its way too", async () => {
+  const { clock, server, poller, next, add, warnings } = await rig();
+  for (const id of ["a", "b"]) add(id);
+  const batch = await next();
+  const [a, b] = batch.tasks;
+  const letThrough = server.hold("RespondTasks");
+  poller.shutdown();
+  await clock.advance(15_000);
+  expect(await batch.respond([{ task: a!, complete: undefined }])).toEqual([{ task: a, status: "LEASE_LOST" }]);
+  letThrough();
+  await settle();
+  expect(server.answered("released")).toBe("a b");
+  expect(poller.getState()).toBe("STOPPED");
+  a!.complete();
+  expect(await batch.respond([{ task: b!, complete: undefined }])).toEqual([{ task: b, status: "LEASE_LOST" }]);
+  expect(warnings.filter((line) => line.includes("dropped")).length).toBe(2);
+  expect(server.answered("completed")).toBe("");
+});
+
 test("leaving the loop gives back what is not answered at once", async () => {
   const clock = new ManualClock();
   const server = new FakeServer(clock);

@@ -48,6 +48,8 @@ interface OpenTask {
   batch: TaskBatch | undefined;
   /** Its lease was lost before it was answered, and that is all there is to say about it. */
   isDropped: boolean;
+  /** The poller gave it back at its end. That is no answer of the caller's, who may still come with one. */
+  isGivenBack: boolean;
 }
 
 /**
@@ -184,7 +186,8 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
     };
     const report = await this.#session.stop(work);
     this.#shutdownReport = report;
-    for (const { task, batch } of this.#answering.values()) batch?.answered({ task, status: "UNKNOWN" });
+    for (const { task, batch, isGivenBack } of this.#answering.values())
+      if (!isGivenBack) batch?.answered({ task, status: "UNKNOWN" });
     this.#logger.info({ ...report }, "The task poller has stopped");
     lifecycle.end();
     for (const listener of this.#onArrival.splice(0)) listener();
@@ -237,8 +240,9 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
       ...decoded,
       answer: (answer) => this.#answer(held, open, answer),
       heartbeat: (...heartbeat) => this.#session.heartbeat(...heartbeat),
+      wasGivenBack: () => open.isGivenBack,
     });
-    const open: OpenTask = { task, batch: undefined, isDropped: false };
+    const open: OpenTask = { task, batch: undefined, isDropped: false, isGivenBack: false };
     this.#open.set(held, open);
     this.#waiting.push(open);
     held.onLost(() => this.#lost(held, open));
@@ -253,7 +257,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
     const { task, batch } = open;
     if (this.#open.delete(held)) {
       this.#answering.set(held, open);
-      batch?.answering(task);
+      if (!open.isGivenBack) batch?.answering(task);
       this.#send(held, answer);
       this.#checkIdle();
     } else if (!open.isDropped) {
@@ -300,7 +304,7 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
         }
         break;
     }
-    if (open !== undefined) open.batch?.answered(outcomeOf(open.task, status));
+    if (open !== undefined && !open.isGivenBack) open.batch?.answered(outcomeOf(open.task, status));
   }
 
   /** A lease is gone before the caller has answered. Its slot is free at once: who holds it is told by the signal. */
@@ -320,7 +324,10 @@ export class TaskPoller implements AsyncIterable<TaskBatch> {
   }
 
   #releaseAll(reason: string): void {
-    for (const { task } of this.#open.values()) task.release(reason);
+    for (const open of this.#open.values()) {
+      open.isGivenBack = true;
+      open.task.release(reason);
+    }
     this.#waiting.length = 0;
   }
 
