@@ -256,6 +256,29 @@ test("an answer that the server refuses becomes a failure; one that it refuses a
   expect(lines.filter(({ level }) => level === "error").length).toBe(4);
 });
 
+test.each<[string, unknown]>([
+  ["nothing", undefined],
+  ["no command", {}],
+  ["a function", () => 1],
+  ["one of another name", { command: "signal", id: "a" }],
+])("a command that is %s is a failure that says so, and the worker goes on", async (_what, command) => {
+  const { server, worker } = await rig({
+    workflows: {
+      // As from JavaScript, or out of a history.
+      odd: () => ({ commands: [command] as never }),
+      plain() {},
+    },
+  });
+  server.add("a", "odd", { taskQueue: workflowQueue });
+  await settle();
+  const { answer } = server.answers.get("a")!;
+  expect(answer).toMatchObject({ case: "failed", value: { failure: { type: "TqError" } } });
+  server.add("b", "plain", { taskQueue: workflowQueue });
+  await settle();
+  expect(server.answered("completed")).toBe("b");
+  expect(worker.getStatus()).toMatchObject({ runningHandlers: 0, workflowSlotsUsed: 0 });
+});
+
 test("a workflow handler gets its task and what closed, and answers with commands and a result", async () => {
   interface Activities {
     hash(path: string): Promise<string>;

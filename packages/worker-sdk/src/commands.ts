@@ -23,6 +23,7 @@ import {
   refuseUnknownOptions,
   requireRecord,
   requireText,
+  shown,
 } from "@tq/client/internal";
 import { type Command, CommandSchema, TaskQueueKind } from "@tq/proto";
 
@@ -142,6 +143,7 @@ export function checkCommand(command: WorkflowCommand, converter: PayloadConvert
 
 /** The contract's message of a command. @throws TqError `invalid_argument` if something in it cannot travel. */
 export function encodeCommand(command: WorkflowCommand, converter: PayloadConverter): Command {
+  requireRecord(command, "command");
   switch (command.command) {
     case "addTask": {
       const task = encodeNewTask(command.task, converter, newId);
@@ -181,5 +183,11 @@ export function encodeCommand(command: WorkflowCommand, converter: PayloadConver
       return create(CommandSchema, {
         command: { case: "cancelTask", value: { id: command.id, reason: command.reason } },
       });
+    default:
+      // Made by hand, or read out of a history of another version.
+      throw invalidField(
+        "command",
+        `${shown(command satisfies never)} is no command: make it with one of \`commands\``,
+      );
   }
 }
