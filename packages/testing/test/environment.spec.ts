@@ -8,7 +8,7 @@ import { gzip } from "node:zlib";
 import { type ActivityOptions, Client } from "@tq/client";
 import { TaskQueueKind } from "@tq/proto";
 import { ManualClock, TestEnvironment } from "@tq/testing";
-import { ApplicationFailure, CancelledFailure, Context } from "@tq/worker-sdk";
+import { ApplicationFailure, CancelledFailure, Context, threadActivity } from "@tq/worker-sdk";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const hour = 3_600_000;
@@ -184,6 +184,24 @@ describe("quiet", () => {
     ],
   ])("the clock stands still while a handler %s", async (_, work) => {
     expect(await clockDuring(work)).toBe(0);
+  });
+
+  test("the clock stands still while a handler runs in a thread, if an interceptor holds it", async () => {
+    const module = new URL("data:text/javascript,export default async (name) => `Hello, ${name}!`");
+    const activities = { greet: threadActivity<(name: string) => Promise<string>>(module) };
+    const worker = await env.createWorker({
+      taskQueue: "q",
+      activities,
+      interceptors: { activity: [() => ({ inbound: { execute: (input, next) => env.clock.hold(next(input)) } })] },
+    });
+    const running = worker.run();
+    const from = env.currentTimeMs();
+    const result = env.client.activity<typeof activities>({ taskQueue: "q" }).execute("greet", "you");
+    expect(await env.skipUntil(result)).toBe("Hello, you!");
+    expect(env.currentTimeMs() - from).toBe(0);
+    // The end of a thread is real, too.
+    worker.shutdown();
+    await running;
   });
 });
 
