@@ -66,7 +66,10 @@ export interface SessionOptions {
   readonly reportBlockedEventLoopAfter?: Duration;
   /** How long `shutdown()` lets handlers go on before their signals are aborted. Default 10 s. */
   readonly shutdownGraceTime?: Duration;
-  /** How long after `shutdown()` handlers that still run are given up and their tasks given back. Default: 5 s after the grace time. */
+  /**
+   * How long after `shutdown()` handlers that still run are given up and their tasks given back. Default: 5 s after the grace
+   * time. Where it is the shorter one, the grace time ends with it.
+   */
   readonly shutdownForceTime?: Duration;
   /** Default: warnings and errors to stderr, one line each. */
   readonly logger?: Logger;
@@ -132,7 +135,8 @@ export function compileSessionConfig(options: SessionOptions): SessionConfig {
   if (options.identity !== undefined) requireName(options.identity, "identity", maxNameBytes);
   if (options.buildId !== undefined) requireShort(options.buildId, "buildId", maxNameBytes);
   const leaseMs = within(1_000, durationToMs(options.lease ?? "30s", "lease"), 12 * 3_600_000, "lease");
-  const shutdownGraceMs = durationToMs(options.shutdownGraceTime ?? "10s", "shutdownGraceTime");
+  const graceMs = durationToMs(options.shutdownGraceTime ?? "10s", "shutdownGraceTime");
+  const shutdownForceMs = durationToMs(options.shutdownForceTime ?? graceMs + 5_000, "shutdownForceTime");
   const client = shared ?? Client.create(clientOptions(options));
   return {
     client,
@@ -144,11 +148,8 @@ export function compileSessionConfig(options: SessionOptions): SessionConfig {
     renewsInThread:
       options.renewalThread !== false && client.config.transport === undefined && client.config.clock === systemClock,
     blockedAfterMs: durationToMs(options.reportBlockedEventLoopAfter ?? "2s", "reportBlockedEventLoopAfter"),
-    shutdownGraceMs,
-    shutdownForceMs: Math.max(
-      shutdownGraceMs,
-      durationToMs(options.shutdownForceTime ?? shutdownGraceMs + 5_000, "shutdownForceTime"),
-    ),
+    shutdownGraceMs: Math.min(graceMs, shutdownForceMs),
+    shutdownForceMs,
     logger: withMethods(options.logger ?? stderrLogger, "logger", ["debug", "info", "warn", "error"]),
   };
 }

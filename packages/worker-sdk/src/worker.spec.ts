@@ -149,6 +149,23 @@ test("a handler that ignores its signal is given up, its task given back, and wh
   expect(lines.filter(({ level }) => level === "warn").map(({ running }) => running)).toEqual([1, 1]);
 });
 
+test("a force time that is shorter than the grace time ends it", async () => {
+  const end = gate();
+  const { clock, server, worker, run } = await rig({
+    activities: { stubborn: async () => (await end.promise, 1) },
+    shutdownForceTime: "4s",
+  });
+  server.add("a", "stubborn");
+  await settle();
+  worker.shutdown();
+  await clock.advance(3_999);
+  expect(server.answered("released")).toBe("");
+  await clock.advance(1);
+  expect(server.answered("released")).toBe("a");
+  await run;
+  end.resolve();
+});
+
 test("a worker stops also while the server is away, and says that answers were lost", async () => {
   const { clock, server, worker, run, lines } = await rig({ activities: { work: () => 1 } });
   const down = refusal(Code.Unavailable, "SHUTTING_DOWN");
