@@ -83,7 +83,9 @@ export class Chunks {
       /** Their ranges do not overlap: the last one has the greatest. */
       greatestId: db
         .prepare<[number], string>(
-          "select last_id from chunk where namespace = ? and first_id is not null order by first_id desc limit 1",
+          steady(
+            "select last_id from chunk where namespace = ? and first_id is not null order by first_id desc limit 1",
+          ),
         )
         .pluck(),
       get: db.prepare<[number], { gone: Buffer; sparse_since: number | null; knows_ids: number; body: Buffer }>(

@@ -1,4 +1,6 @@
-/*
+import { isAscii } from "./chunk.ts";
+
+/**
  * The greatest id of each namespace. Ids that clients make come in ascending order (UUIDv7), so a new one is mostly above all
  * that there are, and need not be looked for.
  *
@@ -13,9 +15,9 @@ export class GreatestId {
     this.#read = read;
   }
 
-  /** Whether all that there are, or have been, are below this one, which has ASCII characters alone. */
+  /** Whether all that there are, or have been, are known to be below this one. */
   isAbove(namespaceId: number, id: string): boolean {
-    return this.#of(namespaceId) < id;
+    return this.#of(namespaceId) < id && isAscii([id]);
   }
 
   /** There is this id from now on. */

@@ -1,6 +1,5 @@
 import type Database from "better-sqlite3";
 import { BulkInsert, rowsAtOnce } from "./bulk-insert.ts";
-import { isAscii } from "./chunk.ts";
 import { GreatestId } from "./greatest-id.ts";
 import { steady } from "./steady.ts";
 import { LateRows } from "./journal/late-rows.ts";
@@ -86,7 +85,7 @@ export class Kept {
     id: string,
     now: number,
   ): { readonly verb: string; readonly answer: string } | undefined {
-    if (isAscii([id]) && this.#greatest.isAbove(namespaceId, id)) return undefined;
+    if (this.#greatest.isAbove(namespaceId, id)) return undefined;
     const late = this.#requests.get(`${namespaceId}/${id}`);
     if (late != null) return Number(late[3]) > now ? { verb: String(late[2]), answer: String(late[4]) } : undefined;
     const kept = this.#sql.request.get(namespaceId, id);

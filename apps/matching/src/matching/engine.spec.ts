@@ -1,4 +1,3 @@
-import { taskQueueKey } from "@tq/matching-core";
 import { StoreError } from "@tq/storage";
 import { afterEach, describe, expect, test } from "vitest";
 import {
@@ -15,7 +14,6 @@ import { systemClock } from "../clock.ts";
 import { Confirmations } from "./confirmations.ts";
 import { ShuttingDown } from "./matching.ts";
 import { News } from "./news.ts";
-import { Rates } from "./rates.ts";
 
 afterEach(stopEngines);
 
@@ -286,27 +284,5 @@ describe("news", () => {
     const seen = news.cursor("w");
     news.forget("w");
     expect(news.cursor("w")).not.toBe(seen);
-  });
-});
-
-describe("rates", () => {
-  const of = (name: string) => ({ namespace: "default", name, kind: "activity" as const });
-
-  test("are taken over the last 30 s", () => {
-    const rates = new Rates();
-    for (let second = 0; second < 60; second++) rates.added(taskQueueKey(of("q")), 3, second * 1_000);
-    expect(rates.of(of("q"), 59_999).addsPerSecond).toBeCloseTo(3);
-    expect(rates.of(of("q"), 74_999).addsPerSecond).toBeCloseTo(1.5);
-  });
-
-  test("hold nothing of queues that have been quiet for so long", () => {
-    const rates = new Rates();
-    for (let i = 0; i < 10_000; i++) rates.added(taskQueueKey(of(`q${i}`)), 1, i);
-    rates.dispatched(taskQueueKey(of("q0")), 1, 20_000);
-    rates.forgetQuiet(41_000);
-    expect(rates.size).toBe(1);
-    expect(rates.nextWake()).toBeLessThanOrEqual(52_000);
-    rates.forgetQuiet(52_000);
-    expect([rates.size, rates.nextWake()]).toEqual([0, undefined]);
   });
 });

@@ -39,7 +39,7 @@ export interface PollRequest {
   readonly answers: Items;
 }
 
-/** Reads all of an AddTasksRequest but its tasks. Throws `unusual` for bytes that are none, or not a plain one. */
+/** Reads all of an AddTasksRequest but its tasks. Throws `unusual` for bytes that are none. */
 export function readAddRequest(bytes: Uint8Array): AddRequest {
   return orElse(
     () => readPlainAdd(bytes),
@@ -51,7 +51,7 @@ export function readAddRequest(bytes: Uint8Array): AddRequest {
   );
 }
 
-/** Reads all of a PollTasksRequest but its answers. Throws `unusual` for bytes that are none, or not a plain one. */
+/** Reads all of a PollTasksRequest but its answers. Throws `unusual` for bytes that are none. */
 export function readPollRequest(bytes: Uint8Array): PollRequest {
   return orElse(
     () => readPlainPoll(bytes),
@@ -71,7 +71,8 @@ function orElse<Read>(plain: () => Read, byLibrary: () => Read): Read {
   }
 }
 
-function readPlainAdd(bytes: Uint8Array): AddRequest {
+/** The same without the library. Throws `unusual` for what is to be read by it. */
+export function readPlainAdd(bytes: Uint8Array): AddRequest {
   const reader = new WireReader(bytes);
   const tasks: number[] = [];
   let namespace = "";
@@ -95,7 +96,8 @@ function readPlainAdd(bytes: Uint8Array): AddRequest {
   return { namespace, requestId, tasks };
 }
 
-function readPlainPoll(bytes: Uint8Array): PollRequest {
+/** The same without the library. Throws `unusual` for what is to be read by it. */
+export function readPlainPoll(bytes: Uint8Array): PollRequest {
   const reader = new WireReader(bytes);
   const answers: number[] = [];
   const request: PollTasksRequest = {
@@ -204,7 +206,7 @@ function readQueue(reader: WireReader): TaskQueueRef {
   const queue: TaskQueueRef = { $typeName: "tq.v1.TaskQueueRef", name: "", kind: 0 };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === taskQueueRefTags.name) queue.name = reader.text();
-    else if (tag === taskQueueRefTags.kind) queue.kind = positive(reader);
+    else if (tag === taskQueueRefTags.kind) queue.kind = nonNegative(reader);
     else throw unusual;
   }
   return queue;
@@ -214,14 +216,14 @@ function readDuration(reader: WireReader): Duration {
   const duration: Duration = { $typeName: "google.protobuf.Duration", seconds: 0n, nanos: 0 };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === timeTags.seconds) duration.seconds = BigInt(reader.number());
-    else if (tag === timeTags.nanos) duration.nanos = positive(reader);
+    else if (tag === timeTags.nanos) duration.nanos = nonNegative(reader);
     else throw unusual;
   }
   return duration;
 }
 
-/** An int32, or an enum's, that is not negative: those are written in ten bytes, of which the library knows. */
-function positive(reader: WireReader): number {
+/** An int32, or an enum's. Negative ones are written in ten bytes, of which the library knows. */
+function nonNegative(reader: WireReader): number {
   const value = reader.number();
   if (value > 0x7fff_ffff) throw unusual;
   return value;

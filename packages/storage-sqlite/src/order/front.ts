@@ -15,10 +15,9 @@ export interface FrontRow extends Place {
   readonly since: number;
 }
 
-/** One that is ordered by itself: what the transaction put into it, and is not written yet. */
+/** What the transaction put into the part of one queue, type and priority, which is ordered by itself, and is not written yet. */
 interface FreshPart {
   readonly priority: Priority;
-  readonly type: string;
   rows: FrontRow[];
   /** The file has none of it: all that there is was found here. */
   isAll: boolean;
@@ -30,8 +29,8 @@ const fewRows = 128;
 /** The index that claims order by: by (queue, priority, type), then pass, then place. */
 export class Front {
   readonly #insert: BulkInsert;
-  /** A task that is handed out in the transaction that adds it is never written. */
-  #fresh = new Map<QueueState, FreshPart[]>();
+  /** By queue and type. A task that is handed out in the transaction that adds it is never written. */
+  #fresh = new Map<QueueState, Map<string, FreshPart[]>>();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -78,10 +77,12 @@ export class Front {
 
   #insertFresh(): void {
     if (this.#fresh.size === 0) return;
-    for (const [queue, parts] of this.#fresh) {
-      for (const { priority, type, rows } of parts) {
-        for (const { pass, place, seq, key, marker, weight, since } of rows) {
-          this.#insert.add(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+    for (const [queue, types] of this.#fresh) {
+      for (const [type, parts] of types) {
+        for (const { priority, rows } of parts) {
+          for (const { pass, place, seq, key, marker, weight, since } of rows) {
+            this.#insert.add(queue.id, priority, type, pass, place, seq, key, marker ? 1 : 0, weight, since);
+          }
         }
       }
     }
@@ -95,9 +96,11 @@ export class Front {
       if (part.rows.length > fewRows) this.#insertFresh();
       return;
     }
-    const made: FreshPart = { priority, type, rows: [row], isAll: false };
-    const parts = this.#fresh.get(queue);
-    if (parts === undefined) this.#fresh.set(queue, [made]);
+    const made: FreshPart = { priority, rows: [row], isAll: false };
+    let types = this.#fresh.get(queue);
+    if (types === undefined) this.#fresh.set(queue, (types = new Map<string, FreshPart[]>()));
+    const parts = types.get(type);
+    if (parts === undefined) types.set(type, [made]);
     else parts.push(made);
   }
 
@@ -147,7 +150,10 @@ export class Front {
   }
 
   #freshPart(queue: QueueState, priority: Priority, type: string): FreshPart | undefined {
-    return this.#fresh.get(queue)?.find((part) => part.type === type && part.priority === priority);
+    return this.#fresh
+      .get(queue)
+      ?.get(type)
+      ?.find((part) => part.priority === priority);
   }
 }
 
