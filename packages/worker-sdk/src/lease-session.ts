@@ -298,8 +298,11 @@ export class LeaseSession {
 
   /** Resolves once every answer has been taken by the server. */
   async #allSent(): Promise<void> {
-    await Promise.all(this.#heldBack);
-    await this.#outbox.empty();
+    // One that is refused is followed by another, which may be held back in its turn.
+    while (this.answersUnderWay > 0) {
+      await Promise.all(this.#heldBack);
+      await this.#outbox.empty();
+    }
   }
 
   /** Gives a delivery back that was not begun. */
