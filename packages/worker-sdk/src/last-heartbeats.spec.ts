@@ -1,5 +1,7 @@
+import type { PayloadCodec } from "@tq/client";
 import { AnswerResult } from "@tq/proto";
 import { expect, test } from "vitest";
+import { Code, refusal } from "../test/fake-server.ts";
 import { gate, rig } from "../test/rig.ts";
 import { Context } from "./context.ts";
 
@@ -28,4 +30,40 @@ test("a shutdown waits also for the answer that is sent instead of one that was 
   await run;
   expect(server.answered("failed")).toBe("a");
   expect(worker.getStatus().shutdown).toMatchObject({ finished: 1, answersLost: 0 });
+});
+
+test("a shutdown gives up what handlers said last in time to send the answers that wait for it", async () => {
+  const end = gate();
+  const rest = await rig({ activities: { work: marking(() => end.promise) }, shutdownForceTime: "1s" });
+  const { clock, server, worker, run } = rest;
+  server.add("a", "work");
+  await clock.advance(0);
+  server.hold("HeartbeatTasks");
+  worker.shutdown();
+  await clock.advance(2_999);
+  expect(server.heartbeats.length).toBe(1);
+  expect(server.answered("released")).toBe("");
+  await clock.advance(1);
+  expect(server.answered("released")).toBe("a");
+  await run;
+  expect(worker.getStatus().shutdown).toMatchObject({ givenBack: 1, answersLost: 0 });
+  end.resolve();
+});
+
+test("so it does where the calls with it fail, and where a codec does not come back with it", async () => {
+  const end = gate();
+  const hangs: PayloadCodec = { encode: async () => new Promise(() => {}), decode: async (payloads) => [...payloads] };
+  const activities = { work: marking(() => end.promise) };
+  for (const payloadCodecs of [[], [hangs]]) {
+    const { clock, server, worker, run } = await rig({ activities, payloadCodecs, shutdownForceTime: "1s" });
+    server.failNext("HeartbeatTasks", refusal(Code.Unavailable, "SHUTTING_DOWN"), 1_000);
+    server.add("a", "work");
+    await clock.advance(0);
+    worker.shutdown();
+    await clock.advance(3_000);
+    await run;
+    expect(server.answered("released")).toBe("a");
+    expect(worker.getStatus().shutdown).toMatchObject({ givenBack: 1, answersLost: 0 });
+  }
+  end.resolve();
 });

@@ -25,6 +25,8 @@ export class LastHeartbeats {
   readonly #client: Client;
   readonly #link: ServerLink;
   readonly #ending = new AbortController();
+  /** Lets those answers go that wait for something. */
+  readonly #open = new Set<() => void>();
   #waiting: Waiting[] = [];
   #isSending = false;
 
@@ -33,18 +35,35 @@ export class LastHeartbeats {
     this.#link = link;
   }
 
-  /** Resolves once the server knows, or does not want to; or once they are stopped. Never rejects. */
-  async send(token: Uint8Array, details: Payload): Promise<void> {
+  /**
+   * Resolves once the server knows, or does not want to; or once they are stopped. Never rejects.
+   *
+   * @param details as they travel, which may take a while; undefined if there are none. Never rejects
+   */
+  async send(token: Uint8Array, details: Promise<Payload | undefined>): Promise<void> {
+    if (this.#ending.signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ heartbeat: create(HeartbeatSchema, { token, details }), sent: resolve });
-    // With those of the handlers that end in the same turn.
-    queueMicrotask(() => void this.#run());
+    const sent = () => {
+      this.#open.delete(sent);
+      resolve();
+    };
+    this.#open.add(sent);
+    void details.then((encoded) => {
+      if (encoded === undefined) {
+        sent();
+        return;
+      }
+      this.#waiting.push({ heartbeat: create(HeartbeatSchema, { token, details: encoded }), sent });
+      // With those of the handlers that end in the same turn.
+      queueMicrotask(() => void this.#run());
+    });
     await promise;
   }
 
-  /** Breaks off what is under way. */
+  /** Breaks off what is under way, and holds no answer up from now on. */
   stop(): void {
     this.#ending.abort();
+    for (const sent of this.#open) sent();
   }
 
   /** Never rejects. */

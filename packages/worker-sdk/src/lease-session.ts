@@ -73,6 +73,8 @@ export interface ShutdownReport {
 
 /** What is left to a shutdown once nothing runs: getting the last answers to the server. Past it their leases expire. */
 const lastAnswersMs = 5_000;
+/** So much of it they may wait for what their handlers said last: a mark is worth less than an answer. */
+const lastHeartbeatsMs = 2_000;
 /** How long a waiting poll may take to end once the server was told that the worker is going. */
 const lastPollMs = 2_000;
 
@@ -207,7 +209,7 @@ export class LeaseSession {
       this.#outbox.add(outgoing);
       return;
     }
-    const told = this.#tellLastDetails(held).then(() => {
+    const told = this.#lastHeartbeats.send(held.task.token, this.#renewals.lastDetails(held)).then(() => {
       this.#heldBack.delete(told);
       this.#outbox.add(outgoing);
     });
@@ -274,7 +276,7 @@ export class LeaseSession {
       logger.warn({ running: givenBack }, "Handlers ignore their signals: their tasks are given back");
       work.releaseAll("the worker is shutting down");
     }
-    const isEmpty = await this.#within(lastAnswersMs, this.#allSent());
+    const isEmpty = await this.#sendLast();
     const answersLost = isEmpty ? 0 : this.answersUnderWay;
     if (answersLost > 0) {
       logger.warn(
@@ -283,17 +285,18 @@ export class LeaseSession {
       );
     }
     this.#batcher.stop();
-    this.#lastHeartbeats.stop();
     this.held.stop();
     await this.#renewals.stop();
     if (ownsClient) await client.close();
     return { finished: begun - givenBack, givenBack, answersLost };
   }
 
-  /** Tells the server how far a handler got. Never rejects. */
-  async #tellLastDetails(held: HeldTask): Promise<void> {
-    const details = await this.#renewals.lastDetails(held);
-    if (details !== undefined) await this.#lastHeartbeats.send(held.task.token, details);
+  /** Whether every answer has been taken by the server in time. What their handlers said last holds them up for part of it. */
+  async #sendLast(): Promise<boolean> {
+    const allSent = this.#allSent();
+    if (await this.#within(lastHeartbeatsMs, allSent)) return true;
+    this.#lastHeartbeats.stop();
+    return this.#within(lastAnswersMs - lastHeartbeatsMs, allSent);
   }
 
   /** Resolves once every answer has been taken by the server. */
