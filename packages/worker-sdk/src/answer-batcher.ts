@@ -1,6 +1,7 @@
 import type { Client, TqError } from "@tq/client";
 import { create } from "@bufbuild/protobuf";
 import { AnswerResult, type AnswerStatus, AnswerStatusSchema } from "@tq/proto";
+import { callApart } from "./call-apart.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { OutgoingAnswer, Outbox } from "./outbox.ts";
 import { isLasting, isTooLarge, type ServerLink } from "./server-link.ts";
@@ -50,18 +51,16 @@ export class AnswerBatcher {
     });
   }
 
-  /** The statuses of these answers, sent in one call or, should that be refused as a whole, one by one. Never rejects. */
+  /** The statuses of these answers; undefined if it was stopped meanwhile. Never rejects. */
   async #deliver(taken: readonly OutgoingAnswer[]): Promise<readonly AnswerStatus[] | undefined> {
-    try {
-      return await this.#respond(taken);
-    } catch (unknown) {
-      const error = unknown as TqError;
-      if (this.#ending.signal.aborted) return undefined;
-      if (taken.length === 1) return [refusal(error)];
-    }
     const statuses: AnswerStatus[] = [];
-    for (const outgoing of taken) statuses.push(...((await this.#deliver([outgoing])) ?? []));
-    return this.#ending.signal.aborted ? undefined : statuses;
+    await callApart({
+      items: taken,
+      call: async (items) => void statuses.push(...(await this.#respond(items))),
+      refused: (_, error) => void statuses.push(refusal(error)),
+      signal: this.#ending.signal,
+    });
+    return statuses.length === taken.length ? statuses : undefined;
   }
 
   async #respond(taken: readonly OutgoingAnswer[]): Promise<readonly AnswerStatus[]> {
