@@ -67,3 +67,60 @@ test("so it does where the calls with it fail, and where a codec does not come b
   }
   end.resolve();
 });
+
+test("a mark that cannot be sent costs no other its place, and is said to be lost once", async () => {
+  const { clock, server, lines } = await rig({
+    activities: {
+      fails: marking(() => {
+        throw new Error("after a mark");
+      }),
+    },
+  });
+  const bad = refusal(Code.InvalidArgument, "INVALID_FIELD", "heartbeats[1].details is not for me");
+  server.failNext("HeartbeatTasks", bad);
+  for (const id of ["a", "b", "c"]) server.add(id, "fails");
+  const letThrough = server.hold("HeartbeatTasks");
+  await clock.advance(0);
+  letThrough();
+  // The first of those that go by themselves.
+  server.failNext("HeartbeatTasks", bad);
+  await clock.advance(0);
+  expect(server.heartbeats.map((call) => call.map(({ token }) => Buffer.from(token).toString()))).toEqual([
+    ["a/1", "b/2", "c/3"],
+    ["a/1"],
+    ["b/2"],
+    ["c/3"],
+  ]);
+  expect(server.answered("failed")).toBe("a b c");
+  expect(lines.filter(({ level }) => level === "warn")).toMatchObject([{ lost: 1, error: bad.rawMessage }]);
+});
+
+test.each([
+  ["is away", "waits", Code.Unavailable],
+  ["fails otherwise", "goes out without it", Code.Internal],
+  ["does not answer this call", "goes out without it", Code.DeadlineExceeded],
+])("where the server %s, an answer whose mark it does not take %s", async (_why, what, code) => {
+  const isGivenUp = what !== "waits";
+  const end = gate();
+  const { clock, server, worker } = await rig({
+    activities: {
+      fails: marking(async () => {
+        await end.promise;
+        throw new Error("after a mark");
+      }),
+    },
+  });
+  server.failNext("HeartbeatTasks", refusal(code, ""), 1_000);
+  server.add("a", "fails");
+  server.add("b", "fails");
+  await clock.advance(0);
+  end.resolve();
+  await clock.advance(1_000);
+  expect(server.answered("failed")).toBe("");
+  await clock.advance(120_000);
+  expect(server.answered("failed")).toBe(isGivenUp ? "a b" : "");
+  expect(worker.getStatus().isServerAway).toBe(!isGivenUp);
+  server.heal();
+  await clock.advance(5_000);
+  expect(server.answered("failed")).toBe("a b");
+});

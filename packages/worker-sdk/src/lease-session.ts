@@ -128,7 +128,7 @@ export class LeaseSession {
     this.held = held;
     this.#confirmations = confirmations;
     this.#renewals = renewals;
-    this.#lastHeartbeats = new LastHeartbeats(client, link);
+    this.#lastHeartbeats = new LastHeartbeats({ client, link, logger });
     this.#outages = outages;
     this.#outbox = outbox;
     this.#batcher = new AnswerBatcher({ client, workerId, outbox, confirmations, link });
