@@ -1,7 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type Client, type Timer, TqError } from "@tq/client";
-import { payloadBytes } from "@tq/client/internal";
+import { encodeField, payloadBytes } from "@tq/client/internal";
 import { type Payload, PayloadSchema } from "@tq/proto";
 import { HeartbeatDetails, maxDetailsBytes } from "./heartbeat-details.ts";
 import type { HeldTask } from "./held-task.ts";
@@ -49,7 +49,7 @@ export class Heartbeats {
   heartbeat(held: HeldTask, details: unknown): void {
     if (held.state !== "running" || !held.isRunning) return;
     const { payloadConverter } = this.#client.config;
-    const payload = details === undefined ? undefined : fitting(payloadConverter.toPayload(details));
+    const payload = details === undefined ? undefined : fitting(encodeField(details, "details", payloadConverter));
     if (payload !== undefined) this.#said.set(held, payload);
     if (payload === undefined || this.#details === undefined) {
       this.#pass(held, payload);

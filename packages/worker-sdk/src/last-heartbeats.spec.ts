@@ -1,5 +1,6 @@
-import type { PayloadCodec } from "@tq/client";
-import { AnswerResult } from "@tq/proto";
+import { create } from "@bufbuild/protobuf";
+import { encodePayload, type PayloadCodec } from "@tq/client";
+import { AnswerResult, type Payload, PayloadSchema } from "@tq/proto";
 import { expect, test } from "vitest";
 import { Code, refusal } from "../test/fake-server.ts";
 import { gate, rig } from "../test/rig.ts";
@@ -123,4 +124,53 @@ test.each([
   server.heal();
   await clock.advance(5_000);
   expect(server.answered("failed")).toBe("a b");
+});
+
+/** A payload that cannot be written down, as converters and codecs in JavaScript may make them. */
+const unwritable = create(PayloadSchema, { body: { case: "bytes", value: "no bytes" as never } });
+
+test("details that a converter makes no payload of are refused at once, and are in no call", async () => {
+  const thrown: unknown[] = [];
+  const { clock, server } = await rig({
+    payloadConverter: {
+      toPayload: (value) => (value === "bad" ? unwritable : encodePayload(value)),
+      fromPayload: () => undefined,
+    },
+    activities: {
+      async fails() {
+        try {
+          Context.current().heartbeat("bad");
+        } catch (error) {
+          thrown.push(error);
+        }
+        throw new Error("after a mark");
+      },
+    },
+  });
+  server.add("a", "fails");
+  await clock.advance(2_000);
+  expect(thrown).toMatchObject([{ code: "invalid_argument", message: expect.stringContaining("details: ") as unknown }]);
+  expect(server.heartbeats).toEqual([]);
+  expect(server.answered("failed")).toBe("a");
+});
+
+test("details that a codec makes no payload of are left out, and logged", async () => {
+  const codec: PayloadCodec = {
+    encode: async (payloads: readonly Payload[]) =>
+      payloads.map((payload) => (payload.body.value === '"mark"' ? unwritable : payload)),
+    decode: async (payloads) => [...payloads],
+  };
+  const { clock, server, lines } = await rig({
+    payloadCodecs: [codec],
+    activities: {
+      fails: marking(() => {
+        throw new Error("after a mark");
+      }),
+    },
+  });
+  server.add("a", "fails");
+  await clock.advance(2_000);
+  expect(server.heartbeats).toEqual([]);
+  expect(server.answered("failed")).toBe("a");
+  expect(lines).toContainEqual(expect.objectContaining({ level: "warn", taskId: "a" }));
 });
