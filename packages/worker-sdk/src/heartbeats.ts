@@ -57,7 +57,7 @@ export class Heartbeats {
       // That the handler lives is told at once, what it says as soon as it is encoded.
       this.#pass(held, undefined);
       this.#details.encode(held, payload, (encoded) => {
-        if (held.state === "running" && held.isRunning) this.#pass(held, encoded);
+        if (held.state === "running" && held.isRunning && this.#said.has(held)) this.#pass(held, encoded);
       });
     }
   }
@@ -67,12 +67,14 @@ export class Heartbeats {
     return this.#said.has(held);
   }
 
-  /** The latest details that a handler gave, as they travel; once, when it has ended. Never rejects. */
+  /**
+   * The latest details that a handler gave, as they travel; once, when its answer is on its way: the renewal sends none of an
+   * answered task's, and what waits here would be older. Never rejects.
+   */
   async lastDetails(held: HeldTask): Promise<Payload | undefined> {
     const said = this.#said.get(held);
     this.#said.delete(held);
-    // What the renewal sends from now on is nothing older.
-    if (said !== undefined && this.#waiting.has(held) && this.#details === undefined) this.#send(held, said);
+    this.#waiting.delete(held);
     return said === undefined || this.#details === undefined ? said : this.#details.encoded(held, said);
   }
 

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import { encodePayload, type PayloadCodec } from "@tq/client";
-import { AnswerResult, type Payload, PayloadSchema } from "@tq/proto";
-import { expect, test } from "vitest";
+import { decodePayload, EncryptionCodec, encodePayload, type PayloadCodec } from "@tq/client";
+import { CodecChain } from "@tq/client/internal";
+import { AnswerResult, type Heartbeat, type Payload, PayloadSchema } from "@tq/proto";
+import { expect, test, vi } from "vitest";
 import { Code, refusal } from "../test/fake-server.ts";
 import { gate, rig } from "../test/rig.ts";
 import { Context } from "./context.ts";
@@ -12,6 +13,11 @@ function marking(end: () => unknown) {
     Context.current().heartbeat("mark");
     return end();
   };
+}
+
+/** The tasks that heartbeats name, and what these say. */
+function said(heartbeats: readonly Heartbeat[]) {
+  return heartbeats.map(({ token, details }) => [Buffer.from(token).toString().split("/")[0], decodePayload(details)]);
 }
 
 test("a shutdown waits also for the answer that is sent instead of one that was refused", async () => {
@@ -149,7 +155,9 @@ test("details that a converter makes no payload of are refused at once, and are 
   });
   server.add("a", "fails");
   await clock.advance(2_000);
-  expect(thrown).toMatchObject([{ code: "invalid_argument", message: expect.stringContaining("details: ") as unknown }]);
+  expect(thrown).toMatchObject([
+    { code: "invalid_argument", message: expect.stringContaining("details: ") as unknown },
+  ]);
   expect(server.heartbeats).toEqual([]);
   expect(server.answered("failed")).toBe("a");
 });
@@ -173,4 +181,88 @@ test("details that a codec makes no payload of are left out, and logged", async 
   expect(server.heartbeats).toEqual([]);
   expect(server.answered("failed")).toBe("a");
   expect(lines).toContainEqual(expect.objectContaining({ level: "warn", taskId: "a" }));
+});
+
+const same: PayloadCodec = { encode: async (payloads) => [...payloads], decode: async (payloads) => [...payloads] };
+
+test.each([
+  ["without a codec", []],
+  ["with a codec", [same]],
+])(
+  "once a handler has ended, a renewal sends nothing older than what it said last, %s",
+  async (_what, payloadCodecs) => {
+    const contexts: Context[] = [];
+    const ends = { a: gate(), b: gate() };
+    const fails = async () => {
+      const context = Context.current();
+      contexts.push(context);
+      context.heartbeat(1);
+      await ends[context.info.taskId as "a" | "b"].promise;
+      context.heartbeat(2);
+      throw new Error("after a mark");
+    };
+    const { clock, server } = await rig({ activities: { fails }, payloadCodecs });
+    server.add("a", "fails");
+    server.add("b", "fails");
+    const letMarks = server.hold("HeartbeatTasks");
+    // Both marks wait in the renewal.
+    await clock.advance(500);
+    ends.a.resolve();
+    await clock.advance(400);
+    expect(said(server.heartbeats.flat())).toEqual([["a", 2]]);
+    const letRenewal = server.hold("RenewLeases");
+    await clock.advance(100);
+    const sent = () => server.renews.map(({ heartbeats }) => said(heartbeats)).filter(({ length }) => length > 0);
+    expect(sent()).toEqual([[["b", 1]]]);
+    // That of `b` is in a call that comes to nothing.
+    server.failNext("RenewLeases", refusal(Code.Unavailable, "SHUTTING_DOWN"));
+    ends.b.resolve();
+    await clock.advance(0);
+    const before = server.renews.length;
+    letRenewal();
+    await clock.advance(200);
+    expect(server.renews.length).toBeGreaterThan(before);
+    expect(sent()).toEqual([[["b", 1]]]);
+    letMarks();
+    await clock.advance(1_000);
+    expect(said(server.heartbeats.flat())).toEqual([
+      ["a", 2],
+      ["b", 2],
+    ]);
+    expect(server.answered("failed")).toBe("a b");
+    expect(sent()).toEqual([[["b", 1]]]);
+  },
+);
+
+test.each([
+  ["without a codec", []],
+  ["encoded", [new EncryptionCodec({ keyId: "k", keys: { k: new Uint8Array(32).fill(1) }, refusePlaintext: true })]],
+])("a mark goes before the answer also where the task is canceled or given back, %s", async (_what, payloadCodecs) => {
+  const waits = marking(async () => {
+    const { cancellationSignal } = Context.current();
+    await new Promise((resolve) => cancellationSignal.addEventListener("abort", resolve));
+    throw cancellationSignal.reason;
+  });
+  const { clock, server, worker, run } = await rig({ activities: { waits }, payloadCodecs, shutdownGraceTime: "1s" });
+  server.add("a", "waits");
+  server.add("b", "waits");
+  await clock.advance(100);
+  const letMarks = server.hold("HeartbeatTasks");
+  server.cancel("a");
+  await vi.waitUntil(() => server.heartbeats.length === 1, { timeout: 5_000 });
+  expect(server.answers.size).toBe(0);
+  letMarks();
+  await server.answeredAll("a");
+  expect(server.answered("canceled")).toBe("a");
+  worker.shutdown();
+  await clock.advance(1_000);
+  await run;
+  expect(server.answered("released")).toBe("b");
+  const codec = new CodecChain(payloadCodecs);
+  const plain = await codec.decode(server.heartbeats.flat().map(({ details }) => details!));
+  expect(plain.map((payload) => decodePayload(payload))).toEqual(["mark", "mark"]);
+  expect(server.heartbeats.map((call) => call.map(({ token }) => Buffer.from(token).toString()))).toEqual([
+    ["a/1"],
+    ["b/2"],
+  ]);
 });

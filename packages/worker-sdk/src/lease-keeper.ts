@@ -13,7 +13,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Client, type Timer, toTqError } from "@tq/client";
 import { type Heartbeat, HeartbeatSchema, type Payload, type RenewLeasesResponse } from "@tq/proto";
 import type { Confirmations } from "./confirmations.ts";
-import type { LeaseSet } from "./lease-set.ts";
+import type { Lease, LeaseSet } from "./lease-set.ts";
 import type { Registrations } from "./registrations.ts";
 import type { RenewalSettings, SlotStatus } from "./renewal-messages.ts";
 import type { ServerLink } from "./server-link.ts";
@@ -60,8 +60,8 @@ export class LeaseKeeper {
   /** A third of the lease at most: two calls may fail before a lease is in danger. */
   readonly #intervalMs: number;
   readonly #ending = new AbortController();
-  /** The latest heartbeat of each task that has one to send. */
-  readonly #heartbeats = new Map<string, Heartbeat>();
+  /** The latest heartbeat of each task that has one to send. Of one whose answer is refused the lease is another object. */
+  readonly #heartbeats = new Map<Lease, Heartbeat>();
   #heartbeatsDueAtMs = Number.POSITIVE_INFINITY;
   /** Open polls that the server knows of as held up. */
   #heldUpTold: ReadonlySet<string> = new Set();
@@ -96,11 +96,11 @@ export class LeaseKeeper {
   /** A handler lives. Goes out with a call within `withinMs`; of several, the latest counts, and the latest details. */
   heartbeat(key: string, details: Payload | undefined, withinMs: number): void {
     const lease = this.#options.leases.get(key);
-    if (lease === undefined) return;
+    if (lease === undefined || lease.isAnswering) return;
     const heartbeat = create(HeartbeatSchema, { token: lease.token });
-    const said = details ?? this.#heartbeats.get(key)?.details;
+    const said = details ?? this.#heartbeats.get(lease)?.details;
     if (said !== undefined) heartbeat.details = said;
-    this.#heartbeats.set(key, heartbeat);
+    this.#heartbeats.set(lease, heartbeat);
     const dueAtMs = this.#options.client.config.clock.now() + withinMs;
     if (dueAtMs >= this.#heartbeatsDueAtMs) return;
     this.#heartbeatsDueAtMs = dueAtMs;
@@ -172,8 +172,9 @@ export class LeaseKeeper {
   }
 
   async #call(): Promise<void> {
-    const { client, registrations, taskQueues, confirmations, leases, status, onConfirmed, isOwnerHeldUp } =
+    const { client, registrations, taskQueues, confirmations, leases, status, onConfirmed, isOwnerHeldUp, look } =
       this.#options;
+    look();
     const { clock, namespace, callTimeoutMs } = client.config;
     const { worker, answered } = registrations.reference();
     const receivedPollIds = confirmations.ids();
@@ -188,8 +189,10 @@ export class LeaseKeeper {
       worker,
       taskQueues: [...taskQueues],
       tokens: leases.tokens(),
-      // Of what has ended meanwhile, the answer tells more.
-      heartbeats: [...heartbeats].flatMap(([key, heartbeat]) => (leases.get(key) === undefined ? [] : heartbeat)),
+      // Of what has ended meanwhile, the answer tells more; and what its handler said last goes before that, so this is older.
+      heartbeats: [...heartbeats].flatMap(([lease, heartbeat]) =>
+        leases.get(lease.key) !== lease || lease.isAnswering ? [] : heartbeat,
+      ),
       receivedPollIds,
       heldUpPollIds,
       status: status(),
@@ -200,7 +203,8 @@ export class LeaseKeeper {
       response = await client.services.workers.renewLeases(request, { signal: this.#ending.signal, timeoutMs });
     } catch (error) {
       // They go with the next call, unless newer ones have come.
-      for (const [key, heartbeat] of heartbeats) if (!this.#heartbeats.has(key)) this.#heartbeats.set(key, heartbeat);
+      for (const [lease, heartbeat] of heartbeats)
+        if (!this.#heartbeats.has(lease)) this.#heartbeats.set(lease, heartbeat);
       throw error;
     }
     this.#statusTold = request.status;

@@ -141,3 +141,25 @@ test("while the worker stands still the server is told which of its polls are op
   await settle();
   expect(clock.pending).toBe(0);
 });
+
+test("a heartbeat of before an answer is not sent once that is on its way, nor once it was refused", async () => {
+  const { clock, server, renewal, begin } = rig();
+  const beat = (key: string) => renewal.take({ kind: "heartbeat", key, details: undefined, withinMs: 500 });
+  const sent = () =>
+    server.renews.flatMap(({ heartbeats }) => heartbeats.map(({ token }) => Buffer.from(token).toString()));
+  for (const key of ["a/1", "b/1", "c/1"]) {
+    begin(key);
+    beat(key);
+  }
+  renewal.answering("a/1");
+  renewal.answering("b/1");
+  beat("a/1");
+  begin("b/1");
+  await clock.advance(500);
+  expect(sent()).toEqual(["c/1"]);
+  // Another answer is due, and the work on it goes on.
+  beat("b/1");
+  await clock.advance(500);
+  expect(sent()).toEqual(["c/1", "b/1"]);
+  renewal.stop();
+});
