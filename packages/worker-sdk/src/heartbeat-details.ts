@@ -7,8 +7,9 @@ import type { Logger } from "./logger.ts";
 export const maxDetailsBytes = 512 * 1024;
 
 /**
- * Passes the details of heartbeats through the codecs: of each task only the latest, and never two at once, however often
- * its handler calls. A codec that is slow or fails costs the details, never the heartbeat, which goes out without.
+ * Passes the details of heartbeats through the codecs. While a handler runs, of each task only the latest, and never two at
+ * once, however often it calls; at its end what it said last, at once, whatever is still being encoded. A codec that is slow
+ * costs details, never the heartbeat, which goes out without; so does one that fails.
  */
 export class HeartbeatDetails {
   readonly #codec: MessageCodec;
@@ -27,7 +28,7 @@ export class HeartbeatDetails {
     else void this.#encode(held, details, encoded);
   }
 
-  /** The same at once, whatever else is being encoded; undefined if that cannot be. Never rejects. */
+  /** These details encoded, whatever else is being encoded; undefined, and logged, if that cannot be. Never rejects. */
   async encoded(held: HeldTask, details: Payload): Promise<Payload | undefined> {
     try {
       const coded = await this.#codec.encodePayload(details, "a heartbeat");

@@ -37,7 +37,10 @@ export interface LeasedTaskParts {
   readonly wasGivenBack: () => boolean;
 }
 
-/** One task of a batch. Its lease is kept until it is answered, which is done once, in whatever order. */
+/**
+ * One task of a batch. Its lease is kept until it is answered, which is done once, in whatever order. What is answered after
+ * its lease was lost, or after the poller gave it back at the end of a shutdown, is dropped, with the status `LEASE_LOST`.
+ */
 export class LeasedTask {
   /** What is known of the attempt. */
   readonly info: TaskInfo;
@@ -62,7 +65,7 @@ export class LeasedTask {
    * It is done. `returned` is what a handler would return: the result of an activity; of a workflow task, `{ commands,
    * result }` or nothing. What cannot be serialised makes it a failure that says so.
    *
-   * @throws Error if it was answered before
+   * @throws Error if the caller has answered it before
    */
   complete(returned?: unknown): void {
     const { held, client } = this.#parts;
@@ -74,7 +77,7 @@ export class LeasedTask {
    * The attempt failed. `thrown` is what a handler would throw; with the reason of the signal, or an error caused by it,
    * the task is canceled, or given back, as that says.
    *
-   * @throws Error if it was answered before
+   * @throws Error if the caller has answered it before
    */
   fail(thrown: unknown): void {
     const { held, client } = this.#parts;
@@ -84,7 +87,7 @@ export class LeasedTask {
   /**
    * Gives way to a cancel request.
    *
-   * @throws Error if it was answered before
+   * @throws Error if the caller has answered it before
    */
   cancel(): void {
     this.#answer(canceledAnswer(this.#parts.held.task.token));
@@ -94,7 +97,7 @@ export class LeasedTask {
    * Gives the task back: no attempt is used, and it gets its old place. `toFallback` moves it to its fallback queue; if it
    * has none, the attempt has failed with the type `NoFallback`. `reason` is for operators.
    *
-   * @throws Error if it was answered before
+   * @throws Error if the caller has answered it before
    */
   release(reason = "", { toFallback = false }: { readonly toFallback?: boolean } = {}): void {
     this.#answer(releasedAnswer(this.#parts.held.task.token, reason, toFallback));
