@@ -3,7 +3,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Failure, FailureSchema, type Payload } from "@tq/proto";
 import { ApplicationFailure } from "./application-failure.ts";
 import { longestDurationMs } from "./duration.ts";
-import { encodePayload } from "./payload.ts";
+import { checked, encodePayload } from "./payload.ts";
 import type { PayloadConverter } from "./payload-converter.ts";
 import { describeThrown, textOr, undescribable } from "./thrown.ts";
 
@@ -48,7 +48,7 @@ function encodeDetails(details: readonly unknown[], converter: PayloadConverter)
   return details.map((detail) => {
     let payload: Payload;
     try {
-      payload = converter.toPayload(detail);
+      payload = checked(converter.toPayload(detail));
     } catch (error) {
       return encodePayload(
         `[a detail that cannot be serialised: ${error instanceof Error ? error.message : "unknown"}]`,

@@ -11,7 +11,7 @@ export { composeInterceptors } from "./interceptors.ts";
 export { logLine, withFields } from "./logger.ts";
 export { durationMessage, encodeNewTask } from "./new-task.ts";
 export { MessageCodec, type MessageCodecOptions } from "./message-codec.ts";
-export { encodeField, encodeInput, payloadBytes } from "./payload.ts";
+export { checked, encodeField, encodeInput, payloadBytes } from "./payload.ts";
 export { CodecChain, mayDecodeLater, refuseCoded } from "./payload-codec.ts";
 export { backoffMs, isRetryable } from "./retry.ts";
 export { describeClosedTask, describeTask, kindName } from "./task-description.ts";

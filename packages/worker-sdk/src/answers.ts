@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { type PayloadConverter, type TaskKind, TqError } from "@tq/client";
-import { mayDecodeLater, type MessageCodec, payloadBytes } from "@tq/client/internal";
+import { checked, mayDecodeLater, type MessageCodec, payloadBytes } from "@tq/client/internal";
 import { type ItemError, type Payload, type TaskAnswer, TaskAnswerSchema, type TaskCompleted } from "@tq/proto";
 import { encodeCommand, type WorkflowCommand } from "./commands.ts";
 import { ApplicationFailure, type CancelledFailure, encodeFailure, isA, isCancellation } from "./failure.ts";
@@ -189,7 +189,7 @@ function completionOf(returned: unknown): WorkflowCompletion {
 
 function encodeResult(result: unknown, converter: PayloadConverter): Payload {
   try {
-    return converter.toPayload(result);
+    return checked(converter.toPayload(result));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ApplicationFailure({

@@ -1,4 +1,4 @@
-import { EncryptionCodec, type PayloadCodec, TqError } from "@tq/client";
+import { EncryptionCodec, encodePayload, type PayloadCodec, TqError } from "@tq/client";
 import { create } from "@bufbuild/protobuf";
 import { type Payload, PayloadSchema } from "@tq/proto";
 import { expect, test } from "vitest";
@@ -186,4 +186,37 @@ test("what a failure says is kept though a part of it is of the wrong type", asy
     case: "failed",
     value: { failure: { type: "409", message: "out of stock", nonRetryable: true, details: [payload("no list")] } },
   });
+});
+
+test("a result and a failure's detail that a converter makes no payload of are failures that say so, and the worker goes on", async () => {
+  const unwritable = create(PayloadSchema, { body: { case: "bytes", value: "no bytes" as never } });
+  const { server, clock } = await rig({
+    payloadConverter: {
+      toPayload: (value) => (value === "bad" ? unwritable : encodePayload(value)),
+      fromPayload: () => undefined,
+    },
+    activities: {
+      returns: () => "bad",
+      fails() {
+        throw ApplicationFailure.create({ message: "out of stock", details: ["bad", "good"] });
+      },
+      works: () => "good",
+    },
+  });
+  for (const id of ["returns", "fails", "works"]) server.add(id, id);
+  await clock.advance(1_000);
+  expect(server.answers.get("returns")?.answer).toMatchObject({
+    case: "failed",
+    value: { failure: { type: "UnserializableResult" } },
+  });
+  expect(server.answers.get("fails")?.answer).toMatchObject({
+    case: "failed",
+    value: {
+      failure: {
+        message: "out of stock",
+        details: [{ body: { value: expect.stringContaining("cannot be serialised") as unknown } }, payload("good")],
+      },
+    },
+  });
+  expect(server.answered("completed")).toBe("works");
 });
