@@ -103,10 +103,11 @@ test("a mark that cannot be sent costs no other its place, and is said to be los
 });
 
 test.each([
-  ["is away", "waits", Code.Unavailable],
-  ["fails otherwise", "goes out without it", Code.Internal],
-  ["does not answer this call", "goes out without it", Code.DeadlineExceeded],
-])("where the server %s, an answer whose mark it does not take %s", async (_why, what, code) => {
+  ["is away", "waits", Code.Unavailable, undefined],
+  // Both in one call, and then each by itself.
+  ["fails otherwise", "goes out without it", Code.Internal, 5 + 2],
+  ["does not answer this call", "goes out without it", Code.DeadlineExceeded, 5],
+])("where the server %s, an answer whose mark it does not take %s", async (_why, what, code, calls) => {
   const isGivenUp = what !== "waits";
   const end = gate();
   const { clock, server, worker } = await rig({
@@ -127,6 +128,7 @@ test.each([
   await clock.advance(120_000);
   expect(server.answered("failed")).toBe(isGivenUp ? "a b" : "");
   expect(worker.getStatus().isServerAway).toBe(!isGivenUp);
+  if (isGivenUp) expect(server.heartbeats.length).toBe(calls);
   server.heal();
   await clock.advance(5_000);
   expect(server.answered("failed")).toBe("a b");

@@ -61,7 +61,7 @@ export class LastHeartbeats {
     };
     this.#open.add(sent);
     void details.then((encoded) => {
-      if (encoded === undefined) {
+      if (encoded === undefined || this.#ending.signal.aborted) {
         sent();
         return;
       }
@@ -75,6 +75,7 @@ export class LastHeartbeats {
   /** Breaks off what is under way, and holds no answer up from now on. */
   stop(): void {
     this.#ending.abort();
+    this.#waiting = [];
     for (const sent of this.#open) sent();
   }
 
@@ -103,13 +104,19 @@ export class LastHeartbeats {
     const { signal } = this.#ending;
     let failures = 0;
     const lost: TqError[] = [];
+    let hung: TqError | undefined;
     const givesUpOn = (error: TqError) =>
       isLasting(error) || isTooLarge(error) || (!isAway(error) && ++failures >= mostFailures);
     await callApart({
       items: taken,
       call: async (items) => {
+        // Each by itself would hang as long again.
+        if (hung !== undefined) throw hung;
         const heartbeats = items.map(({ heartbeat }) => heartbeat);
-        await this.#call(heartbeats, givesUpOn);
+        await this.#call(heartbeats, givesUpOn).catch((error: TqError) => {
+          if (error.code === "deadline_exceeded") hung = error;
+          throw error;
+        });
         for (const { sent } of items) sent();
       },
       refused: ({ sent }, error) => {
