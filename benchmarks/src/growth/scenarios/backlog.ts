@@ -4,7 +4,7 @@ import { type BenchServer, withServer } from "../bench-server.ts";
 
 /** So many are added and drained on top of those that wait, some times over; the rates are the middle ones. */
 const windowTasks = 50_000;
-const windows = 3;
+const windows = 7;
 const asked = { rates: 0.8, memoryMiB: 50, restartMs: 2_000 };
 
 /** A backlog that grows, on one server: at each size so many are added and drained, and the server is killed and restarted. */
