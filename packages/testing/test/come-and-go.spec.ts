@@ -85,23 +85,29 @@ async function comeAndGo(server: TestServer, from: number): Promise<void> {
   await workers.respondTasks({ workerId: worker.workerId, answers });
 }
 
-test("ten thousand queues that come and go leave no row and nothing on the heap", { timeout: 120_000 }, async () => {
-  const server = await TestServer.start();
-  try {
-    const empty = await rowsByTable(server);
-    for (let from = 0; from < queues; from += atOnce) await comeAndGo(server, from);
-    const operator = createClient(OperatorService, server.transport);
-    expect((await operator.listTaskQueues({ pageSize: 1_000 })).nextPageToken).not.toBe("");
-    // Completed tasks are kept for an hour, request ids for ten minutes, a worker lives for 15 s.
-    for (let minute = 0; minute < 65; minute++) await server.clock.advance(60_000);
-    // The first look was a backup, which leaves an event.
-    expect(await rowsByTable(server)).toEqual({ ...empty, event: 1 });
-    // Something that stays: so it is known that what is there would be found.
-    const taskQueue = { name: `${staying}1`, kind: TaskQueueKind.ACTIVITY };
-    await createClient(TaskService, server.transport).addTasks({ tasks: [{ taskQueue, type: "t" }] });
-    const none = prefixes.map((prefix) => [prefix, 0] as const);
-    expect(await namesOnHeap()).toEqual({ ...Object.fromEntries(none), [staying]: 1 });
-  } finally {
-    await server.stop();
-  }
-});
+test(
+  "ten thousand queues that come and go leave no row, and of all their names the greatest two ids on the heap",
+  { timeout: 120_000 },
+  async () => {
+    const server = await TestServer.start();
+    try {
+      const empty = await rowsByTable(server);
+      for (let from = 0; from < queues; from += atOnce) await comeAndGo(server, from);
+      const operator = createClient(OperatorService, server.transport);
+      expect((await operator.listTaskQueues({ pageSize: 1_000 })).nextPageToken).not.toBe("");
+      // Completed tasks are kept for an hour, request ids for ten minutes, a worker lives for 15 s.
+      for (let minute = 0; minute < 65; minute++) await server.clock.advance(60_000);
+      // The first look was a backup, which leaves an event.
+      expect(await rowsByTable(server)).toEqual({ ...empty, event: 1 });
+      // Something that stays: so it is known that what is there would be found.
+      const taskQueue = { name: `${staying}1`, kind: TaskQueueKind.ACTIVITY };
+      await createClient(TaskService, server.transport).addTasks({ tasks: [{ taskQueue, type: "t" }] });
+      const none = prefixes.map((prefix) => [prefix, 0] as const);
+      // Of all the ids of a namespace the greatest is known, so that those above it need not be looked for.
+      const greatest = { "request-that-goes-": 1, "task-that-goes-": 1 };
+      expect(await namesOnHeap()).toEqual({ ...Object.fromEntries(none), ...greatest, [staying]: 1 });
+    } finally {
+      await server.stop();
+    }
+  },
+);
