@@ -5,7 +5,7 @@
  */
 import { defaultPriority, defaultWeight, type Priority, type TaskQueue } from "@tq/matching-core";
 import { NewTaskSchema } from "@tq/proto";
-import { messageOf, newTaskTags, taskQueueRefTags, timeTags, unusual, WireReader } from "@tq/proto/wire";
+import { messageOf, newTaskTags, readDuration, taskQueueRefTags, unusual, WireReader } from "@tq/proto/wire";
 import type { Encoded, NewTask, NewTimeouts } from "@tq/storage";
 import { readNewTask, type NewTaskReader } from "../translation/new-task.ts";
 import { noPayloads } from "../translation/payload-codec.ts";
@@ -85,7 +85,7 @@ export class NewTaskBytes {
           break;
         case newTaskTags.retention:
           if (retentionMs !== undefined) throw unusual;
-          retentionMs = readDuration(reader);
+          retentionMs = readDurationMs(reader);
           break;
         default:
           throw unusual;
@@ -114,19 +114,16 @@ export class NewTaskBytes {
     reader.piece();
     const { from, to } = reader;
     if (this.#queue !== undefined && reader.isPiece(this.#queueFrom, this.#queueTo)) return this.#queue;
-    const { end } = reader;
-    reader.at = from;
-    reader.end = to;
     let name = "";
     let kind = 0;
-    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (tag === taskQueueRefTags.name) name = plainName(reader, bounds.nameBytes);
-      else if (tag === taskQueueRefTags.kind) kind = reader.number();
-      else throw unusual;
-    }
+    reader.inPiece(() => {
+      for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+        if (tag === taskQueueRefTags.name) name = plainName(reader, bounds.nameBytes);
+        else if (tag === taskQueueRefTags.kind) kind = reader.number();
+        else throw unusual;
+      }
+    });
     if (name === "" || name.startsWith(reservedPrefix) || (kind !== 1 && kind !== 2)) throw unusual;
-    reader.at = to;
-    reader.end = end;
     this.#queueFrom = from;
     this.#queueTo = to;
     return (this.#queue = { namespace, name, kind: kind === 1 ? "activity" : "workflow" });
@@ -170,20 +167,10 @@ function readWeight(value: number): number {
 }
 
 /** A duration in ms, rounded up. */
-function readDuration(reader: WireReader): number {
+function readDurationMs(reader: WireReader): number {
   reader.piece();
-  const { end } = reader;
-  reader.at = reader.from;
-  reader.end = reader.to;
-  let seconds = 0;
-  let nanos = 0;
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === timeTags.seconds) seconds = reader.number();
-    else if (tag === timeTags.nanos) nanos = reader.number();
-    else throw unusual;
-  }
-  reader.end = end;
-  const ms = msOf(seconds, nanos);
+  const { seconds, nanos } = reader.inPiece(readDuration);
+  const ms = msOf(Number(seconds), nanos);
   if (nanos > 999_999_999 || !isWithin(upToTenYears, ms)) throw unusual;
   return ms;
 }

@@ -3,21 +3,14 @@
  * is not read here (a message that comes again, which is merged; registrations in full; a field that is not known), all
  * but the list is read by the library.
  */
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import {
-  AddTasksRequestSchema,
-  type PollTasksRequest,
-  PollTasksRequestSchema,
-  type TaskQueueRef,
-  type WorkerRef,
-} from "@tq/proto";
+import { AddTasksRequestSchema, type PollTasksRequest, PollTasksRequestSchema, type WorkerRef } from "@tq/proto";
 import {
   addTasksRequestTags as addTags,
   messageOf,
   pollTasksRequestTags as pollTags,
+  readDuration,
+  readTaskQueueRef,
   splitItems,
-  taskQueueRefTags,
-  timeTags,
   unusual,
   WireReader,
   workerRefTags,
@@ -123,22 +116,22 @@ export function readPlainPoll(bytes: Uint8Array): PollRequest {
         request.pollId = reader.text();
         break;
       case pollTags.worker:
-        request.worker = onlyOne(request.worker, within(reader, readWorker));
+        request.worker = onlyOne(request.worker, next(reader, readWorker));
         break;
       case pollTags.taskQueues:
-        request.taskQueues.push(within(reader, readQueue));
+        request.taskQueues.push(next(reader, readTaskQueueRef));
         break;
       case pollTags.maxTasks:
         request.maxTasks = reader.uint32();
         break;
       case pollTags.lease:
-        request.lease = onlyOne(request.lease, within(reader, readDuration));
+        request.lease = onlyOne(request.lease, next(reader, readDuration));
         break;
       case pollTags.confirmWithin:
-        request.confirmWithin = onlyOne(request.confirmWithin, within(reader, readDuration));
+        request.confirmWithin = onlyOne(request.confirmWithin, next(reader, readDuration));
         break;
       case pollTags.wait:
-        request.wait = onlyOne(request.wait, within(reader, readDuration));
+        request.wait = onlyOne(request.wait, next(reader, readDuration));
         break;
       case pollTags.receivedPollIds:
         request.receivedPollIds.push(reader.text());
@@ -162,15 +155,9 @@ function onlyOne<Message>(present: Message | undefined, read: Message): Message 
 }
 
 /** Reads the message that comes next. */
-function within<Message>(reader: WireReader, read: (reader: WireReader) => Message): Message {
+function next<Message>(reader: WireReader, read: (reader: WireReader) => Message): Message {
   reader.piece();
-  const { to, end } = reader;
-  reader.at = reader.from;
-  reader.end = to;
-  const message = read(reader);
-  reader.at = to;
-  reader.end = end;
-  return message;
+  return reader.inPiece(read);
 }
 
 function readWorker(reader: WireReader): WorkerRef {
@@ -200,31 +187,4 @@ function readWorker(reader: WireReader): WorkerRef {
     }
   }
   return worker;
-}
-
-function readQueue(reader: WireReader): TaskQueueRef {
-  const queue: TaskQueueRef = { $typeName: "tq.v1.TaskQueueRef", name: "", kind: 0 };
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === taskQueueRefTags.name) queue.name = reader.text();
-    else if (tag === taskQueueRefTags.kind) queue.kind = nonNegative(reader);
-    else throw unusual;
-  }
-  return queue;
-}
-
-function readDuration(reader: WireReader): Duration {
-  const duration: Duration = { $typeName: "google.protobuf.Duration", seconds: 0n, nanos: 0 };
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === timeTags.seconds) duration.seconds = BigInt(reader.number());
-    else if (tag === timeTags.nanos) duration.nanos = nonNegative(reader);
-    else throw unusual;
-  }
-  return duration;
-}
-
-/** An int32, or an enum's. Negative ones are written in ten bytes, of which the library knows. */
-function nonNegative(reader: WireReader): number {
-  const value = reader.number();
-  if (value > 0x7fff_ffff) throw unusual;
-  return value;
 }

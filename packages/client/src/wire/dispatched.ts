@@ -2,9 +2,16 @@
  * Deliveries, from the bytes of a PollTasksResponse to its messages. What the tasks of one answer mostly share (queue,
  * type, times) is made once for all of them: messages that were received are not changed.
  */
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { type DispatchedTask, DispatchedTaskSchema, type TaskQueueRef } from "@tq/proto";
-import { dispatchedTaskTags, messageOf, taskQueueRefTags, timeTags, unusual, WireReader } from "@tq/proto/wire";
+import { type DispatchedTask, DispatchedTaskSchema } from "@tq/proto";
+import {
+  dispatchedTaskTags,
+  messageOf,
+  readDuration,
+  readTaskQueueRef,
+  readTimestamp,
+  unusual,
+  WireReader,
+} from "@tq/proto/wire";
 import { readPayload } from "./payload.ts";
 
 /** Remembers the last piece that it has read, and what that was. */
@@ -22,12 +29,8 @@ class Shared<Value> {
   next(reader: WireReader): Value {
     reader.piece();
     if (this.#value !== undefined && reader.isPiece(this.#from, this.#to)) return this.#value;
-    const { from, to, end } = reader;
-    reader.at = from;
-    reader.end = to;
-    this.#value = this.#read(reader);
-    reader.at = to;
-    reader.end = end;
+    const { from, to } = reader;
+    this.#value = reader.inPiece(this.#read);
     this.#from = from;
     this.#to = to;
     return this.#value;
@@ -37,7 +40,7 @@ class Shared<Value> {
 /** Reads the deliveries of one answer. */
 export class DispatchedBytes {
   readonly #reader: WireReader;
-  readonly #queue = new Shared(readQueue);
+  readonly #queue = new Shared(readTaskQueueRef);
   readonly #type = new Shared((reader) => reader.bytes.toString("utf8", reader.at, reader.end));
   readonly #addedAt = new Shared(readTimestamp);
   readonly #startedAt = new Shared(readTimestamp);
@@ -140,33 +143,3 @@ export class DispatchedBytes {
 }
 
 const noBytes = new Uint8Array(0);
-
-function readQueue(reader: WireReader): TaskQueueRef {
-  const queue: TaskQueueRef = { $typeName: "tq.v1.TaskQueueRef", name: "", kind: 0 };
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === taskQueueRefTags.name) queue.name = reader.text();
-    else if (tag === taskQueueRefTags.kind) queue.kind = reader.uint32();
-    else throw unusual;
-  }
-  return queue;
-}
-
-function readTimestamp(reader: WireReader): Timestamp {
-  return { $typeName: "google.protobuf.Timestamp", ...readTime(reader) };
-}
-
-function readDuration(reader: WireReader): Duration {
-  return { $typeName: "google.protobuf.Duration", ...readTime(reader) };
-}
-
-function readTime(reader: WireReader): { seconds: bigint; nanos: number } {
-  let seconds = 0;
-  let nanos = 0;
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === timeTags.seconds) seconds = reader.number();
-    else if (tag === timeTags.nanos) nanos = reader.uint32();
-    else throw unusual;
-  }
-  if (nanos > 0x7fff_ffff) throw unusual;
-  return { seconds: BigInt(seconds), nanos };
-}

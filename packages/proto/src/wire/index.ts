@@ -1,4 +1,5 @@
 export { messageOf } from "./message-of.ts";
+export { readDuration, readTaskQueueRef, readTimestamp } from "./small-messages.ts";
 export { splitItems, type SplitMessage } from "./split-items.ts";
 export {
   addedTaskTags,

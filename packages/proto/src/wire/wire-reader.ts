@@ -89,6 +89,17 @@ export class WireReader {
     if (this.at > this.end) throw unusual;
   }
 
+  /** Reads the message that the piece just gone past is, and stands behind it again. */
+  inPiece<Message>(read: (reader: this) => Message): Message {
+    const { to, end } = this;
+    this.at = this.from;
+    this.end = to;
+    const message = read(this);
+    this.at = to;
+    this.end = end;
+    return message;
+  }
+
   /** A string of printable ASCII; any other is unusual. */
   plainText(): string {
     this.piece();
