@@ -1,13 +1,11 @@
 import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import { BulkInsert } from "./bulk-insert.ts";
+import { PassedPasses } from "./passed-passes.ts";
 import { QueueCache } from "./queue-cache.ts";
 import type { QueueState } from "./queues.ts";
-import { steady } from "./steady.ts";
 import type { Writes } from "./journal/writes.ts";
 
-/** How often rows that the virtual time has passed are looked for. */
-const pruneEveryMs = 10_000;
 /** How many passes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
 
@@ -27,14 +25,14 @@ interface KeyPass {
 export class KeyPasses {
   readonly #cache = new QueueCache<KeyPass>(maxCached);
   #dirty = new Set<KeyPass>();
-  /** When to look for rows that the virtual time has passed, and behind which; undefined while there can be none. */
-  #prune: { readonly at: number; readonly queue: number; readonly priority: number; readonly key: string } | undefined;
   /** Those that the journal alone has. */
   #late = new Set<KeyPass>();
+  readonly #passed: PassedPasses;
   readonly #insert: BulkInsert;
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
+    this.#passed = new PassedPasses(db);
     const onConflict = "on conflict do update set pass = excluded.pass";
     this.#insert = new BulkInsert(writes, "key_pass", 4, onConflict, false);
     this.#sql = {
@@ -45,13 +43,6 @@ export class KeyPasses {
         .pluck(),
       set: writes.prepare(`insert into key_pass values(?, ?, ?, ?) ${onConflict}`),
       delete: writes.prepare("delete from key_pass where queue = ? and priority = ? and key = ?"),
-      after: db.prepare<
-        [number, number, string, number],
-        { queue: number; priority: Priority; key: string; pass: number }
-      >(
-        steady(`select queue, priority, key, pass from key_pass where (queue, priority, key) > (?, ?, ?)
-         order by queue, priority, key limit ?`),
-      ),
     };
   }
 
@@ -61,7 +52,7 @@ export class KeyPasses {
     if (this.#dirty.size > 0) this.#dirty = new Set();
     if (this.#late.size > 0) this.#late = new Set();
     this.#insert.reset();
-    this.#prune = { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
+    this.#passed.reset(now);
   }
 
   get(queue: QueueState, priority: Priority, key: string): number {
@@ -80,7 +71,6 @@ export class KeyPasses {
       const { queue, priority, key, pass } = entry;
       if (pass > (queue.virtualTimes[priority] ?? 0)) {
         this.#sql.set.promise(queue.id, priority, key, pass);
-        this.#prune ??= { at: now + pruneEveryMs, queue: 0, priority: 0, key: "" };
         entry.isKept = true;
       } else {
         if (!entry.isKept) continue;
@@ -90,6 +80,12 @@ export class KeyPasses {
       this.#late.add(entry);
     }
     if (this.#dirty.size > 0) this.#dirty = new Set();
+    this.#passed.flush(now);
+  }
+
+  /** The virtual time of the queue has moved. */
+  virtualTimeMoved(queue: QueueState): void {
+    this.#passed.moved(queue.id);
   }
 
   /** Writes what the journal alone has. */
@@ -117,25 +113,21 @@ export class KeyPasses {
 
   /** When to prune next. */
   get nextPrune(): number | undefined {
-    return this.#prune?.at;
+    return this.#passed.next;
   }
 
-  /** If it is time: looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went. */
-  prune(now: number, limit: number, queueById: (id: number) => QueueState): number {
-    if (this.#prune === undefined || this.#prune.at > now) return 0;
+  /**
+   * If it is time: looks at up to `limit` rows and removes those that the virtual time has passed. Answers how many went.
+   *
+   * @param virtualTimesOf those of a queue, by priority
+   */
+  prune(now: number, limit: number, virtualTimesOf: (queueId: number) => readonly number[]): number {
+    const at = this.#passed.next;
+    if (at === undefined || at > now) return 0;
     this.settle();
-    const { queue, priority, key } = this.#prune;
-    const rows = this.#sql.after.all(queue, priority, key, limit);
-    let removed = 0;
-    for (const row of rows) {
-      if (row.pass > (queueById(row.queue).virtualTimes[row.priority] ?? 0)) continue;
-      this.#sql.delete.run(row.queue, row.priority, row.key);
-      removed += 1;
-    }
-    const last = rows.at(-1);
-    // A full page: go on behind it. Else begin again with the next write.
-    this.#prune = rows.length === limit && last !== undefined ? { ...last, at: now } : undefined;
-    return removed;
+    const passed = this.#passed.take(now, limit, virtualTimesOf);
+    for (const { queue, priority, key } of passed) this.#sql.delete.run(queue, priority, key);
+    return passed.length;
   }
 
   #entry(queue: QueueState, priority: Priority, key: string): KeyPass {

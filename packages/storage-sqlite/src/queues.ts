@@ -147,6 +147,7 @@ export class Queues {
       ),
       empty: db.prepare<[], { id: number }>(`select id from queue q where ${emptyWithoutSettings}`),
       arrival: db.prepare<[number], number>("select arrival from queue where id = ?").pluck(),
+      virtualTimes: db.prepare<[number], string>("select virtual_times from queue where id = ?").pluck(),
       deleteKeyPasses: writes.prepare("delete from key_pass where queue = ?"),
       deleteKeyLimits: writes.prepare("delete from key_limit where queue = ?"),
       deleteIfEmpty: writes.prepare(`delete from queue as q where id = ? and ${emptyWithoutSettings}`),
@@ -213,6 +214,12 @@ export class Queues {
     const row = this.#sql.byId.get(id);
     if (row === undefined) throw new Error(`queue ${id} is gone while a row names it`);
     return this.#load(row);
+  }
+
+  /** The virtual times of a queue whose id stands in a row, by priority; it is not held in memory for that. */
+  virtualTimesOf(id: number): readonly number[] {
+    const row = this.#byId.has(id) ? undefined : this.#sql.virtualTimes.get(id);
+    return row === undefined ? this.byId(id).virtualTimes : (JSON.parse(row) as number[]);
   }
 
   /** Up to `limit` queues of a namespace that hold something, in order of name and kind, behind a page token. */

@@ -4,8 +4,8 @@
  */
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
 import type {
+  AnswerOperationResult,
   ConfirmOperation,
-  AnswerStatus,
   Committed,
   DispatchedTask,
   Operation,
@@ -19,19 +19,12 @@ import { waitForTasks } from "./closing-waits.ts";
 import { Closings } from "./closings.ts";
 import { Confirmations } from "./confirmations.ts";
 import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
-import {
-  ShuttingDown,
-  type Matching,
-  type PollCall,
-  type PollReply,
-  type QueueActivity,
-  type ServiceHealth,
-} from "./matching.ts";
+import { ShuttingDown, type Matching, type PollCall, type QueueActivity, type ServiceHealth } from "./matching.ts";
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
 import { renewAndHold, type RenewOnce } from "./renewals.ts";
 import { TimedWork } from "./timed-work.ts";
-import { pollKey, WaitingPolls } from "./waiting-polls.ts";
+import { pollKey, WaitingPolls, type ArrivedPoll } from "./waiting-polls.ts";
 
 /** What the engine needs. */
 export interface EngineOptions {
@@ -47,6 +40,8 @@ export interface EngineOptions {
 
 /** Goes with what the store is to be told of confirmations in the same commit. */
 const nothingMore: ConfirmOperation = { verb: "confirm", deliveries: [] };
+/** Of a poll that brought none. */
+const noAnswers: AnswerOperationResult = { verb: "answer", statuses: [] };
 
 /** The server behind the RPC handlers. Make one, `start` it, and `stop` it. */
 export class Engine implements Matching {
@@ -175,7 +170,25 @@ export class Engine implements Matching {
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
     // The whole call is one that is open, also while the store takes its time; and it names its queues, also where it cannot
     // wait yet since its registrations have to be asked for: after a start that is every worker.
-    return this.#whileOpen(worker, call.queues, async () => this.#poll(call, worker));
+    this.#workers.callOpened(worker, call.queues);
+    // What waits here is held once for each poll that does, so it is one function, and what is done before it is another.
+    try {
+      const poll = await this.#polls.arrive(call, worker);
+      const begun = await this.#begin(poll, call);
+      if ("refused" in begun) return { kind: "refused", refused: begun.refused };
+      const tasks = await poll.tasks;
+      if (tasks === undefined) return { kind: "superseded" };
+      if (tasks.length > 0) await this.#running?.group.durable;
+      return {
+        kind: "answered",
+        tasks,
+        statuses: begun.statuses,
+        registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
+        drainRequested: this.#tellOfDrain(worker),
+      };
+    } finally {
+      this.#callEnded(worker, call.queues);
+    }
   };
 
   renew: Matching["renew"] = async (call) => {
@@ -202,15 +215,14 @@ export class Engine implements Matching {
       if (queues === undefined) this.#workers.callOpened(worker, (queues = renewed.queues));
       return renewed;
     };
+    this.#workers.callOpened(worker, call.queues);
     try {
-      return await this.#whileOpen(worker, call.queues, async () => {
-        const renewed = await renewAndHold(call, key, this.#news, clock, this.#time, renewOnce);
-        const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
-        return { ...renewed, drainRequested: this.#tellOfDrain(worker), registrationsWanted };
-      });
+      const renewed = await renewAndHold(call, key, this.#news, clock, this.#time, renewOnce);
+      const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
+      return { ...renewed, drainRequested: this.#tellOfDrain(worker), registrationsWanted };
     } finally {
       if (queues !== undefined) this.#workers.callClosed(worker, queues, this.now());
-      this.#setAlarm();
+      this.#callEnded(worker, call.queues);
     }
   };
 
@@ -294,59 +306,38 @@ export class Engine implements Matching {
     return { storage: store.description, epoch, instanceId, startedAt };
   }
 
-  async #poll(call: PollCall, worker: LiveWorker): Promise<PollReply> {
-    const poll = await this.#polls.arrive(call, worker);
-    let statuses: readonly AnswerStatus[] = [];
+  /** Carries out what a poll brings along, and begins to wait with it. */
+  async #begin(poll: ArrivedPoll, call: PollCall): Promise<AnswerOperationResult> {
     try {
       if (call.answers === undefined && !this.#confirmations.isAheadOfStore) {
         poll.begin();
-      } else if (call.answers === undefined) {
+        return noAnswers;
+      }
+      if (call.answers === undefined) {
         // What it says that it has received is on disk before it is answered: it will not say so again.
         await this.#group().submit(nothingMore, () => poll.beginInCommit(), call.waitMs === 0);
-      } else {
-        // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
-        const answered = await this.#group().submit(
-          call.answers,
-          (result) => {
-            if (!("refused" in result)) poll.beginInCommit();
-          },
-          call.waitMs === 0,
-        );
-        if ("refused" in answered) {
-          poll.abandon();
-          return { kind: "refused", refused: answered.refused };
-        }
-        statuses = answered.statuses;
+        return noAnswers;
       }
+      // It begins in the transaction of its answers, behind them: a slot is free before it is filled, and both cost one fsync.
+      const answered = await this.#group().submit(
+        call.answers,
+        (result) => {
+          if (!("refused" in result)) poll.beginInCommit();
+        },
+        call.waitMs === 0,
+      );
+      if ("refused" in answered) poll.abandon();
+      return answered;
     } catch (error) {
       poll.abandon();
       throw error;
     }
-    const tasks = await poll.tasks;
-    if (tasks === undefined) return { kind: "superseded" };
-    if (tasks.length > 0) await this.#running?.group.durable;
-    return {
-      kind: "answered",
-      tasks,
-      statuses,
-      registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
-      drainRequested: this.#tellOfDrain(worker),
-    };
   }
 
-  /** Carries out a call of a worker that names these queues: until its end the worker lives, and serves them. */
-  async #whileOpen<Reply>(
-    worker: LiveWorker,
-    queues: readonly TaskQueue[],
-    carryOut: () => Promise<Reply>,
-  ): Promise<Reply> {
-    this.#workers.callOpened(worker, queues);
-    try {
-      return await carryOut();
-    } finally {
-      this.#workers.callClosed(worker, queues, this.now());
-      this.#setAlarm();
-    }
+  /** A call of a worker that named these queues has ended: until then the worker lived, and served them. */
+  #callEnded(worker: LiveWorker, queues: readonly TaskQueue[]): void {
+    this.#workers.callClosed(worker, queues, this.now());
+    this.#setAlarm();
   }
 
   /** What an answer to a worker says of its drain, of which it then knows. */

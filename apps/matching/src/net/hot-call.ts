@@ -7,7 +7,7 @@ import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol
 import type { HotCall } from "../rpc/hot-calls.ts";
 import { bounds } from "../validation/bounds.ts";
 import type { HttpCall } from "./http-call.ts";
-import type { AnyRequest, AnyResponse } from "./node-http.ts";
+import type { AnyRequest } from "./node-http.ts";
 
 const digits = /^\d{1,10}$/;
 
@@ -30,10 +30,10 @@ export function isPlainCall({ method, headers }: AnyRequest): boolean {
 /** Answers a call. `otherwise`: answers it the usual way, from the bytes of its request. */
 export async function answerHotCall(
   call: HotCall,
-  { request, response, origin }: { request: AnyRequest; response: AnyResponse; origin: HttpCall },
-  otherwise: (body: Uint8Array) => Promise<void>,
+  origin: HttpCall,
+  otherwise: (origin: HttpCall, body: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const body = await readBody(request, response);
+  const body = await origin.readBody(Number(origin.request.headers["content-length"]));
   // Its client is gone.
   if (body === undefined) return;
   let status = 200;
@@ -48,7 +48,7 @@ export async function answerHotCall(
     reply = errorToJsonBytes(error, undefined);
   }
   if (reply === undefined) {
-    await otherwise(body);
+    await otherwise(origin, body);
     return;
   }
   if (origin.isGone) {
@@ -56,33 +56,9 @@ export async function answerHotCall(
     return;
   }
   origin.handedOver();
+  const { response } = origin;
   response.statusCode = status;
   response.setHeader("content-type", contentType);
   response.setHeader("content-length", reply.length);
   response.end(reply);
 }
-
-/** The whole body. Undefined: the connection broke before its end. */
-async function readBody(request: AnyRequest, response: AnyResponse): Promise<Uint8Array | undefined> {
-  const length = Number(request.headers["content-length"]);
-  if (length === 0) return noBytes;
-  return new Promise((resolve) => {
-    let first: Uint8Array | undefined;
-    let others: Uint8Array[] | undefined;
-    let missing = length;
-    request.on("data", (chunk: Uint8Array) => {
-      missing -= chunk.length;
-      if (first === undefined) first = chunk;
-      else (others ??= []).push(chunk);
-      // The end is told a while later.
-      if (missing <= 0) resolve(others === undefined ? first : Buffer.concat([first, ...others]));
-    });
-    // What went wrong is told by 'close', which follows.
-    request.on("error", ignore);
-    response.on("close", () => resolve(undefined));
-  });
-}
-
-const noBytes = new Uint8Array();
-
-function ignore(): void {}

@@ -10,6 +10,7 @@ import type { ReportIncident } from "../errors/boundary.ts";
 import { sniffHttpVersion } from "./http-version.ts";
 import type { HotCalls } from "../rpc/hot-calls.ts";
 import { explainListenFailure } from "./listen-error.ts";
+import type { AnyRequest, AnyResponse } from "./node-http.ts";
 import { createRequestListener } from "./request-listener.ts";
 
 /** Where a server listens, and what it answers. */
@@ -52,22 +53,22 @@ export class NetServer {
   readonly #listener: Server;
   readonly #http1: HttpServer;
   readonly #http2: Http2Server;
-  readonly #sockets = new Set<Socket>();
+  /** All connections, with the response that is under way on it, if any, where it speaks HTTP/1.1. */
+  readonly #sockets = new Map<Socket, ServerResponse | undefined>();
   /** Those of them that speak HTTP/2; their sessions close them. */
   readonly #http2Sockets = new WeakSet<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  /** HTTP/1.1 connections on which a request is under way, with its response. */
-  readonly #busy = new WeakMap<Socket, ServerResponse>();
   #address: NetAddress | undefined;
   #stopping = false;
 
   constructor(options: NetServerOptions) {
     this.#options = options;
-    const answer = createRequestListener(options.routes, options.hotCalls, options.report);
+    const { routes, hotCalls, report } = options;
+    const answer = createRequestListener(routes, hotCalls, report, (...call) => this.#requestEnded(...call));
     this.#http1 = createHttpServer(
       { keepAliveTimeout: keepAliveMs, headersTimeout: headersTimeoutMs },
       (request, response) => {
-        this.#trackRequest(request.socket, response);
+        this.#requestBegun(request.socket, response);
         answer(request, response);
       },
     );
@@ -120,21 +121,20 @@ export class NetServer {
     this.#listener.close(() => resolve());
     this.#http1.close();
     for (const session of this.#sessions) session.close();
-    for (const socket of this.#sockets) {
-      const response = this.#busy.get(socket);
+    for (const [socket, response] of this.#sockets) {
       if (response !== undefined) closeAfter(response);
       else if (!this.#http2Sockets.has(socket)) socket.destroy();
     }
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.keys()) socket.destroy();
     }, graceMs);
     await promise;
     clearTimeout(timer);
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, undefined);
     socket.once("close", () => this.#sockets.delete(socket));
     // Resets are the client's business; 'close' follows.
     socket.on("error", () => undefined);
@@ -153,13 +153,16 @@ export class NetServer {
     });
   }
 
-  #trackRequest(socket: Socket, response: ServerResponse): void {
-    this.#busy.set(socket, response);
-    response.once("close", () => {
-      if (this.#busy.get(socket) === response) this.#busy.delete(socket);
-      if (this.#stopping) socket.destroySoon();
-    });
+  #requestBegun(socket: Socket, response: ServerResponse): void {
+    this.#sockets.set(socket, response);
     if (this.#stopping) closeAfter(response);
+  }
+
+  #requestEnded({ socket }: AnyRequest, response: AnyResponse): void {
+    // HTTP/2 has many on one connection, which its session closes.
+    if ("stream" in response) return;
+    if (this.#sockets.get(socket) === response) this.#sockets.set(socket, undefined);
+    if (this.#stopping) socket.destroySoon();
   }
 
   #trackSession(session: ServerHttp2Session): void {

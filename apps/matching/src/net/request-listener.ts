@@ -8,9 +8,9 @@ import { createConnectRouter, createContextValues, type ConnectRouter } from "@c
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { isCallersLeaving, wasRead, type ReportIncident } from "../errors/boundary.ts";
 import { deliveryKey } from "../rpc/delivery.ts";
-import type { HotCalls } from "../rpc/hot-calls.ts";
+import type { HotCall, HotCalls } from "../rpc/hot-calls.ts";
 import { answerHotCall, isPlainCall } from "./hot-call.ts";
-import { HttpCall } from "./http-call.ts";
+import { HttpCall, type CallEnded } from "./http-call.ts";
 import type { AnyRequest, AnyResponse } from "./node-http.ts";
 
 const greeting =
@@ -23,20 +23,41 @@ const explanations: Readonly<Record<number, string>> = {
   505: "This call streams both ways, which needs HTTP/2; for `buf curl`, --http2-prior-knowledge.",
 };
 
-/** Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough. `report`: takes what went wrong with sending an answer. */
+/** Where its request goes. */
+interface Route {
+  readonly handler: Handler;
+  readonly hotCall: HotCall | undefined;
+  /** What a hot call does not answer. */
+  readonly otherwise: (origin: HttpCall, body: Uint8Array) => Promise<void>;
+}
+
+/**
+ * Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough.
+ *
+ * @param report takes what went wrong with sending an answer
+ * @param ended told of each request as it has been answered, or its connection has gone
+ */
 export function createRequestListener(
   routes: (router: ConnectRouter) => void,
   hotCalls: HotCalls,
   report: ReportIncident,
+  ended: CallEnded,
 ): (request: AnyRequest, response: AnyResponse) => void {
   const router = createConnectRouter();
   routes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const routesByPath = new Map(
+    router.handlers.map((handler): [string, Route] => {
+      const path = handler.requestPath;
+      const otherwise: Route["otherwise"] = (origin, body) => answer(handler, origin, body);
+      return [path, { handler, hotCall: hotCalls.get(path), otherwise }];
+    }),
+  );
 
   return (request, response) => {
+    const origin = new HttpCall(request, response, ended);
     const path = request.url?.split("?", 1)[0] ?? "";
-    const handler = handlers.get(path);
-    if (handler === undefined) {
+    const route = routesByPath.get(path);
+    if (route === undefined) {
       if (path === "/" && (request.method === "GET" || request.method === "HEAD")) say(response, 200, greeting);
       else
         say(
@@ -46,16 +67,9 @@ export function createRequestListener(
         );
       return;
     }
-    const origin = new HttpCall(request, response);
-    // A write to a connection that has gone; there is nobody left to tell.
-    response.on("error", ignore);
-    const hotCall = isPlainCall(request) ? hotCalls.get(path) : undefined;
-    const answered =
-      hotCall === undefined
-        ? answer(handler, origin, request, response)
-        : answerHotCall(hotCall, { request, response, origin }, async (body) =>
-            answer(handler, origin, request, response, body),
-          );
+    const { handler, hotCall, otherwise } = route;
+    const isHot = hotCall !== undefined && isPlainCall(request);
+    const answered = isHot ? answerHotCall(hotCall, origin, otherwise) : answer(handler, origin);
     answered.catch((cause: unknown) => {
       const id = randomUUID();
       if (!origin.isGone && !isCallersLeaving(cause)) report({ id, call: path.slice(1), cause });
@@ -64,17 +78,10 @@ export function createRequestListener(
   };
 }
 
-function ignore(): void {}
-
 type Handler = ReturnType<typeof createConnectRouter>["handlers"][number];
 
-async function answer(
-  handler: Handler,
-  origin: HttpCall,
-  request: AnyRequest,
-  response: AnyResponse,
-  bodyRead?: Uint8Array,
-): Promise<void> {
+async function answer(handler: Handler, origin: HttpCall, bodyRead?: Uint8Array): Promise<void> {
+  const { request, response } = origin;
   const values = createContextValues().set(deliveryKey, origin);
   let universalRequest;
   try {

@@ -39,10 +39,11 @@ export function hotCalls(services: ServicesContext, report: ReportIncident): Hot
     const namespace = await services.namespaces.of(request);
     return writeAdded(await addTasks(services, namespace, (...around) => readAddBatch(batch, ...around)));
   };
-  const poll: HotCall = async (bytes, origin) => {
+  // What an open poll holds on to is held by thousands of them: no function waits here.
+  const poll: HotCall = (bytes, origin) => {
     const { request, answers: items } = readPollRequest(bytes);
     const answers = answersInBytes(bytes, items, request.requestId);
-    return writePolled(await pollTasks(services, request, answers, origin));
+    return pollTasks(services, request, answers, origin).then(writePolled);
   };
   const respond: HotCall = async (bytes) => {
     const { rest, items } = splitItems(bytes, respondTasksRequestTags.answers);
@@ -63,14 +64,16 @@ export function hotCalls(services: ServicesContext, report: ReportIncident): Hot
  */
 function bounded(method: DescMethod, call: HotCall, report: ReportIncident): [string, HotCall] {
   const name = `${method.parent.typeName}/${method.name}`;
+  const failed = (error: unknown): undefined => {
+    if (error !== unusual) throw normalizeError(error, name, report);
+  };
   return [
     `/${name}`,
-    async (request, origin) => {
+    (request, origin) => {
       try {
-        return await call(request, origin);
+        return call(request, origin).catch(failed);
       } catch (error) {
-        if (error === unusual) return undefined;
-        throw normalizeError(error, name, report);
+        return Promise.reject(error as Error).catch(failed);
       }
     },
   ];

@@ -355,6 +355,7 @@ class Merge {
     if (pass <= (this.#queue.virtualTimes[this.#priority] ?? 0)) return;
     this.#queue.virtualTimes[this.#priority] = pass;
     this.#queue.rowChanged = true;
+    this.#order.passes.virtualTimeMoved(this.#queue);
   }
 }
 

@@ -85,7 +85,7 @@ export function sweep(tx: Transaction, operation: SweepOperation): SweepResult {
   removed += drainedWorkers.drop(now, limit - removed);
   if (removed < limit) removed += tasks.giveUpSparse(now, limit - removed);
   removed += queues.removeEmpty(now, keepEmptyQueueMs, limit - removed);
-  if (removed < limit) removed += passes.prune(now, limit - removed, (id) => queues.byId(id));
+  if (removed < limit) removed += passes.prune(now, limit - removed, (id) => queues.virtualTimesOf(id));
   if (removed < limit) removed += limits.prune(now, limit - removed);
   return { verb: "sweep", removed };
 }

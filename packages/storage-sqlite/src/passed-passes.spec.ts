@@ -1,0 +1,99 @@
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PassedPasses } from "./passed-passes.ts";
+
+const everyMs = 10_000;
+
+describe("the passes that the virtual time has passed", () => {
+  let db: Database.Database;
+  let passed: PassedPasses;
+  /** Queues of which the virtual times were asked: those in which there was a row to look at. */
+  let asked: number[];
+
+  const take = (now: number, limit = 100): string[] => {
+    asked = [];
+    const virtualTimesOf = (queue: number): number[] => {
+      asked.push(queue);
+      return [0, 0, 0, 50, 0, 0];
+    };
+    return passed.take(now, limit, virtualTimesOf).map(({ queue, key }) => `${queue}/${key}`);
+  };
+
+  beforeEach(() => {
+    db = new Database(":memory:");
+    db.exec("create table key_pass(queue, priority, key, pass, primary key(queue, priority, key)) without rowid");
+    passed = new PassedPasses(db);
+    const insert = db.prepare("insert into key_pass values(?, 3, ?, ?)");
+    for (const queue of [1, 2, 3])
+      for (const [key, pass] of Object.entries({ a: 49, b: 50, c: 51 })) insert.run(queue, key, pass);
+  });
+
+  afterEach(() => {
+    db.close();
+  });
+
+  it("are found in every queue once, after it was forgotten which have moved", () => {
+    passed.reset(1_000);
+    expect(passed.next).toBe(1_000 + everyMs);
+    expect(take(999 + everyMs)).toEqual([]);
+    expect(take(1_000 + everyMs)).toEqual(["1/a", "1/b", "2/a", "2/b", "3/a", "3/b"]);
+    expect(passed.next).toBeUndefined();
+  });
+
+  it("are then looked for in the queues that have moved alone", () => {
+    passed.reset(0);
+    take(everyMs);
+    passed.flush(everyMs);
+    expect(passed.next).toBeUndefined();
+
+    passed.moved(2);
+    passed.flush(20_000);
+    expect(passed.next).toBe(20_000 + everyMs);
+    // What moves until it begins belongs to it.
+    passed.moved(3);
+    passed.flush(25_000);
+    expect(take(20_000 + everyMs).sort()).toEqual(["2/a", "2/b", "3/a", "3/b"]);
+    expect(new Set(asked)).toEqual(new Set([2, 3]));
+    expect(passed.next).toBeUndefined();
+  });
+
+  it.each([1, 2, 4, 5])("are found however few rows are looked at at a time: %i", (limit) => {
+    for (const begin of ["all", "moved"] as const) {
+      passed.reset(0);
+      if (begin === "moved") {
+        take(everyMs, 1_000);
+        for (const queue of [1, 2, 3]) passed.moved(queue);
+        passed.flush(0);
+      }
+      const found: string[] = [];
+      for (let looks = 0; passed.next !== undefined; looks++) {
+        expect(looks).toBeLessThan(20);
+        expect(passed.next).toBeLessThanOrEqual(everyMs);
+        found.push(...take(everyMs, limit));
+        expect(asked.length).toBeLessThanOrEqual(limit);
+      }
+      expect(found.sort()).toEqual(["1/a", "1/b", "2/a", "2/b", "3/a", "3/b"]);
+    }
+  });
+
+  it("do not keep a look at queues without any rows from ending, nor make it long", () => {
+    passed.reset(0);
+    take(everyMs);
+    for (let queue = 100; queue < 110; queue++) passed.moved(queue);
+    passed.flush(0);
+    let looks = 0;
+    for (; passed.next !== undefined; looks++) expect(take(everyMs, 4)).toEqual([]);
+    expect(looks).toBe(3);
+  });
+
+  it("are looked for less often where there is much to look at", () => {
+    db.exec("delete from key_pass");
+    const insert = db.prepare("insert into key_pass values(9, 3, ?, 60)");
+    for (let key = 0; key < 200_000; key++) insert.run(`key-${key}`);
+    passed.reset(0);
+    passed.moved(9);
+    take(everyMs, 1_000_000);
+    // So 20 s for each 200,000 rows.
+    expect(passed.next).toBe(everyMs + 20_000);
+  });
+});
