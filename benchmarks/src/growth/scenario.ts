@@ -1,3 +1,4 @@
+import { spreadOf } from "../table/statistics.ts";
 import type { LineSeries } from "./plot.ts";
 
 /** What was measured at one point of a scenario. */
@@ -45,6 +46,39 @@ export async function measureEach<X extends number | string>(
   const points: Point[] = [];
   for (const x of xs.slice(0, mostPoints)) points.push(pointOf(x, await measure(x), progress));
   return points;
+}
+
+/**
+ * Measures each x in each of some rounds, one round after the other, so that what drifts on the machine drifts over all of
+ * them alike. A point has the medians, and is told of in the last round.
+ */
+export async function measureInRounds<X extends number | string>(
+  rounds: number,
+  xs: readonly X[],
+  options: GrowthOptions,
+  measure: (x: X) => Promise<Readonly<Record<string, number>>>,
+): Promise<Point[]> {
+  const earlier = new Map<X, Point["values"][]>();
+  const silently = { ...options, progress: () => undefined };
+  for (let i = 1; i < rounds; i++) {
+    await measureEach(xs, silently, async (x) => {
+      const values = await measure(x);
+      earlier.set(x, [...(earlier.get(x) ?? []), values]);
+      return values;
+    });
+  }
+  return measureEach(xs, options, async (x) => {
+    const values = await measure(x);
+    const all = [...(earlier.get(x) ?? []), values];
+    return Object.fromEntries(
+      Object.keys(values).map((key) => [key, medianOf(all.flatMap((each) => each[key] ?? []))]),
+    );
+  });
+}
+
+/** The middle of some values. NaN if there are none. */
+export function medianOf(values: readonly number[]): number {
+  return spreadOf(values)?.median ?? Number.NaN;
 }
 
 /** A point, which is told of. */

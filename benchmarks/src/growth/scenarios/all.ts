@@ -5,6 +5,7 @@ import { churn } from "./churn.ts";
 import { delayed } from "./delayed.ts";
 import { fairnessKeys } from "./fairness-keys.ts";
 import { handlers } from "./handlers.ts";
+import { idleQueues } from "./idle-queues.ts";
 import { payloadSizes } from "./payload-sizes.ts";
 import { producers } from "./producers.ts";
 import { queues } from "./queues.ts";
@@ -15,6 +16,7 @@ import { workers } from "./workers.ts";
 export const growthScenarios: readonly GrowthScenario[] = [
   backlog,
   queues,
+  idleQueues,
   waitingPolls,
   blockedHead,
   delayed,

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { type GrowthScenario, type Point, pointOf, scaled, scaledAll, unlessWithin, valuesOf } from "../scenario.ts";
+import {
+  type GrowthScenario,
+  medianOf,
+  type Point,
+  pointOf,
+  scaled,
+  scaledAll,
+  unlessWithin,
+  valuesOf,
+} from "../scenario.ts";
 import { type BenchServer, withServer } from "../bench-server.ts";
 
 /** So many are added and drained on top of those that wait, some times over; the rates are the middle ones. */
@@ -77,8 +86,4 @@ async function measureWindow(server: BenchServer, window: number): Promise<Rates
   const { perSecond: drain } = await server.drain("backlog", window);
   const perTask = (cpuMs: number): number => (1_000 * cpuMs) / window;
   return { add, drain, addCpuUs: perTask(between - before), drainCpuUs: perTask(server.cpuMs() - between) };
-}
-
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
