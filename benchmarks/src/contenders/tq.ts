@@ -5,7 +5,8 @@ import type { Contender, StartedServer } from "./contender.ts";
 // dist/contenders is two folders below the package, the package one below the root.
 const tqFile = fileURLToPath(new URL("../../../apps/cli/bin/tq.js", import.meta.url));
 const adapter = new URL("tq-adapter.js", import.meta.url).href;
-const durability = "each acknowledgement follows a write of its journal that is on disk (O_DSYNC)";
+/** What is on disk, and how, as it acknowledges. */
+export const tqDurability = "each acknowledgement follows a write of its journal that is on disk (O_DSYNC)";
 
 /** A server of tq. */
 export interface TqServer extends StartedServer {
@@ -50,7 +51,12 @@ export async function startTq(folder: string, nodeArgs: readonly string[] = []):
 
 /** tq, with completed tasks removed at once as the other columns have it, and as users get it, kept for an hour. */
 export function tqContenders(nodeArgs: readonly string[] = []): readonly Contender[] {
-  const common = { durability, isDurable: true, adapter, start: (folder: string) => startTq(folder, nodeArgs) };
+  const common = {
+    durability: tqDurability,
+    isDurable: true,
+    adapter,
+    start: (folder: string) => startTq(folder, nodeArgs),
+  };
   return [
     { name: "tq", ...common, settings: {} },
     { name: "tq (defaults: kept 1 h)", ...common, settings: { retention: "default" } },

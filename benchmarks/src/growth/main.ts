@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { commandLine, namesOf, numberOf } from "../command-line.ts";
+import { tqDurability } from "../contenders/tq.ts";
 import { provenance } from "../machine/machine.ts";
 import { playApart } from "./play-apart.ts";
 import { plotSvg } from "./plot.ts";
@@ -48,6 +49,7 @@ const { only, scale, churnMinutes, within, save } = commandLine(
 const folder = fileURLToPath(new URL("../../results/growth", import.meta.url));
 const endsAt = performance.now() + 60_000 * within;
 let isWell = true;
+console.log(`durability: ${tqDurability}`);
 for (const { name, title, xTitle, series, shortfalls, isTimed } of growthScenarios) {
   if (!only.includes(name)) continue;
   console.log(`${name}: ${title}`);
@@ -66,7 +68,7 @@ for (const { name, title, xTitle, series, shortfalls, isTimed } of growthScenari
   if (!save || points.length === 0) continue;
   mkdirSync(folder, { recursive: true });
   const failed = failure === undefined ? {} : { failure };
-  const result = { ...provenance(new Date()), scale, seconds, ...failed, shortfalls: short };
+  const result = { ...provenance(new Date()), durability: tqDurability, scale, seconds, ...failed, shortfalls: short };
   writeFileSync(`${folder}/${name}.json`, resultText(result, points));
   writeFileSync(`${folder}/${name}.svg`, plotSvg({ title, xTitle, series, points }));
 }

@@ -5,7 +5,7 @@
 import { Client } from "@tq/client";
 import { Worker } from "@tq/worker-sdk";
 import { commandLine, numberOf } from "../command-line.ts";
-import { startTq } from "../contenders/tq.ts";
+import { startTq, tqDurability } from "../contenders/tq.ts";
 import { benchFolder } from "../machine/bench-folder.ts";
 import { usageOf } from "../machine/process-usage.ts";
 import { BusyShare } from "./busy-share.ts";
@@ -38,6 +38,7 @@ const batch = 1_000;
 /** What is asked of tasks of 10 ms. */
 const asked = { taskMs: 10, share: 0.95 };
 
+console.log(`durability: ${tqDurability}`);
 let isShort = false;
 for (const taskMs of lengths) {
   const { running, held, mostHeld, perSecond, lateMs, workerUs, serverUs } = await measure(taskMs);

@@ -8,9 +8,10 @@ import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { SqliteStore } from "@tq/storage-sqlite";
 import { commandLine, numberOf } from "../command-line.ts";
+import { tqDurability } from "../contenders/tq.ts";
 import { benchFolder } from "../machine/bench-folder.ts";
 import { cases, type CaseResult } from "./cases.ts";
-import { measureReference, type Speed } from "./reference.ts";
+import { measureReference, referenceDurability, type Speed } from "./reference.ts";
 import type { Rate } from "./store-bench.ts";
 import { seeded } from "./seeded.ts";
 
@@ -41,6 +42,9 @@ interface Row {
   readonly reference?: { readonly add: Speed; readonly drain: Speed };
   readonly result: CaseResult;
 }
+
+/** What was on disk as a commit was waited for. */
+const durability = { tq: tqDurability, reference: referenceDurability };
 
 const folder = benchFolder();
 const rows: Row[] = [];
@@ -99,7 +103,7 @@ try {
     mkdirSync(dirname(json), { recursive: true });
     const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
     const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
-    writeFileSync(json, `${JSON.stringify({ machine, commit, scale, rows, shortfalls }, undefined, 2)}\n`);
+    writeFileSync(json, `${JSON.stringify({ machine, commit, durability, scale, rows, shortfalls }, undefined, 2)}\n`);
   }
 } finally {
   folder.remove();

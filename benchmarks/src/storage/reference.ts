@@ -9,6 +9,9 @@ import Database from "better-sqlite3";
 /** A key this many strides ahead of the virtual time puts its later tasks into lanes. */
 const lightStrides = 192;
 
+/** What is on disk, and how, as a commit ends. */
+export const referenceDurability = "each commit ends with an fsync of SQLite's log (WAL, synchronous=FULL)";
+
 /** What is added. */
 export interface ReferenceTask {
   readonly id: string;
