@@ -21,6 +21,11 @@ afterEach(async () => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
+/** What of the replies is read. */
+interface Reply {
+  readonly tasks?: readonly { readonly token: string }[];
+}
+
 /** A system call of the server. */
 interface SystemCall {
   readonly name: string;
@@ -67,16 +72,34 @@ test.skipIf(!hasStrace)("each acknowledgement follows a write that is on disk", 
   ];
   server = new ServerProcess(await freePort(), strace);
   await server.start();
-  const adds = 20;
-  for (let n = 0; n < adds; n++) {
-    const response = await fetch(`${server.url}/tq.v1.TaskService/AddTasks`, {
+  /** For each call in turn what the journal has of it before it is answered. Undefined: nothing is asked of it. */
+  const named: (string | undefined)[] = [];
+  const call = async (method: string, name: string | undefined, message: object): Promise<Reply> => {
+    named.push(name);
+    const response = await fetch(`${server?.url}/tq.v1.${method}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        tasks: [{ id: `acknowledged-${n}`, taskQueue: { name: "q", kind: "TASK_QUEUE_KIND_ACTIVITY" }, type: "t" }],
-      }),
+      body: JSON.stringify(message),
     });
     expect(response.status).toBe(200);
+    return (await response.json()) as Reply;
+  };
+  const taskQueue = { name: "q", kind: "TASK_QUEUE_KIND_ACTIVITY" };
+  for (let n = 0; n < 20; n++) {
+    await call("TaskService/AddTasks", `acknowledged-${n}`, {
+      tasks: [{ id: `acknowledged-${n}`, taskQueue, type: "t" }],
+    });
+  }
+  const completed = (token: string, n: number): object => ({ token, completed: { result: { text: `answered-${n}` } } });
+  for (let n = 0; n < 20; n += 2) {
+    const poll = { worker: { workerId: "w" }, taskQueues: [taskQueue], maxTasks: 2 };
+    const { tasks } = await call("WorkerService/PollTasks", undefined, poll);
+    const [one = "", other = ""] = tasks?.map(({ token }) => token) ?? [];
+    await call("WorkerService/RespondTasks", `answered-${n}`, { workerId: "w", answers: [completed(one, n)] });
+    // One that a poll brings along, of a queue in which there is nothing.
+    const answers = [completed(other, n + 1)];
+    const taskQueues = [{ ...taskQueue, name: "empty" }];
+    await call("WorkerService/PollTasks", `answered-${n + 1}`, { ...poll, taskQueues, wait: "0s", answers });
   }
   expect(await server.stop()).toBe(0);
   await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toMatch(/exited with 0 \+\+\+\n$/);
@@ -86,16 +109,16 @@ test.skipIf(!hasStrace)("each acknowledgement follows a write that is on disk", 
   const synced = new Set(
     calls.filter(({ name, text }) => name === "openat" && text.includes("O_DSYNC")).flatMap(({ text }) => fileOf(text)),
   );
-  for (let n = 0; n < adds; n++) {
-    const id = `acknowledged-${n}`;
+  // One call at a time: their replies go out in their order.
+  const replies = calls.filter(({ name, text }) => /^(write|send)/.test(name) && text.includes("HTTP/1.1 200"));
+  expect(replies.length).toBe(named.length);
+  for (const [i, id] of named.entries()) {
+    const acknowledged = replies[i];
+    if (id === undefined || acknowledged === undefined) continue;
     const logged = calls.filter(
       ({ name, text }) => name.startsWith("pwrite") && text.includes("tq.db-log.") && hasId(text, id),
     );
     expect([id, logged.length > 0]).toEqual([id, true]);
-    const acknowledged = calls.find(
-      ({ name, text }) => /^(write|send)/.test(name) && text.includes("HTTP/1.1 200") && hasId(text, id),
-    );
-    if (acknowledged === undefined) throw new Error(`${id} was not acknowledged`);
     const isOnDisk = logged.some(({ text, ended }) =>
       fileOf(text).some((file) => {
         const onDisk = synced.has(file)
