@@ -15,7 +15,7 @@ import { durabilityLines, measuredTable, ratioTable } from "./table/text.ts";
 const usage = `usage: pnpm bench:peers [OPTION...]
 Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
 
-  --rounds N     rounds; each is a run of every system (default 3: some 12 minutes)
+  --rounds N     rounds; each is a run of every system (default 3: some 13 minutes)
   --only NAMES   some systems, by their names in the table, separated by commas, such as "tq,NATS JetStream"
   --save         keeps what was measured as benchmarks/results/peers.json
 
