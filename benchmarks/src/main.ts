@@ -12,11 +12,12 @@ import { rounded } from "./table/rounded.ts";
 import { playRounds } from "./table/rounds.ts";
 import { onlyKinds, scenarioKinds, tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable } from "./table/text.ts";
+import { roundsLine } from "./table/time-limit.ts";
 
 const usage = `usage: pnpm bench [OPTION...]
 Measures tq as its users have it, and compares it with benchmarks/results/tq.json.
 
-  --rounds N         rounds, each with a new server and a new client (default 5)
+  --rounds N         rounds, each with a new server and a new client (default 5); none is begun that would pass 14 minutes
   --only KINDS       some scenarios, in their order, separated by commas: ${scenarioKinds.join(",")}
   --profile FOLDER   writes CPU profiles of server and client there; nothing is compared then
   --flame            makes the flame graphs of server and client anew, in benchmarks/results/profiles, and nothing else
@@ -53,6 +54,7 @@ const measured = await playRounds(tqContenders(profiling), rounds, options, (lin
 const result = { ...provenance(new Date()), ...measured };
 const { contenders, calibration } = measured;
 console.log([measuredTable(contenders), "", ...durabilityLines(contenders)].join("\n"));
+console.log(roundsLine(measured, rounds));
 console.log(`Calibration: ${rounded(calibration.median)} batches of 100 encoded and fsynced a second.`);
 for (const { name, failures } of contenders) for (const failure of failures) console.log(`FAILED ${name}: ${failure}`);
 

@@ -11,11 +11,12 @@ import { resultFile, writeResult } from "./table/result-file.ts";
 import { playRounds } from "./table/rounds.ts";
 import { tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable, ratioTable } from "./table/text.ts";
+import { roundsLine } from "./table/time-limit.ts";
 
 const usage = `usage: pnpm bench:peers [OPTION...]
 Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
 
-  --rounds N     rounds; each is a run of every system (default 3: some 13 minutes)
+  --rounds N     rounds; each is a run of every system (default 3: some 13 minutes). None is begun that would pass 14 minutes
   --only NAMES   some systems, by their names in the table, separated by commas, such as "tq,NATS JetStream"
   --save         keeps what was measured as benchmarks/results/peers.json
 
@@ -52,6 +53,8 @@ console.log(
     ...durabilityLines(measured.contenders),
     "",
     ...judged.map(({ text }) => text),
+    "",
+    roundsLine(measured, rounds),
   ].join("\n"),
 );
 for (const { name, failures } of measured.contenders) {

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import type { Readings } from "./columns.ts";
 import { regressions } from "./regression.ts";
-import type { Measured } from "./rounds.ts";
+import type { Comparable } from "./rounds.ts";
 import { spreadsOf } from "./statistics.ts";
 
-function measured(calibration: number, readings: Readings): Measured {
+function measured(calibration: number, readings: Readings): Comparable {
   const spread = { median: calibration, min: calibration, max: calibration };
   const spreads = spreadsOf([readings]);
   return { calibration: spread, contenders: [{ name: "tq", durability: "", isDurable: true, spreads, failures: [] }] };
 }
 
-function fallen(now: Measured, kept: Measured): string[] {
+function fallen(now: Comparable, kept: Comparable): string[] {
   return regressions(now, kept).map(({ column }) => column);
 }
 

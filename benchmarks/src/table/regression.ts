@@ -1,6 +1,6 @@
 import { type Column, columns } from "./columns.ts";
 import { timesBetter } from "./musts.ts";
-import type { Measured } from "./rounds.ts";
+import type { Comparable } from "./rounds.ts";
 import { rounded } from "./rounded.ts";
 
 /** A column that is worse than the kept result, by more than noise here explains. */
@@ -14,7 +14,7 @@ export interface Regression {
  * What has become worse since `kept`. Columns that depend on the machine are compared as ratios to the calibration loop of
  * their own run; bytes as they are.
  */
-export function regressions(measured: Measured, kept: Measured): Regression[] {
+export function regressions(measured: Comparable, kept: Comparable): Regression[] {
   const machine = measured.calibration.median / kept.calibration.median;
   return kept.contenders.flatMap(({ name, spreads }) => {
     const now = measured.contenders.find((each) => each.name === name);

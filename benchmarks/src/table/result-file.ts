@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Provenance } from "../machine/machine.ts";
-import type { Measured } from "./rounds.ts";
+import type { Comparable, Measured } from "./rounds.ts";
 
 /** A result as it is kept. */
 export type Result = Provenance & Measured;
+
+/** A result that was kept, maybe before rounds and seconds were. */
+export type KeptResult = Provenance & Comparable;
 
 /** Where a result of that name is kept. dist/table is two folders below the package. */
 export function resultFile(name: string): string {
@@ -12,8 +15,8 @@ export function resultFile(name: string): string {
 }
 
 /** Undefined if there is none. */
-export function readResult(file: string): Result | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Result) : undefined;
+export function readResult(file: string): KeptResult | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as KeptResult) : undefined;
 }
 
 /** Numbers are kept to four digits: more are noise. */
