@@ -2,12 +2,12 @@
  * pnpm bench: measures tq, and compares it with the kept result. See README.md; --help says what it takes.
  */
 import { fileURLToPath } from "node:url";
-import { commandLine, namesOf, numberOf } from "./command-line.ts";
+import { commandLine, namesOf, numberOf, UsageError } from "./command-line.ts";
 import { tqContenders } from "./contenders/tq.ts";
 import { flameGraphs, flameSizes } from "./flame/flame-graphs.ts";
 import { provenance } from "./machine/machine.ts";
 import { regressions } from "./table/regression.ts";
-import { readResult, resultFile, writeResult } from "./table/result-file.ts";
+import { fewestRoundsKept, readResult, resultFile, whyNotKept, writeResult } from "./table/result-file.ts";
 import { rounded } from "./table/rounded.ts";
 import { playRounds } from "./table/rounds.ts";
 import { onlyKinds, scenarioKinds, tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
@@ -21,7 +21,7 @@ Measures tq as its users have it, and compares it with benchmarks/results/tq.jso
   --only KINDS       some scenarios, in their order, separated by commas: ${scenarioKinds.join(",")}
   --profile FOLDER   writes CPU profiles of server and client there; nothing is compared then
   --flame            makes the flame graphs of server and client anew, in benchmarks/results/profiles, and nothing else
-  --save             keeps what was measured as benchmarks/results/tq.json
+  --save             keeps what was measured, in ${fewestRoundsKept} rounds or more, as benchmarks/results/tq.json
 
 It fails if a column fell by more than its tolerance. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
 
@@ -34,13 +34,19 @@ const { rounds, scenarios, profile, flame, save } = commandLine(
     flame: { type: "boolean", default: false },
     save: { type: "boolean", default: false },
   },
-  (values) => ({
-    rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
-    scenarios: values.only === undefined ? tableScenarios : onlyKinds(namesOf("--only", values.only, scenarioKinds)),
-    profile: values.profile,
-    flame: values.flame,
-    save: values.save,
-  }),
+  (values) => {
+    const rounds = numberOf("--rounds", values.rounds, { least: 1, isWhole: true });
+    if (values.save && rounds < fewestRoundsKept) {
+      throw new UsageError(`--save keeps a result of ${fewestRoundsKept} rounds or more, not of ${rounds}`);
+    }
+    return {
+      rounds,
+      scenarios: values.only === undefined ? tableScenarios : onlyKinds(namesOf("--only", values.only, scenarioKinds)),
+      profile: values.profile,
+      flame: values.flame,
+      save: values.save,
+    };
+  },
 );
 if (flame) {
   await flameGraphs(fileURLToPath(new URL("../results/profiles", import.meta.url)), flameSizes, (line) =>
@@ -62,7 +68,10 @@ const file = resultFile("tq");
 const kept = readResult(file);
 // A profiler slows down what it looks at, and says nothing of what has become of it.
 const worse = kept === undefined || profiling.length > 0 ? [] : regressions(measured, kept);
-if (save) {
+const notKept = save ? whyNotKept(measured) : undefined;
+if (notKept !== undefined) {
+  console.log(`NOT KEPT  ${notKept}`);
+} else if (save) {
   writeResult(file, result);
   console.log(`Kept in ${file}`);
 } else if (kept !== undefined) {
@@ -70,5 +79,5 @@ if (save) {
   for (const { text } of worse) console.log(`FELL  ${text}`);
   if (worse.length === 0) console.log("no column fell");
 }
-const isFailed = contenders.some(({ failures }) => failures.length > 0);
+const isFailed = notKept !== undefined || contenders.some(({ failures }) => failures.length > 0);
 process.exitCode = isFailed || (worse.length > 0 && !save) ? 1 : 0;

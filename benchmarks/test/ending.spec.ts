@@ -25,6 +25,7 @@ test.each(["main", "peers-main", "growth/main", "storage/main", "slots/main"])("
 test.each([
   ["main", ["--rounds", "0"], "--rounds must be a whole number, 1 or more"],
   ["main", ["--only", "nonsense"], '--only: there is no "nonsense"'],
+  ["main", ["--rounds", "2", "--save"], "--save keeps a result of 3 rounds or more, not of 2"],
   ["peers-main", ["--nonsense"], "--nonsense"],
   ["growth/main", ["--scale", "2"], "--scale must be a number"],
   ["storage/main", ["--scale", ""], "--scale must be a number"],

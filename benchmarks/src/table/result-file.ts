@@ -9,6 +9,16 @@ export type Result = Provenance & Measured;
 /** A result that was kept, maybe before rounds and seconds were. */
 export type KeptResult = Provenance & Comparable;
 
+/** With fewer a single disturbed run decides the median. */
+export const fewestRoundsKept = 3;
+
+/** Why a result is none to compare later ones with. Undefined if it is one. */
+export function whyNotKept({ rounds, contenders }: Pick<Measured, "rounds" | "contenders">): string | undefined {
+  const failed = Math.max(0, ...contenders.map(({ failures }) => failures.length));
+  if (rounds - failed >= fewestRoundsKept) return undefined;
+  return `${rounds} rounds were played, of which ${failed} failed: a result is kept of ${fewestRoundsKept} or more that did not`;
+}
+
 /** Where a result of that name is kept. dist/table is two folders below the package. */
 export function resultFile(name: string): string {
   return fileURLToPath(new URL(`../../results/${name}.json`, import.meta.url));
