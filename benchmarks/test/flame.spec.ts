@@ -7,11 +7,17 @@ import { flameGraphs } from "../dist/flame/flame-graphs.js";
 test("flame graphs are made of server and client for each phase", { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "tq-flame-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  await flameGraphs(folder, { backlog: 4_000, single: 40 }, () => {});
+  await flameGraphs(folder, { backlog: 4_000, single: 40, atRateMs: 200 }, () => {});
   expect(readdirSync(folder).toSorted()).toEqual([
     "README.md",
+    "add-and-drain-client.svg",
+    "add-and-drain-server.svg",
     "add-client.svg",
+    "add-one-client.svg",
+    "add-one-server.svg",
     "add-server.svg",
+    "at-rate-client.svg",
+    "at-rate-server.svg",
     "drain-client.svg",
     "drain-server.svg",
     "idle-latency-client.svg",

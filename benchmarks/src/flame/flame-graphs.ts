@@ -3,39 +3,22 @@ import { connect } from "../contenders/tq-adapter.ts";
 import { startTq } from "../contenders/tq.ts";
 import { benchFolder } from "../machine/bench-folder.ts";
 import { provenance } from "../machine/machine.ts";
-import { type Adapter, stampedPayload } from "../table/adapter.ts";
-import { callAtOnce } from "../table/callers.ts";
-import { Tally } from "../table/tally.ts";
 import { type Call, callTree, idleName, longest } from "./call-tree.ts";
 import { flameSvg } from "./flame-svg.ts";
+import { type FlameSizes, flamePhases } from "./phases.ts";
 import { ownProfiler, type Profiler, remoteProfiler } from "./profiler.ts";
 
-/** How many tasks each phase takes. */
-export interface FlameSizes {
-  /** Added in batches of 100, and drained. */
-  readonly backlog: number;
-  /** Added one at a time to an idle worker. */
-  readonly single: number;
-}
-
 /** Some seconds of each. */
-export const flameSizes: FlameSizes = { backlog: 200_000, single: 3_000 };
-
-/** Longer than anything here takes. */
-const limitMs = 120_000;
+export const flameSizes: FlameSizes = { backlog: 200_000, single: 3_000, atRateMs: 4_000 };
 
 // dist/flame is two folders below the package, the package one below the root.
 const rootUrl = new URL("../../../", import.meta.url).href;
 
 /**
- * Profiles server and client while tasks are added, drained, and dispatched one at a time to an idle worker; this process is
- * the client. Writes a flame graph of each, and a table of the functions that took most, into `folder`.
+ * Profiles server and client in each phase; this process is the client. Writes a flame graph of each, and a table of the
+ * functions that took most, into `folder`.
  */
-export async function flameGraphs(
-  folder: string,
-  { backlog, single }: FlameSizes,
-  progress: (line: string) => void,
-): Promise<void> {
+export async function flameGraphs(folder: string, sizes: FlameSizes, progress: (line: string) => void): Promise<void> {
   const data = benchFolder();
   try {
     const server = await startTq(data.path, ["--inspect=127.0.0.1:0"]);
@@ -43,21 +26,13 @@ export async function flameGraphs(
       const target = { host: server.host, port: server.port, settings: {} };
       const profilers = { server: await remoteProfiler(server.output()), client: await ownProfiler() };
       const summary: string[] = [];
-      const tally = new Tally();
       const warmUp = await connect({ ...target, queue: "warm-up" });
-      await addAll(warmUp, backlog / 4);
-      await drainAll(warmUp, tally, backlog / 4);
-      await oneByOne(warmUp, tally, single / 4);
+      for (const play of Object.values(flamePhases(warmUp, quarterOf(sizes)))) await play();
       await warmUp.close();
 
       const adapter = await connect({ ...target, queue: "flame" });
-      const phases = {
-        add: () => addAll(adapter, backlog),
-        drain: () => drainAll(adapter, tally, backlog),
-        "idle-latency": () => oneByOne(adapter, tally, single),
-      };
       mkdirSync(folder, { recursive: true });
-      for (const [phase, play] of Object.entries(phases)) {
+      for (const [phase, play] of Object.entries(flamePhases(adapter, sizes))) {
         for (const [end, call] of Object.entries(await profiled(profilers, play))) {
           const name = `${phase}-${end}`;
           writeFileSync(`${folder}/${name}.svg`, flameSvg(name, call));
@@ -91,28 +66,8 @@ async function profiled<Ends extends string>(
   return Object.fromEntries(calls) as Record<Ends, Call>;
 }
 
-async function addAll(adapter: Adapter, count: number): Promise<void> {
-  let left = count;
-  await callAtOnce(10, limitMs, () => {
-    const size = Math.min(100, left);
-    if (size <= 0) return false;
-    left -= size;
-    return adapter.addBatch(Array.from({ length: size }, stampedPayload));
-  });
-}
-
-/** Starts the adapter's worker. */
-async function drainAll(adapter: Adapter, tally: Tally, count: number): Promise<void> {
-  const drained = tally.until(tally.handled + count, limitMs);
-  await adapter.work(tally.handler);
-  await drained;
-}
-
-async function oneByOne(adapter: Adapter, tally: Tally, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    const handled = tally.until(tally.handled + 1, limitMs);
-    await Promise.all([adapter.add(stampedPayload()), handled]);
-  }
+function quarterOf({ backlog, single, atRateMs }: FlameSizes): FlameSizes {
+  return { backlog: backlog / 4, single: single / 4, atRateMs: atRateMs / 4 };
 }
 
 function table(name: string, root: Call): string[] {

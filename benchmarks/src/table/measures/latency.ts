@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ageMs, stampedPayload } from "../adapter.ts";
+import { callAtRate } from "../callers.ts";
 import type { Readings } from "../columns.ts";
 import { ensureWorking, quantile, type Run } from "../run.ts";
 import type { Scenario } from "../scenarios.ts";
@@ -34,23 +35,17 @@ export async function latencyAtRate(
   if (!(await isIdle(run))) return {};
   const ages: number[] = [];
   run.tally.onTask = (payload) => ages.push(ageMs(payload));
-  const adding: Promise<boolean>[] = [];
   const add = (): Promise<boolean> =>
     run.adapter.add(stampedPayload()).then(
       () => true,
       () => false,
     );
-  const sinceMs = performance.now();
-  for (let elapsedMs = 0; elapsedMs < scenario.forMs; elapsedMs = performance.now() - sinceMs) {
-    const due = Math.floor((elapsedMs * scenario.perSecond) / 1_000);
-    while (adding.length < due) adding.push(add());
-    await sleep(1);
-  }
-  const acknowledged = (await Promise.all(adding)).filter((isAcknowledged) => isAcknowledged).length;
+  const adds = await callAtRate(scenario.perSecond, scenario.forMs, add);
+  const acknowledged = adds.filter((isAcknowledged) => isAcknowledged).length;
   run.added += acknowledged;
   await run.tally.until(run.added, patienceMs);
   run.tally.onTask = () => {};
-  const keptUp = acknowledged === adding.length && run.tally.handled >= run.added;
+  const keptUp = acknowledged === adds.length && run.tally.handled >= run.added;
   return keptUp ? defined({ loadedP99Ms: quantile(ages, 0.99) }) : {};
 }
 
