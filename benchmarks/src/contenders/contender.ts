@@ -1,3 +1,4 @@
+import type { Column } from "../table/columns.ts";
 import type { RunningServer } from "../table/run.ts";
 
 /** One system in one setting, as it takes part in the table. */
@@ -8,6 +9,8 @@ export interface Contender {
   readonly durability: string;
   /** Whether what was acknowledged survives a power cut: those are the ones to be compared with. */
   readonly isDurable: boolean;
+  /** Columns that its server's files say nothing of. Default none. */
+  readonly untold?: readonly Column[];
   /** URL of the adapter's module. */
   readonly adapter: string;
   /** See Target. */

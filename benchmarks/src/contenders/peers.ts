@@ -58,6 +58,8 @@ export function allPeers(): readonly Peer[] {
       name: "beanstalkd",
       durability: "fsync of the log with each write",
       isDurable: true,
+      // Its log is made in files of 10 MiB, set aside whole: a bulk add begins one, or none.
+      untold: ["diskBytes"],
       adapter: peerAdapter("beanstalkd"),
       settings: none,
       program: "beanstalkd",

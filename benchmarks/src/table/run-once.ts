@@ -33,7 +33,9 @@ export async function runOnce(contender: Contender, options: RunOptions): Promis
       const { adapter, settings } = contender;
       const { warmUp, scenarios, clientNodeArgs = [] } = options;
       const order: ClientOrder = { adapter, settings, server: { host, port, pid, dataFolder }, warmUp, scenarios };
-      return await clientReadings(contender, [...clientNodeArgs, clientFile, JSON.stringify(order)]);
+      const readings = await clientReadings(contender, [...clientNodeArgs, clientFile, JSON.stringify(order)]);
+      for (const column of contender.untold ?? []) delete readings[column];
+      return readings;
     } finally {
       await server.stop();
     }
