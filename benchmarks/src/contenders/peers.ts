@@ -75,7 +75,7 @@ export function allPeers(): readonly Peer[] {
     {
       ...rabbitmq,
       name: "RabbitMQ (classic)",
-      durability: "confirmed once written and, in batches, fsynced",
+      durability: "dispatched before the fsync, confirmed after it, in batches",
       isDurable: true,
       settings: { type: "classic" },
     },
