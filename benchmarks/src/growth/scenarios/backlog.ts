@@ -1,19 +1,12 @@
 import { execFileSync } from "node:child_process";
-import {
-  type GrowthScenario,
-  medianOf,
-  type Point,
-  pointOf,
-  scaled,
-  scaledAll,
-  unlessWithin,
-  valuesOf,
-} from "../scenario.ts";
+import { type GrowthScenario, medianOf, type Point, pointOf, scaled, scaledAll, valuesOf } from "../scenario.ts";
 import { type BenchServer, withServer } from "../bench-server.ts";
 
 /** So many are added and drained on top of those that wait, some times over; the rates are the middle ones. */
 const windowTasks = 50_000;
 const windows = 7;
+/** What waits at another server that is measured beside, in turn: what the machine does to one it does to the other. */
+const shallow = 10_000;
 const asked = { rates: 0.8, memoryMiB: 50, restartMs: 2_000 };
 
 /** A backlog that grows, on one server: at each size so many are added and drained, and the server is killed and restarted. */
@@ -24,6 +17,8 @@ export const backlog: GrowthScenario = {
   series: [
     { key: "add", title: "adding more", unit: "tasks/s" },
     { key: "drain", title: "draining", unit: "tasks/s" },
+    { key: "addBeside", title: "adding to a server with 10,000 waiting, measured beside", unit: "tasks/s" },
+    { key: "drainBeside", title: "draining that server", unit: "tasks/s" },
     { key: "addCpuUs", title: "server's processor time for an added task", unit: "µs" },
     { key: "drainCpuUs", title: "server's processor time for a drained task", unit: "µs" },
     { key: "memoryMiB", title: "server memory", unit: "MiB" },
@@ -31,46 +26,69 @@ export const backlog: GrowthScenario = {
   ],
   async measure(options) {
     const { scale, progress, mostPoints } = options;
-    return withServer(options, async (server) => {
-      const window = scaled(windowTasks, scale);
-      const points: Point[] = [];
-      await server.configure("backlog");
-      await server.warmUp(scale, windowTasks);
-      let waiting = 0;
-      for (const size of scaledAll([10_000, 100_000, 1_000_000, 10_000_000], scale).slice(0, mostPoints)) {
-        await server.add("backlog", size - waiting, undefined, { batch: 1_000 });
-        waiting = size;
-        // What adding them left to be written is not what a window costs.
-        execFileSync("sync");
-        const rates: Rates[] = [];
-        for (let i = 0; i < windows; i++) rates.push(await measureWindow(server, window));
-        const memoryMiB = server.residentMiB();
-        const restartMs = await server.killAndRestart();
-        await server.warmUp(scale, windowTasks);
-        const middle = (key: keyof Rates): number => medianOf(rates.map((each) => each[key]));
-        const values = {
-          add: middle("add"),
-          drain: middle("drain"),
-          addCpuUs: middle("addCpuUs"),
-          drainCpuUs: middle("drainCpuUs"),
-        };
-        points.push(pointOf(size, { ...values, memoryMiB, restartMs, dataMiB: server.dataMiB() }, progress));
-      }
-      return points;
-    });
+    return withServer(options, (beside) =>
+      withServer(options, async (server) => {
+        const window = scaled(windowTasks, scale);
+        for (const each of [beside, server]) {
+          await each.configure("backlog");
+          await each.warmUp(scale, windowTasks);
+        }
+        await beside.add("backlog", scaled(shallow, scale));
+        const points: Point[] = [];
+        let waiting = 0;
+        for (const size of scaledAll([10_000, 100_000, 1_000_000, 10_000_000], scale).slice(0, mostPoints)) {
+          await server.add("backlog", size - waiting, undefined, { batch: 1_000 });
+          waiting = size;
+          // What adding them left to be written is not what a window costs.
+          execFileSync("sync");
+          const rates: Rates[] = [];
+          const ratesBeside: Rates[] = [];
+          for (let i = 0; i < windows; i++) {
+            rates.push(await measureWindow(server, window));
+            ratesBeside.push(await measureWindow(beside, window));
+          }
+          const memoryMiB = server.residentMiB();
+          const restartMs = await server.killAndRestart();
+          await server.warmUp(scale, windowTasks);
+          const middle = (of: readonly Rates[], key: keyof Rates): number => medianOf(of.map((each) => each[key]));
+          const values = {
+            add: middle(rates, "add"),
+            drain: middle(rates, "drain"),
+            addBeside: middle(ratesBeside, "add"),
+            drainBeside: middle(ratesBeside, "drain"),
+            addCpuUs: middle(rates, "addCpuUs"),
+            drainCpuUs: middle(rates, "drainCpuUs"),
+          };
+          points.push(pointOf(size, { ...values, memoryMiB, restartMs, dataMiB: server.dataMiB() }, progress));
+        }
+        return points;
+      }),
+    );
   },
   shortfalls(points) {
     const memory = valuesOf(points, "memoryMiB");
     const grown = Math.max(...memory) - Math.min(...memory);
     const slowest = Math.max(...valuesOf(points, "restartMs"));
     return [
-      ...unlessWithin(points, "add", asked.rates),
-      ...unlessWithin(points, "drain", asked.rates),
+      ...points.flatMap(({ x, values }) => [
+        ...shortOfBeside(x, "add", values["add"], values["addBeside"]),
+        ...shortOfBeside(x, "drain", values["drain"], values["drainBeside"]),
+      ]),
       ...(grown > asked.memoryMiB ? [`memory differs by ${grown.toFixed(0)} MiB, ${asked.memoryMiB} asked`] : []),
       ...(slowest > asked.restartMs ? [`a restart takes ${slowest.toFixed(0)} ms, ${asked.restartMs} asked`] : []),
     ];
   },
 };
+
+/** Says so if the rate at this depth is less than the share that is asked of what a server with few tasks had meanwhile. */
+function shortOfBeside(x: string, what: string, rate = Number.NaN, beside = Number.NaN): string[] {
+  const share = rate / beside;
+  return share < asked.rates
+    ? [
+        `${what} with ${x} waiting: ${Math.round(100 * share)} % of the rate beside, ${Math.round(100 * asked.rates)} % asked`,
+      ]
+    : [];
+}
 
 interface Rates {
   readonly add: number;

@@ -77,15 +77,16 @@ export class WireWriter {
         return;
       }
     }
-    const encoded = Buffer.byteLength(value);
-    if (encoded === length) {
-      this.#varint(encoded);
-      bytes.write(value, this.#at, "latin1");
-    } else {
+    // Room for the length that it has if all of it is ASCII, which is seen once it is written: one call into the runtime, not two.
+    const start = this.#at;
+    const room = lengthOfVarint(length);
+    const encoded = bytes.write(value, start + room, "utf8");
+    if (encoded !== length) {
       if (!value.isWellFormed()) throw unusual;
-      this.#varint(encoded);
-      bytes.write(value, this.#at, "utf8");
+      const takes = lengthOfVarint(encoded);
+      if (takes !== room) bytes.copyWithin(start + takes, start + room, start + room + encoded);
     }
+    this.#varint(encoded);
     this.#at += encoded;
   }
 
@@ -129,7 +130,7 @@ export class WireWriter {
     const lengthBytes = mark % 4;
     const start = (mark - lengthBytes) / 4;
     const length = this.#at - start - lengthBytes;
-    const takes = length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5;
+    const takes = lengthOfVarint(length);
     if (takes !== lengthBytes) {
       this.#reserve(8);
       this.#bytes.copyWithin(start + takes, start + lengthBytes, this.#at);
@@ -165,4 +166,9 @@ export class WireWriter {
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }
+}
+
+/** How many bytes a length takes. */
+function lengthOfVarint(length: number): number {
+  return length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5;
 }
