@@ -40,18 +40,59 @@ function server(options: { coalescing?: CoalescingOptions; decide?: (request: Ad
 const taskQueue = "q";
 const add = (client: Client, type: string) => client.tasks.add({ taskQueue, type });
 
-test("a thousand adds at once go in one call, and what comes while it is under way in the next", async () => {
+test("what is added at once goes in one call, and what comes while it is under way in the next", async () => {
   const { client, calls, letGo } = server();
-  const first = Promise.all(Array.from({ length: 1_000 }, (_, n) => add(client, `t${n}`)));
+  const first = Promise.all(Array.from({ length: 250 }, (_, n) => add(client, `t${n}`)));
   await settle();
   const second = Promise.all(Array.from({ length: 10 }, (_, n) => add(client, `u${n}`)));
   await settle();
-  expect(calls.map(({ tasks }) => tasks.length)).toEqual([1_000]);
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([250]);
   letGo();
   const handles = [...(await first), ...(await second)];
-  expect(calls.map(({ tasks }) => tasks.length)).toEqual([1_000, 10]);
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([250, 10]);
   expect(handles.map(({ id }) => id)).toEqual(calls.flatMap(({ tasks }) => tasks.map(({ id }) => id)));
-  expect(new Set(handles.map(({ id }) => id)).size).toBe(1_010);
+  expect(new Set(handles.map(({ id }) => id)).size).toBe(260);
+});
+
+test("a thousand adds at once go in two calls, one behind the other, in their order", async () => {
+  const { client, calls, letGo } = server();
+  const adds = Promise.all(Array.from({ length: 1_000 }, (_, n) => add(client, `t${n}`)));
+  await settle();
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([500]);
+  letGo();
+  const handles = await adds;
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([500, 500]);
+  expect(handles.map(({ id }) => id)).toEqual(calls.flatMap(({ tasks }) => tasks.map(({ id }) => id)));
+});
+
+test("many callers who await their adds make their next tasks while the server is at the others' ones", async () => {
+  const order: string[] = [];
+  let mostAtOnce = 0;
+  let underWay = 0;
+  const transport = fakeServer({
+    async addTasks(request) {
+      mostAtOnce = Math.max(mostAtOnce, ++underWay);
+      order.push(`sent ${request.tasks.length}`);
+      await settle();
+      underWay -= 1;
+      return { tasks: request.tasks.map(({ id }) => ({ id, run: 1 })) };
+    },
+  });
+  const client = Client.create({ transport, logger: silent });
+  const many = Array.from({ length: 100 }, () => ({ taskQueue, type: "t" }));
+  await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      for (let i = 0; i < 3; i++) {
+        await client.tasks.addMany(many);
+        order.push("told");
+      }
+    }),
+  );
+  // The first half, and then always one half while the callers of the other are told.
+  const told = Array.from({ length: 5 }, () => "told");
+  const half = ["sent 500", ...told];
+  expect(order).toEqual(["sent 500", ...half, ...half, ...half, ...half, ...half, ...told]);
+  expect(mostAtOnce).toBe(1);
 });
 
 test("a call is bounded by tasks, by bytes, and in number", async () => {

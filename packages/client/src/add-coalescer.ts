@@ -4,6 +4,10 @@
 // Groups wait in order; a call takes from the front what fits. While a call is under way others gather behind it, so the
 // busier the client, the larger the calls, and nobody ever waits for a timer.
 //
+// Where many callers await their adds, one call for all that they add would make client and server take turns: one makes
+// tasks while the other has nothing to do. So of many tasks that come together half are sent first, and as a reply comes,
+// what waits is sent before the callers hear of it: they make their next tasks while the server is at the others' ones.
+//
 // The server takes a call all or none too, so a group must not be refused for the sake of a neighbour that it never chose.
 // If a call of several groups is refused, the groups that the error names get it, and the others are sent again. If it
 // names none, the call is halved until the guilty ones are alone. A group that is refused because there is too much of
@@ -20,6 +24,9 @@ import { Line } from "./line.ts";
 import { type FieldViolation, type TqError, toTqError } from "./errors.ts";
 import { inOptionNames } from "./option-names.ts";
 import { isRetryable, type RetryOptions } from "./retry.ts";
+
+/** So many tasks are worth two calls: with fewer, what a call costs by itself is as much as taking turns does. */
+const enoughForTwo = 256;
 
 /** What the coalescer needs. */
 export interface AddCoalescerOptions {
@@ -89,26 +96,52 @@ export class AddCoalescer {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#sendWaiting();
+      this.#sendWaiting(this.#callsInFlight === 0);
     });
   }
 
-  #sendWaiting(): void {
-    while (this.#waiting.first() !== undefined && this.#callsInFlight < this.#options.maxCallsInFlight) {
-      const groups = this.#takeWaiting();
-      this.#callsInFlight++;
-      this.#underWay.push(groups);
-      void this.#deliver(groups).then(() => {
-        this.#callsInFlight--;
-        this.#underWay.splice(this.#underWay.indexOf(groups), 1);
-        if (this.#waiting.first() !== undefined) this.#schedule();
-      });
+  /** @param isFirst nothing is under way: half of many tasks is left for the next call */
+  #sendWaiting(isFirst: boolean): void {
+    const { maxTasksPerCall, maxCallsInFlight } = this.#options;
+    const waiting = isFirst ? this.#countWaiting(2 * maxTasksPerCall) : 0;
+    let mostTasks = waiting < enoughForTwo ? maxTasksPerCall : Math.ceil(waiting / 2);
+    while (this.#waiting.first() !== undefined && this.#callsInFlight < maxCallsInFlight) {
+      this.#send(this.#takeWaiting(mostTasks));
+      mostTasks = maxTasksPerCall;
     }
   }
 
+  #send(groups: readonly AddGroup[]): void {
+    this.#callsInFlight++;
+    this.#underWay.push(groups);
+    let isOver = false;
+    /** The next call may go out. Answers whether it did. */
+    const over = (): boolean => {
+      if (isOver) return false;
+      isOver = true;
+      this.#callsInFlight--;
+      this.#underWay.splice(this.#underWay.indexOf(groups), 1);
+      const isMany = this.#countWaiting(enoughForTwo / 2) >= enoughForTwo / 2;
+      if (isMany) this.#sendWaiting(false);
+      else if (this.#waiting.first() !== undefined) this.#schedule();
+      return isMany;
+    };
+    void this.#deliver(groups, over).then(over);
+  }
+
+  /** How many tasks wait, as far as there are so many. */
+  #countWaiting(enough: number): number {
+    let tasks = 0;
+    for (const group of this.#waiting) {
+      tasks += group.tasks.length;
+      if (tasks >= enough) return enough;
+    }
+    return tasks;
+  }
+
   /** The groups of the next call: from the front, as many as fit, at least one. */
-  #takeWaiting(): AddGroup[] {
-    const { maxTasksPerCall, maxBytesPerCall } = this.#options;
+  #takeWaiting(maxTasks: number): AddGroup[] {
+    const { maxBytesPerCall } = this.#options;
     const ids = new Set<string>();
     const groups: AddGroup[] = [];
     let tasks = 0;
@@ -116,7 +149,7 @@ export class AddCoalescer {
     for (let group = this.#waiting.first(); group !== undefined; group = this.#waiting.first()) {
       tasks += group.tasks.length;
       bytes += group.bytes;
-      if (groups.length > 0 && (tasks > maxTasksPerCall || bytes > maxBytesPerCall)) break;
+      if (groups.length > 0 && (tasks > maxTasks || bytes > maxBytesPerCall)) break;
       if (groups.length > 0 && group.chosenIds.some((id) => ids.has(id))) break;
       for (const id of group.chosenIds) ids.add(id);
       groups.push(group);
@@ -125,8 +158,12 @@ export class AddCoalescer {
     return groups;
   }
 
-  /** Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects. */
-  async #deliver(all: readonly AddGroup[]): Promise<void> {
+  /**
+   * Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects.
+   *
+   * @param over called once all are added, before anybody hears of it; answers whether the next call went out
+   */
+  async #deliver(all: readonly AddGroup[], over: () => boolean): Promise<void> {
     // Some callers may have given up meanwhile.
     const groups = all.filter(({ isOver }) => !isOver);
     if (groups.length === 0) return;
@@ -141,11 +178,16 @@ export class AddCoalescer {
       await this.#refused(groups, toTqError(unknown));
       return;
     }
-    let offset = 0;
-    for (const group of groups) {
-      group.resolve(added, offset);
-      offset += group.tasks.length;
-    }
+    const answer = (): void => {
+      let offset = 0;
+      for (const group of groups) {
+        group.resolve(added, offset);
+        offset += group.tasks.length;
+      }
+    };
+    // Once the next call has been written: what the callers go on with would come before.
+    if (over()) setImmediate(answer);
+    else answer();
   }
 
   async #refused(groups: readonly AddGroup[], error: TqError): Promise<void> {
@@ -168,12 +210,12 @@ export class AddCoalescer {
       offset += group.tasks.length;
     }
     if (innocent.length < groups.length) {
-      if (innocent.length > 0) await this.#deliver(innocent);
+      if (innocent.length > 0) await this.#deliver(innocent, notYet);
       return;
     }
     const middle = groups.length >> 1;
-    await this.#deliver(groups.slice(0, middle));
-    await this.#deliver(groups.slice(middle));
+    await this.#deliver(groups.slice(0, middle), notYet);
+    await this.#deliver(groups.slice(middle), notYet);
   }
 
   #fail(group: AddGroup, error: TqError): void {
@@ -204,6 +246,11 @@ export class AddCoalescer {
       before?.();
     };
   }
+}
+
+/** More of the same call is to come. */
+function notYet(): boolean {
+  return false;
 }
 
 /** Whether the server has read the call and said no, so that one part of it may be to blame. */

@@ -22,6 +22,14 @@ export class Line<T extends InLine> {
     return this.#places.length;
   }
 
+  /** Those who have not given up, in order. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let at = this.#head; at < this.#places.length; at++) {
+      const item = this.#places[at];
+      if (item?.isOver === false) yield item;
+    }
+  }
+
   /** At the end. */
   push(item: T): void {
     this.#places.push(item);
