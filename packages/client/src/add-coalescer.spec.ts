@@ -95,6 +95,15 @@ test("many callers who await their adds make their next tasks while the server i
   expect(mostAtOnce).toBe(1);
 });
 
+test("one caller who awaits many adds together soon has them in one call", async () => {
+  const { client, calls, letGo } = server();
+  letGo();
+  const burst = () => Promise.all(Array.from({ length: 500 }, (_, n) => add(client, `t${n}`)));
+  for (let n = 0; n < 10; n++) await burst();
+  const whole = Array.from({ length: 8 }, () => 500);
+  expect(calls.map(({ tasks }) => tasks.length)).toEqual([250, 250, ...whole, 250, 250]);
+});
+
 test("a call is bounded by tasks, by bytes, and in number", async () => {
   const { client, calls, sent, letGo } = server({
     coalescing: { maxTasksPerCall: 3, maxBytesPerCall: 10_000, maxCallsInFlight: 2 },

@@ -6,7 +6,8 @@
 //
 // Where many callers await their adds, one call for all that they add would make client and server take turns: one makes
 // tasks while the other has nothing to do. So of many tasks that come together half are sent first, and as a reply comes,
-// what waits is sent before the callers hear of it: they make their next tasks while the server is at the others' ones.
+// what waits is sent before the callers hear of it: they make their next tasks while the server is at the others' ones. Where
+// that brings nothing, as one caller awaits them all, the next ones that come together go in one call again.
 //
 // The server takes a call all or none too, so a group must not be refused for the sake of a neighbour that it never chose.
 // If a call of several groups is refused, the groups that the error names get it, and the others are sent again. If it
@@ -27,6 +28,10 @@ import { isRetryable, type RetryOptions } from "./retry.ts";
 
 /** So many tasks are worth two calls: with fewer, what a call costs by itself is as much as taking turns does. */
 const enoughForTwo = 256;
+/** So many are worth a call before the callers of the last one are told. */
+const enoughToGoFirst = enoughForTwo / 2;
+/** So often many tasks go in one call after two have brought nothing. */
+const triedAgainAfter = 8;
 
 /** What the coalescer needs. */
 export interface AddCoalescerOptions {
@@ -58,6 +63,10 @@ export class AddCoalescer {
   #callsInFlight = 0;
   #isScheduled = false;
   #isClosing = false;
+  /** How far the two calls are whose callers show whether they are worth it. */
+  #twoCalls: "none" | "sent" | "half answered" = "none";
+  /** How often many tasks still go in one. */
+  #inOneCall = 0;
 
   constructor(options: AddCoalescerOptions) {
     this.#options = options;
@@ -100,33 +109,52 @@ export class AddCoalescer {
     });
   }
 
-  /** @param isFirst nothing is under way: half of many tasks is left for the next call */
+  /** @param isFirst nothing is under way: half of many tasks may be left for the next call */
   #sendWaiting(isFirst: boolean): void {
     const { maxTasksPerCall, maxCallsInFlight } = this.#options;
-    const waiting = isFirst ? this.#countWaiting(2 * maxTasksPerCall) : 0;
-    let mostTasks = waiting < enoughForTwo ? maxTasksPerCall : Math.ceil(waiting / 2);
+    let mostTasks = isFirst && maxCallsInFlight === 1 ? this.#halfOfMany() : maxTasksPerCall;
     while (this.#waiting.first() !== undefined && this.#callsInFlight < maxCallsInFlight) {
       this.#send(this.#takeWaiting(mostTasks));
       mostTasks = maxTasksPerCall;
     }
   }
 
+  /** The most tasks of a call behind which the other half of what waits is to go. */
+  #halfOfMany(): number {
+    const { maxTasksPerCall } = this.#options;
+    const waiting = this.#countWaiting(2 * maxTasksPerCall);
+    if (waiting < enoughForTwo) return maxTasksPerCall;
+    if (this.#inOneCall > 0) {
+      this.#inOneCall--;
+      return maxTasksPerCall;
+    }
+    this.#twoCalls = "sent";
+    return Math.ceil(waiting / 2);
+  }
+
   #send(groups: readonly AddGroup[]): void {
     this.#callsInFlight++;
     this.#underWay.push(groups);
-    let isOver = false;
+    let isFreed = false;
     /** The next call may go out. Answers whether it did. */
-    const over = (): boolean => {
-      if (isOver) return false;
-      isOver = true;
+    const free = (): boolean => {
+      if (isFreed) return false;
+      isFreed = true;
       this.#callsInFlight--;
       this.#underWay.splice(this.#underWay.indexOf(groups), 1);
-      const isMany = this.#countWaiting(enoughForTwo / 2) >= enoughForTwo / 2;
+      this.#noteTwoCalls();
+      const isMany = this.#countWaiting(enoughToGoFirst) >= enoughToGoFirst;
       if (isMany) this.#sendWaiting(false);
       else if (this.#waiting.first() !== undefined) this.#schedule();
       return isMany;
     };
-    void this.#deliver(groups, over).then(over);
+    void this.#deliver(groups, free).then(free);
+  }
+
+  /** A call was answered. If it was the second of two, and nobody has added meanwhile, whoever had the first reply awaits both. */
+  #noteTwoCalls(): void {
+    if (this.#twoCalls === "half answered" && this.#waiting.first() === undefined) this.#inOneCall = triedAgainAfter;
+    this.#twoCalls = this.#twoCalls === "sent" ? "half answered" : "none";
   }
 
   /** How many tasks wait, as far as there are so many. */
@@ -161,9 +189,9 @@ export class AddCoalescer {
   /**
    * Sends groups in one call, and again in smaller ones as need be, until each is answered or stands aside. Never rejects.
    *
-   * @param over called once all are added, before anybody hears of it; answers whether the next call went out
+   * @param free called once all are added, before anybody hears of it; answers whether the next call went out
    */
-  async #deliver(all: readonly AddGroup[], over: () => boolean): Promise<void> {
+  async #deliver(all: readonly AddGroup[], free: () => boolean): Promise<void> {
     // Some callers may have given up meanwhile.
     const groups = all.filter(({ isOver }) => !isOver);
     if (groups.length === 0) return;
@@ -186,7 +214,7 @@ export class AddCoalescer {
       }
     };
     // Once the next call has been written: what the callers go on with would come before.
-    if (over()) setImmediate(answer);
+    if (free()) setImmediate(answer);
     else answer();
   }
 

@@ -29,7 +29,7 @@ export interface ClientRetryOptions {
 /**
  * How a client makes batches of tasks that are added one by one. What arrives while a call is under way goes into the next. Of
  * 256 tasks and more that come together the second half waits for the first one's reply, so that callers who await their adds
- * make the next tasks while the server is at the others'.
+ * make the next tasks while the server is at the others'; where one caller awaits them all, they soon go in one call again.
  */
 export interface CoalescingOptions {
   /** Most tasks in a call. Default 1,000: a larger call is hardly faster, and makes the first of its tasks wait longer. */

@@ -4,7 +4,7 @@ import { steady } from "./steady.ts";
 
 /** How often they are looked for, in the queues whose virtual time has moved. */
 const everyMs = 10_000;
-/** So few rows are looked at in a millisecond, over time: a queue of a million keys is looked through less often. */
+/** So few rows are looked at in vain in a millisecond, over time: a queue of a million keys is looked through less often. */
 const rowsPerMs = 10;
 
 interface PassRow {
@@ -22,7 +22,7 @@ interface Look {
   readonly queues: "all" | "moved" | number[];
   /** The row behind which it goes on. */
   readonly after: PassRow | undefined;
-  /** Rows that it has looked at so far. */
+  /** Rows that it has looked at so far and that stay. */
   readonly looked: number;
 }
 
@@ -36,6 +36,8 @@ export class PassedPasses {
   /** Queues whose virtual time has moved since a look at them began. */
   #moved = new Set<number>();
   #look: Look | undefined;
+  /** The next look does not begin before: the last one has looked at much. */
+  #notBefore = 0;
   readonly #sql;
 
   constructor(db: Database.Database) {
@@ -55,6 +57,7 @@ export class PassedPasses {
   reset(now: number): void {
     if (this.#moved.size > 0) this.#moved = new Set();
     this.#look = { at: now + everyMs, queues: "all", after: undefined, looked: 0 };
+    this.#notBefore = 0;
   }
 
   /** The virtual time of a queue has moved. */
@@ -64,7 +67,7 @@ export class PassedPasses {
 
   /** The transaction is at its end. */
   flush(now: number): void {
-    if (this.#look === undefined && this.#moved.size > 0) this.#begin(now + everyMs);
+    if (this.#look === undefined && this.#moved.size > 0) this.#begin(Math.max(now + everyMs, this.#notBefore));
   }
 
   /** When to look next. */
@@ -82,11 +85,16 @@ export class PassedPasses {
     if (look === undefined || look.at > now) return [];
     const queues = look.queues === "moved" ? this.#takeMoved() : look.queues;
     const [rows, isDone] = queues === "all" ? this.#ofAll(look, limit) : this.#ofEach(queues, look, limit);
-    const looked = look.looked + rows.length;
-    if (!isDone) this.#look = { at: now, queues, after: rows.at(-1) ?? look.after, looked };
-    else if (this.#moved.size > 0) this.#begin(now + Math.max(everyMs, Math.ceil(looked / rowsPerMs)));
-    else this.#look = undefined;
-    return rows.filter(({ queue, priority, pass }) => pass <= (virtualTimesOf(queue)[priority] ?? 0));
+    const passed = rows.filter(passedBy(virtualTimesOf));
+    const looked = look.looked + rows.length - passed.length;
+    if (!isDone) {
+      this.#look = { at: now, queues, after: rows.at(-1) ?? look.after, looked };
+      return passed;
+    }
+    this.#look = undefined;
+    this.#notBefore = now + Math.max(everyMs, Math.ceil(looked / rowsPerMs));
+    if (this.#moved.size > 0) this.#begin(this.#notBefore);
+    return passed;
   }
 
   #begin(at: number): void {
@@ -105,7 +113,7 @@ export class PassedPasses {
     return [rows, rows.length < limit];
   }
 
-  /** Takes queues off the list as it gets done with them; no more of them than `limit`, either. */
+  /** Takes up to `limit` queues off the list as it gets done with them. */
   #ofEach(queues: number[], { after }: Look, limit: number): [rows: PassRow[], isDone: boolean] {
     const rows: PassRow[] = [];
     const leave = queues.length - limit;
@@ -120,4 +128,14 @@ export class PassedPasses {
     }
     return [rows, queues.length === 0];
   }
+}
+
+/** Whether the virtual time of its queue has passed a row. The rows of a queue come one behind the other: it is asked for once. */
+function passedBy(virtualTimesOf: (queueId: number) => readonly number[]): (row: PassRow) => boolean {
+  let of: number | undefined;
+  let virtualTimes: readonly number[] = [];
+  return ({ queue, priority, pass }) => {
+    if (queue !== of) virtualTimes = virtualTimesOf((of = queue));
+    return pass <= (virtualTimes[priority] ?? 0);
+  };
 }

@@ -154,13 +154,15 @@ export class NetServer {
   }
 
   #requestBegun(socket: Socket, response: ServerResponse): void {
-    this.#sockets.set(socket, response);
+    // One that has closed meanwhile is not to stay.
+    if (this.#sockets.has(socket)) this.#sockets.set(socket, response);
     if (this.#stopping) closeAfter(response);
   }
 
-  #requestEnded({ socket }: AnyRequest, response: AnyResponse): void {
+  #requestEnded(request: AnyRequest, response: AnyResponse): void {
     // HTTP/2 has many on one connection, which its session closes.
     if ("stream" in response) return;
+    const { socket } = request;
     if (this.#sockets.get(socket) === response) this.#sockets.set(socket, undefined);
     if (this.#stopping) socket.destroySoon();
   }
