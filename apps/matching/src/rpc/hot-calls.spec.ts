@@ -42,7 +42,9 @@ interface Outcome {
 
 function begin(poll = emptyPoll): { matching: FakeMatching; asked: () => readonly unknown[] } {
   const matching = new FakeMatching();
-  matching.onPoll = () => Promise.resolve(poll);
+  // A status for each answer, as the engine has it.
+  matching.onPoll = ({ answers }) =>
+    Promise.resolve({ ...poll, statuses: answers?.answers.map(() => ({ status: "accepted" as const })) ?? [] });
   return {
     matching,
     asked: () => [
