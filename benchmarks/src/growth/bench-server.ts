@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Client, type NewTask } from "@tq/client";
-import { TaskQueueKind, type TaskQueueConfigSchema } from "@tq/proto";
+import { TaskQueueKind, type TaskQueueConfigSchema, type TaskQueueDescription } from "@tq/proto";
 import { Worker } from "@tq/worker-sdk";
 import { startTq, type TqServer } from "../contenders/tq.ts";
 import { benchFolder, type BenchFolder } from "../machine/bench-folder.ts";
@@ -102,6 +102,13 @@ export class BenchServer {
       taskQueue: { name: queue, kind: TaskQueueKind.ACTIVITY },
       config: { completedRetention: durationFromMs(0), ...config },
     });
+  }
+
+  /** What the server says of a queue. */
+  async describe(queue: string): Promise<TaskQueueDescription | undefined> {
+    const taskQueue = { name: queue, kind: TaskQueueKind.ACTIVITY };
+    const response = await this.#client.services.operator.describeTaskQueue({ namespace: "default", taskQueue });
+    return response.taskQueues[0];
   }
 
   /** Adds tasks of 256 bytes. Answers how many a second. */

@@ -69,16 +69,20 @@ export async function measureInRounds<X extends number | string>(
   }
   return measureEach(xs, options, async (x) => {
     const values = await measure(x);
-    const all = [...(earlier.get(x) ?? []), values];
-    return Object.fromEntries(
-      Object.keys(values).map((key) => [key, medianOf(all.flatMap((each) => each[key] ?? []))]),
-    );
+    return mediansOf([...(earlier.get(x) ?? []), values]);
   });
 }
 
 /** The middle of some values. NaN if there are none. */
 export function medianOf(values: readonly number[]): number {
   return spreadOf(values)?.median ?? Number.NaN;
+}
+
+/** The middle of each value over what was measured some times. */
+export function mediansOf<Key extends string>(measured: readonly Readonly<Record<Key, number>>[]): Record<Key, number> {
+  const keys = Object.keys(measured[0] ?? {}) as Key[];
+  const medians = keys.map((key) => [key, medianOf(measured.map((each) => each[key]))] as const);
+  return Object.fromEntries(medians) as Record<Key, number>;
 }
 
 /** A point, which is told of. */

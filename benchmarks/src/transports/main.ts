@@ -10,7 +10,8 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { commandLine, numberOf } from "../command-line.ts";
 import { usageOf } from "../machine/process-usage.ts";
-import type { Ports, Round } from "./server.ts";
+import { onMessages, type Round } from "./messages.ts";
+import type { Ports } from "./server.ts";
 
 const usage = `usage: pnpm bench:transports [OPTION...]
 What a worker's round costs before tq does anything: as a call, and in a request that stays open both ways.
@@ -115,13 +116,7 @@ async function openOverHttp2(session: ClientHttp2Session, round: Round): Promise
 function inTurn(source: Readable, { requestBytes, replyBytes }: Round, send: (body: Uint8Array) => void): Play {
   const body = Buffer.alloc(requestBytes);
   let answered = (): void => {};
-  let got = 0;
-  source.on("data", (chunk: Uint8Array) => {
-    got += chunk.length;
-    if (got < replyBytes) return;
-    got -= replyBytes;
-    answered();
-  });
+  onMessages(source, replyBytes, () => answered());
   return () =>
     new Promise((resolve) => {
       answered = resolve;

@@ -5,13 +5,8 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { Duplex, Readable } from "node:stream";
-
-/** What a round sends and gets, in bytes. */
-export interface Round {
-  readonly requestBytes: number;
-  readonly replyBytes: number;
-}
+import type { Readable } from "node:stream";
+import { onMessages, type Round } from "./messages.ts";
 
 /** Where the two listen. */
 export interface Ports {
@@ -19,21 +14,24 @@ export interface Ports {
   readonly http2: number;
 }
 
-/** Calls back for each message of so many bytes. */
-export function onMessages(source: Readable | Duplex, bytes: number, onMessage: () => void): void {
-  let got = 0;
-  source.on("data", (chunk: Uint8Array) => {
-    got += chunk.length;
-    for (; got >= bytes; got -= bytes) onMessage();
-  });
-}
-
 const { requestBytes, replyBytes } = JSON.parse(process.argv[2] ?? "") as Round;
 const reply = Buffer.alloc(replyBytes);
 
-const http1 = createHttpServer((request, response) => {
+/** What the responses of both versions have. */
+interface Response {
+  setHeader(name: string, value: string | number): unknown;
+  write(chunk: Uint8Array): unknown;
+  end(chunk: Uint8Array): unknown;
+}
+
+/** @param sendHead sends the head of a response before there is a body */
+function answer(
+  request: Readable & { readonly url?: string | undefined },
+  response: Response,
+  sendHead: () => unknown,
+): void {
   if (request.url === "/stream") {
-    response.flushHeaders();
+    sendHead();
     onMessages(request, requestBytes, () => response.write(reply));
     return;
   }
@@ -42,19 +40,12 @@ const http1 = createHttpServer((request, response) => {
     response.setHeader("content-length", replyBytes);
     response.end(reply);
   });
-});
-const http2 = createHttp2Server({ settings: { initialWindowSize: 1024 * 1024 } }, (request, response) => {
-  if (request.url === "/stream") {
-    response.writeHead(200);
-    onMessages(request, requestBytes, () => response.write(reply));
-    return;
-  }
-  onMessages(request, requestBytes, () => {
-    response.setHeader("content-type", "application/proto");
-    response.setHeader("content-length", replyBytes);
-    response.end(reply);
-  });
-});
+}
+
+const http1 = createHttpServer((request, response) => answer(request, response, () => response.flushHeaders()));
+const http2 = createHttp2Server({ settings: { initialWindowSize: 1024 * 1024 } }, (request, response) =>
+  answer(request, response, () => response.writeHead(200)),
+);
 const listening = [http1, http2].map(
   (server) =>
     new Promise<number>((resolve) =>

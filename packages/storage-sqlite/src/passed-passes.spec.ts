@@ -93,6 +93,7 @@ describe("the passes that the virtual time has passed", () => {
     passed.reset(0);
     passed.moved(9);
     expect(take(everyMs, 1_000_000)).toEqual([]);
+    passed.flush(everyMs);
     // So 20 s for each 200,000 rows.
     expect(passed.next).toBe(everyMs + 20_000);
     db.exec("update key_pass set pass = 40");

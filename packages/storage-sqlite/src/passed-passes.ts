@@ -67,7 +67,9 @@ export class PassedPasses {
 
   /** The transaction is at its end. */
   flush(now: number): void {
-    if (this.#look === undefined && this.#moved.size > 0) this.#begin(Math.max(now + everyMs, this.#notBefore));
+    if (this.#look !== undefined || this.#moved.size === 0) return;
+    const at = Math.max(now + everyMs, this.#notBefore);
+    this.#look = { at, queues: "moved", after: undefined, looked: 0 };
   }
 
   /** When to look next. */
@@ -92,13 +94,8 @@ export class PassedPasses {
       return passed;
     }
     this.#look = undefined;
-    this.#notBefore = now + Math.max(everyMs, Math.ceil(looked / rowsPerMs));
-    if (this.#moved.size > 0) this.#begin(this.#notBefore);
+    this.#notBefore = now + Math.ceil(looked / rowsPerMs);
     return passed;
-  }
-
-  #begin(at: number): void {
-    this.#look = { at, queues: "moved", after: undefined, looked: 0 };
   }
 
   #takeMoved(): number[] {

@@ -114,7 +114,11 @@ test.skipIf(!hasStrace)("each acknowledgement follows a write that is on disk", 
   expect(replies.length).toBe(named.length);
   for (const [i, id] of named.entries()) {
     const acknowledged = replies[i];
-    if (id === undefined || acknowledged === undefined) continue;
+    if (id === undefined) continue;
+    // The reply to an add names its task.
+    if (acknowledged === undefined || (id.startsWith("acknowledged") && !hasId(acknowledged.text, id))) {
+      throw new Error(`${id} was not acknowledged`);
+    }
     const logged = calls.filter(
       ({ name, text }) => name.startsWith("pwrite") && text.includes("tq.db-log.") && hasId(text, id),
     );

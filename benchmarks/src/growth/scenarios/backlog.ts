@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { type GrowthScenario, medianOf, type Point, pointOf, scaled, scaledAll, valuesOf } from "../scenario.ts";
+import { type GrowthScenario, mediansOf, type Point, pointOf, scaled, scaledAll, valuesOf } from "../scenario.ts";
 import { type BenchServer, withServer } from "../bench-server.ts";
 
 /** So many are added and drained on top of those that wait, some times over; the rates are the middle ones. */
@@ -50,16 +50,9 @@ export const backlog: GrowthScenario = {
           const memoryMiB = server.residentMiB();
           const restartMs = await server.killAndRestart();
           await server.warmUp(scale, windowTasks);
-          const middle = (of: readonly Rates[], key: keyof Rates): number => medianOf(of.map((each) => each[key]));
-          const values = {
-            add: middle(rates, "add"),
-            drain: middle(rates, "drain"),
-            addBeside: middle(ratesBeside, "add"),
-            drainBeside: middle(ratesBeside, "drain"),
-            addCpuUs: middle(rates, "addCpuUs"),
-            drainCpuUs: middle(rates, "drainCpuUs"),
-          };
-          points.push(pointOf(size, { ...values, memoryMiB, restartMs, dataMiB: server.dataMiB() }, progress));
+          const { add: addBeside, drain: drainBeside } = mediansOf(ratesBeside);
+          const values = { ...mediansOf(rates), addBeside, drainBeside, memoryMiB, restartMs };
+          points.push(pointOf(size, { ...values, dataMiB: server.dataMiB() }, progress));
         }
         return points;
       }),
@@ -90,12 +83,7 @@ function shortOfBeside(x: string, what: string, rate = Number.NaN, beside = Numb
     : [];
 }
 
-interface Rates {
-  readonly add: number;
-  readonly drain: number;
-  readonly addCpuUs: number;
-  readonly drainCpuUs: number;
-}
+type Rates = Readonly<Record<"add" | "drain" | "addCpuUs" | "drainCpuUs", number>>;
 
 async function measureWindow(server: BenchServer, window: number): Promise<Rates> {
   const before = server.cpuMs();

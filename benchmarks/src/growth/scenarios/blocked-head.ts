@@ -1,8 +1,7 @@
 import type { NewTask } from "@tq/client";
 import { Worker } from "@tq/worker-sdk";
-import { spreadOf } from "../../table/statistics.ts";
 import { type BenchServer, benchType, withServer } from "../bench-server.ts";
-import { type GrowthScenario, measureEach, scaled } from "../scenario.ts";
+import { type GrowthScenario, measureEach, mediansOf, scaled } from "../scenario.ts";
 
 /** Half of the plain rate, as the issue has it. */
 const asked = { share: 0.5 };
@@ -58,22 +57,17 @@ async function measureBehind(server: BenchServer, head: Head, scale: number): Pr
     head === "saturated key" || head === "busy serial key" ? await occupy(server, heads[head]) : undefined;
   const millionIn = head === "none" ? aside : queue;
   await server.add(millionIn, scaled(1_000_000, scale), heads[head], { batch: 1_000 });
-  const adds: number[] = [];
-  const drains: number[] = [];
+  const rates: Record<"add" | "drain", number>[] = [];
   let handled = 0;
   for (let i = 0; i < windows; i++) {
-    adds.push(await server.add(queue, others));
+    const add = await server.add(queue, others);
     const drained = await server.drain(queue, others, { limitMs: 30_000 });
-    drains.push(drained.perSecond);
+    rates.push({ add, drain: drained.perSecond });
     handled += drained.handled;
   }
   const memoryMiB = server.residentMiB();
   await occupied?.();
-  return { drain: middleOf(drains), add: middleOf(adds), memoryMiB, handled };
-}
-
-function middleOf(rates: readonly number[]): number {
-  return spreadOf(rates)?.median ?? Number.NaN;
+  return { ...mediansOf(rates), memoryMiB, handled };
 }
 
 function limitsOf(head: Head): object {

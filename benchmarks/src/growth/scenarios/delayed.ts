@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TaskQueueKind } from "@tq/proto";
 import { Tally } from "../../table/tally.ts";
 import { type BenchServer, benchType, withServer } from "../bench-server.ts";
 import { type GrowthScenario, measureEach, scaledAll } from "../scenario.ts";
@@ -59,11 +58,9 @@ async function measureDelayed(server: BenchServer, count: number, limitMs: numbe
 }
 
 /** How many a second become ready, until none is scheduled any more. Looks every 50 ms, so it is late by as much at most. */
-async function promotedRate({ client }: BenchServer, count: number, dueAt: number, limitMs: number): Promise<number> {
-  const request = { namespace: "default", taskQueue: { name: queue, kind: TaskQueueKind.ACTIVITY } };
+async function promotedRate(server: BenchServer, count: number, dueAt: number, limitMs: number): Promise<number> {
   for (;;) {
-    const { taskQueues } = await client.services.operator.describeTaskQueue(request);
-    const scheduled = Number(taskQueues[0]?.counts?.scheduled ?? 0);
+    const scheduled = Number((await server.describe(queue))?.counts?.scheduled ?? 0);
     if (scheduled === 0 || performance.now() - dueAt > limitMs) return rateSince(dueAt, count - scheduled);
     await sleep(50);
   }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TaskQueueKind } from "@tq/proto";
 import { type BenchServer, withServer } from "../bench-server.ts";
 import { type GrowthScenario, type Point, pointOf, scaled, scaledAll, valuesOf } from "../scenario.ts";
 
@@ -53,13 +52,8 @@ async function measureIdle(server: BenchServer, scale: number): Promise<Record<s
   await sleep(scaled(measuredMs, scale));
   const idleCpuUs = (1e6 * (server.cpuMs() - cpuMs)) / (performance.now() - sinceMs);
   // The first call of its kind pays for what it loads; the second finds a queue that is not in memory.
-  await describe(server, "queue-1");
+  await server.describe("queue-1");
   const sinceDescribedMs = performance.now();
-  await describe(server, "queue-0");
+  await server.describe("queue-0");
   return { idleCpuUs, memoryMiB: server.residentMiB(), describeMs: performance.now() - sinceDescribedMs };
-}
-
-async function describe({ client }: BenchServer, name: string): Promise<void> {
-  const taskQueue = { name, kind: TaskQueueKind.ACTIVITY };
-  await client.services.operator.describeTaskQueue({ namespace: "default", taskQueue });
 }

@@ -1,7 +1,14 @@
 import { Tally } from "../../table/tally.ts";
-import { callAtOnce } from "../../table/callers.ts";
-import { type BenchServer, benchType, withServer } from "../bench-server.ts";
-import { type GrowthScenario, measureInRounds, medianOf, scaled, scaledAll, unlessWithin } from "../scenario.ts";
+import { type BenchServer, withServer } from "../bench-server.ts";
+import {
+  type GrowthScenario,
+  measureInRounds,
+  medianOf,
+  mediansOf,
+  scaled,
+  scaledAll,
+  unlessWithin,
+} from "../scenario.ts";
 import { pollByHand, untilWaiting } from "./polls.ts";
 
 const asked = { rates: 0.7 };
@@ -83,19 +90,14 @@ async function dispatchTo(
     for (let i = 0; i <= windows; i++) {
       dispatched.push(await dispatch(server, tally, window, (index) => name(index % polled)));
     }
-    const middle = (key: keyof Dispatched): number => medianOf(dispatched.slice(1).map((each) => each[key]));
-    const memoryWithPollsMiB = server.residentMiB();
-    return { dispatch: middle("perSecond"), dispatchCpuUs: middle("cpuUs"), memoryWithPollsMiB };
+    return { ...mediansOf(dispatched.slice(1)), memoryWithPollsMiB: server.residentMiB() };
   } finally {
     await Promise.all(held.map((poller) => poller.stop()));
   }
 }
 
-interface Dispatched {
-  readonly perSecond: number;
-  /** Of the server, for a task. */
-  readonly cpuUs: number;
-}
+/** Tasks a second, and the server's processor time for one. */
+type Dispatched = Readonly<Record<"dispatch" | "dispatchCpuUs", number>>;
 
 /** Adds so many tasks, in turn to these queues, while polls wait for them, until all are handled. */
 async function dispatch(
@@ -106,22 +108,10 @@ async function dispatch(
 ): Promise<Dispatched> {
   const cpuMs = server.cpuMs();
   const sinceMs = performance.now();
-  let next = 0;
   const until = tally.handled + tasks;
   const handled = tally.until(until, 60_000);
-  await callAtOnce(10, Infinity, () => {
-    if (next >= tasks) return false;
-    const first = next;
-    next += 50;
-    const newTask = (_: unknown, index: number) => ({
-      taskQueue: queueAt(first + index),
-      type: benchType,
-      args: ["x".repeat(256)],
-      retention: 0,
-    });
-    return server.client.tasks.addMany(Array.from({ length: 50 }, newTask));
-  });
+  await server.add("-", tasks, (index) => ({ taskQueue: queueAt(index), retention: 0 }), { batch: 50 });
   await handled;
   const perSecond = (1_000 * (tally.handled - until + tasks)) / (performance.now() - sinceMs);
-  return { perSecond, cpuUs: (1_000 * (server.cpuMs() - cpuMs)) / tasks };
+  return { dispatch: perSecond, dispatchCpuUs: (1_000 * (server.cpuMs() - cpuMs)) / tasks };
 }
