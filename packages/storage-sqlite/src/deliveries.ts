@@ -5,7 +5,7 @@
  * the same transaction. What is started is then, exactly: the open tasks that stand in a delivery.
  */
 import type Database from "better-sqlite3";
-import type { Delivery, Started } from "./started-task.ts";
+import { startedOf, type Delivery, type Started } from "./started-task.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
 
@@ -84,7 +84,7 @@ export class Deliveries {
 
   /** A delivery that was read, with those of its tasks that are started. */
   remember(id: number, tasks: Started[]): void {
-    const delivery = { id, tasks, left: tasks.length, isWritten: true };
+    const delivery = { id, tasks, left: tasks.length, isWritten: true, dueAt: Infinity };
     for (const task of tasks) task.delivery = delivery;
   }
 
@@ -92,7 +92,7 @@ export class Deliveries {
   add(task: Started, offer: object): void {
     let delivery = this.#filling.get(offer);
     if (delivery === undefined || delivery.tasks.length === mostTasks) {
-      delivery = { id: task.leaseNo, tasks: [], left: 0, isWritten: false };
+      delivery = { id: task.leaseNo, tasks: [], left: 0, isWritten: false, dueAt: Infinity };
       this.#filling.set(offer, delivery);
       this.#changed.add(delivery);
     }
@@ -101,13 +101,17 @@ export class Deliveries {
     task.delivery = delivery;
   }
 
-  /** @param completed it will be closed or gone by the end of the transaction, and never open again under its number */
-  end(task: Started, completed: boolean): void {
+  /**
+   * @param completed it will be closed or gone by the end of the transaction, and never open again under its number
+   * @returns the delivery that it stood in
+   */
+  end(task: Started, completed: boolean): Delivery {
     const { delivery } = task;
     if (delivery === undefined) throw new Error(`task ${task.seq} stands in no delivery`);
     task.delivery = undefined;
     delivery.left -= 1;
     if (delivery.left === 0 || !completed) this.#changed.add(delivery);
+    return delivery;
   }
 
   /** Notes what the transaction changed. */
@@ -123,7 +127,7 @@ export class Deliveries {
       if (isWritten) this.#rows.remove(id, id);
       return;
     }
-    delivery.tasks = delivery.tasks.filter((task) => task.delivery === delivery);
+    delivery.tasks = startedOf(delivery);
     const [first] = delivery.tasks;
     if (first === undefined) throw new Error(`delivery ${id} has no task`);
     const json: TasksJson = delivery.tasks.map(({ seq, leaseNo, pass, place, since }) => [

@@ -43,7 +43,7 @@ export interface Started {
   readonly row: TaskRow | undefined;
 }
 
-/** A row of the table of deliveries, in memory. */
+/** A row of the table of deliveries, in memory: tasks that one poll was granted together. */
 export interface Delivery {
   /** Lease number of its first task. */
   readonly id: number;
@@ -52,6 +52,13 @@ export interface Delivery {
   /** How many of them are started. */
   left: number;
   isWritten: boolean;
+  /** When the first of its tasks may be over. Not moved as leases are renewed: it is looked at again then. */
+  dueAt: number;
+}
+
+/** Those of its tasks that are started. */
+export function startedOf(delivery: Delivery): Started[] {
+  return delivery.tasks.filter((task) => task.delivery === delivery);
 }
 
 /** When this attempt ends by time, whatever the lease. */

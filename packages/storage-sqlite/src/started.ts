@@ -9,7 +9,7 @@
 import type Database from "better-sqlite3";
 import type { TimeoutsRecord } from "@tq/storage";
 import { Deliveries, readDelivery } from "./deliveries.ts";
-import { endOf, type Started } from "./started-task.ts";
+import { endOf, startedOf, type Delivery, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
 import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
 import type { Writes } from "./journal/writes.ts";
@@ -17,12 +17,13 @@ import type { Writes } from "./journal/writes.ts";
 /** The tasks that are leased. */
 export class StartedTasks {
   #bySeq = new Map<number, Started>();
-  #byPoll = new Map<string, Set<Started>>();
+  #byPoll = new Map<string, Delivery[]>();
   /** By queue, then by worker. */
   readonly #byQueue = new Map<number, Map<string, number>>();
   /** By queue, then by fairness key. */
   readonly #keysByQueue = new Map<number, Map<string, number>>();
-  readonly #deadlines = new Deadlines<Started>();
+  /** Of the first of each delivery's tasks: they are granted together, and mostly end before. */
+  readonly #deadlines = new Deadlines<Delivery>();
   /** Those with a cancel request. */
   readonly #toCancel = new Set<Started>();
   /** What the present transaction took out: should it fail, they are leased as they were. */
@@ -83,7 +84,7 @@ export class StartedTasks {
       }),
     }));
     const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
-    for (const task of this.#bySeq.values()) this.#deadlines.delete(task);
+    for (const { delivery } of this.#bySeq.values()) if (delivery !== undefined) this.#deadlines.delete(delivery);
     this.#bySeq.clear();
     this.#byPoll.clear();
     this.#byQueue.clear();
@@ -151,7 +152,7 @@ export class StartedTasks {
 
   /** Everything leased to this worker by this poll. */
   ofPoll(namespaceId: number, workerId: string, pollId: string): readonly Started[] {
-    return [...(this.#byPoll.get(pollKey({ namespaceId, workerId, pollId })) ?? [])];
+    return (this.#byPoll.get(pollKey({ namespaceId, workerId, pollId })) ?? []).flatMap(startedOf);
   }
 
   /** Everything leased that has a cancel request, in order of asking. */
@@ -170,12 +171,10 @@ export class StartedTasks {
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
     this.#bySeq = mapBegunAnew(this.#bySeq);
-    this.#deadlines.delete(task);
-    this.#toCancel.delete(task);
-    this.#deliveries.end(task, completed);
+    if (task.cancel !== undefined) this.#toCancel.delete(task);
+    const delivery = this.#deliveries.end(task, completed);
+    if (delivery.left === 0) this.#forget(delivery, task);
     if (task.cancel !== undefined || task.hasDetails) this.#sql.deleteNote.run(task.seq);
-    if (task.pollId !== "") drop(this.#byPoll, pollKey(task), task);
-    this.#byPoll = mapBegunAnew(this.#byPoll);
     this.#count(task, -1);
   }
 
@@ -206,17 +205,19 @@ export class StartedTasks {
   /** Up to `limit` tasks whose lease or attempt is over, in order of that. Take them out, or they come again. */
   due(now: number, limit: number): Started[] {
     const due: Started[] = [];
+    const again: Delivery[] = [];
     while (due.length < limit) {
-      const tasks = this.#deadlines.takeDue(now, limit - due.length);
-      if (tasks.length === 0) break;
-      for (const task of tasks) {
-        const until = endOf(task);
-        if (until <= now) due.push(task);
-        else this.#deadlines.set(task, until);
+      const deliveries = this.#deadlines.takeDue(now, limit - due.length);
+      if (deliveries.length === 0) break;
+      for (const delivery of deliveries) {
+        const over = startedOf(delivery).filter((task) => endOf(task) <= now);
+        if (over.length === 0) this.#setDue(delivery, Math.min(...startedOf(delivery).map(endOf)));
+        else again.push(delivery);
+        due.push(...over.slice(0, limit - due.length));
       }
     }
-    // Kept until the caller deletes them, should it fail.
-    for (const task of due) this.#deadlines.set(task, now);
+    // Kept until the caller takes its tasks out, should it fail, and looked at again for those that are not due.
+    for (const delivery of again) this.#setDue(delivery, now);
     return due.sort((a, b) => endOf(a) - endOf(b) || a.seq - b.seq);
   }
 
@@ -225,12 +226,31 @@ export class StartedTasks {
     return this.#deadlines.next();
   }
 
+  /** A task that stands in a delivery. */
   #remember(task: Started): void {
     this.#bySeq.set(task.seq, task);
-    if (task.pollId !== "") keep(this.#byPoll, pollKey(task), task);
     this.#count(task, 1);
     if (task.cancel !== undefined) this.#toCancel.add(task);
-    this.#deadlines.set(task, endOf(task));
+    const { delivery } = task;
+    if (delivery === undefined) throw new Error(`task ${task.seq} stands in no delivery`);
+    // Its first task: each has an end.
+    if (delivery.dueAt === Infinity && task.pollId !== "") keep(this.#byPoll, pollKey(task), delivery);
+    const until = endOf(task);
+    if (until < delivery.dueAt) this.#setDue(delivery, until);
+  }
+
+  /** All tasks of a delivery have ended, this one the last. */
+  #forget(delivery: Delivery, { namespaceId, workerId, pollId }: Started): void {
+    this.#deadlines.delete(delivery);
+    delivery.dueAt = Infinity;
+    if (pollId === "") return;
+    drop(this.#byPoll, pollKey({ namespaceId, workerId, pollId }), delivery);
+    this.#byPoll = mapBegunAnew(this.#byPoll);
+  }
+
+  #setDue(delivery: Delivery, at: number): void {
+    delivery.dueAt = at;
+    this.#deadlines.set(delivery, at);
   }
 
   #count({ queueId, workerId, key }: Started, by: 1 | -1): void {
@@ -259,14 +279,14 @@ function pollKey({ namespaceId, workerId, pollId }: Pick<Started, "namespaceId" 
   return `${namespaceId}\u0000${workerId}\u0000${pollId}`;
 }
 
-function keep(index: Map<string, Set<Started>>, key: string, task: Started): void {
-  const set = index.get(key);
-  if (set === undefined) index.set(key, new Set([task]));
-  else set.add(task);
+function keep(index: Map<string, Delivery[]>, key: string, delivery: Delivery): void {
+  const present = index.get(key);
+  if (present === undefined) index.set(key, [delivery]);
+  else present.push(delivery);
 }
 
-function drop(index: Map<string, Set<Started>>, key: string, task: Started): void {
-  const set = index.get(key);
-  set?.delete(task);
-  if (set?.size === 0) index.delete(key);
+function drop(index: Map<string, Delivery[]>, key: string, delivery: Delivery): void {
+  const left = (index.get(key) ?? []).filter((one) => one !== delivery);
+  if (left.length === 0) index.delete(key);
+  else index.set(key, left);
 }

@@ -6,7 +6,10 @@ interface Delivery {
   /** Its first lease number, by which the store knows it. */
   readonly number: number;
   readonly key: string | undefined;
-  readonly leases: Map<number, LeaseRef>;
+  /** All that it began with. */
+  readonly leases: readonly LeaseRef[];
+  /** How many of them were not mentioned. */
+  left: number;
 }
 
 /**
@@ -15,10 +18,11 @@ interface Delivery {
  */
 export class Confirmations {
   #byPoll = new Map<string, Delivery>();
-  #bySeq = new Map<number, Delivery>();
+  /** By lease number of what was not mentioned: no two deliveries of a task have the same. */
+  #byLease = new Map<number, Delivery>();
   readonly #deadlines = new Deadlines<Delivery>();
   /** What the store is to be told, by delivery: which of its leases are left. */
-  #toTell = new Map<number, ReadonlyMap<number, LeaseRef>>();
+  #toTell = new Map<number, () => readonly LeaseRef[]>();
 
   /** Whether there is something that the store does not know yet. */
   get isAheadOfStore(): boolean {
@@ -51,15 +55,14 @@ export class Confirmations {
 
   /** The worker mentioned these. */
   confirm(leases: Iterable<LeaseRef>): void {
-    if (this.#bySeq.size === 0) return;
-    for (const { seq, leaseNo } of leases) {
-      const delivery = this.#bySeq.get(seq);
-      // A token of an earlier delivery says nothing about this one.
-      if (delivery?.leases.get(seq)?.leaseNo !== leaseNo) continue;
-      this.#bySeq.delete(seq);
-      delivery.leases.delete(seq);
-      if (delivery.leases.size === 0) this.#end(delivery);
-      else this.#toTell.set(delivery.number, delivery.leases);
+    if (this.#byLease.size === 0) return;
+    for (const { leaseNo } of leases) {
+      const delivery = this.#byLease.get(leaseNo);
+      if (delivery === undefined) continue;
+      this.#byLease.delete(leaseNo);
+      delivery.left -= 1;
+      if (delivery.left === 0) this.#end(delivery);
+      else this.#toTell.set(delivery.number, () => this.#leftOf(delivery));
     }
   }
 
@@ -67,7 +70,7 @@ export class Confirmations {
   takeOverdue(now: number): LeaseRef[] {
     const overdue: LeaseRef[] = [];
     for (const delivery of this.#deadlines.takeDue(now)) {
-      overdue.push(...delivery.leases.values());
+      overdue.push(...this.#leftOf(delivery));
       this.#end(delivery);
     }
     return overdue;
@@ -76,7 +79,7 @@ export class Confirmations {
   /** Takes out what the store is to be told, for a commit. */
   takeToTell(): readonly ConfirmOperation[] {
     if (this.#toTell.size === 0) return [];
-    const deliveries = [...this.#toTell].map(([delivery, left]) => ({ delivery, left: [...left.values()] }));
+    const deliveries = [...this.#toTell].map(([delivery, left]) => ({ delivery, left: left() }));
     this.#toTell = new Map();
     return [{ verb: "confirm", deliveries }];
   }
@@ -86,7 +89,7 @@ export class Confirmations {
     for (const operation of operations) {
       if (operation.verb !== "confirm") continue;
       for (const { delivery, left } of operation.deliveries) {
-        if (!this.#toTell.has(delivery)) this.#toTell.set(delivery, new Map(left.map((lease) => [lease.seq, lease])));
+        if (!this.#toTell.has(delivery)) this.#toTell.set(delivery, () => left);
       }
     }
   }
@@ -97,10 +100,15 @@ export class Confirmations {
   }
 
   #watch(number: number, key: string | undefined, leases: readonly LeaseRef[], until: number): void {
-    const delivery: Delivery = { number, key, leases: new Map(leases.map((lease) => [lease.seq, lease])) };
+    const delivery: Delivery = { number, key, leases, left: leases.length };
     if (key !== undefined) this.#byPoll.set(key, delivery);
-    for (const { seq } of leases) this.#bySeq.set(seq, delivery);
+    for (const { leaseNo } of leases) this.#byLease.set(leaseNo, delivery);
     this.#deadlines.set(delivery, until);
+  }
+
+  /** Which of its leases were not mentioned. */
+  #leftOf(delivery: Delivery): readonly LeaseRef[] {
+    return delivery.leases.filter(({ leaseNo }) => this.#byLease.get(leaseNo) === delivery);
   }
 
   /** Nothing of it is waited for any more. */
@@ -108,9 +116,9 @@ export class Confirmations {
     const { key, number } = delivery;
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
-    for (const seq of delivery.leases.keys()) if (this.#bySeq.get(seq) === delivery) this.#bySeq.delete(seq);
+    if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
     this.#byPoll = mapBegunAnew(this.#byPoll);
-    this.#bySeq = mapBegunAnew(this.#bySeq);
-    this.#toTell.set(number, new Map());
+    this.#byLease = mapBegunAnew(this.#byLease);
+    this.#toTell.set(number, () => []);
   }
 }
