@@ -8,6 +8,7 @@ import type Database from "better-sqlite3";
 import { startedOf, type Delivery, type Started } from "./started-task.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
+import { readNumberRows, writeNumberRows } from "./number-rows.ts";
 
 /** So many tasks stand in a delivery at most: it is written anew whole. */
 const mostTasks = 128;
@@ -18,8 +19,14 @@ export type Delivered = Pick<
   "seq" | "leaseNo" | "leaseMs" | "startedAt" | "workerId" | "pollId" | "pass" | "place" | "since"
 >;
 
-/** The tasks column: a row for each task. */
-type TasksJson = [seq: number, leaseNo: number, pass: number, place: number, since: number][];
+/** The tasks column: see number-rows.ts. */
+const columns: readonly ((task: Delivered) => number)[] = [
+  ({ seq }) => seq,
+  ({ leaseNo }) => leaseNo,
+  ({ pass }) => pass,
+  ({ place }) => place,
+  ({ since }) => since,
+];
 
 /** A row of the table. */
 export interface DeliveryRow {
@@ -33,7 +40,7 @@ export interface DeliveryRow {
 
 /** The tasks of a row: those that are started, and some that have completed. */
 export function readDelivery(row: DeliveryRow): Delivered[] {
-  return (JSON.parse(row.tasks) as TasksJson).map(([seq, leaseNo, pass, place, since]) => ({
+  return readNumberRows(row.tasks, columns.length).map(([seq = 0, leaseNo = 0, pass = 0, place = 0, since = 0]) => ({
     seq,
     leaseNo,
     leaseMs: row.lease_ms,
@@ -130,14 +137,7 @@ export class Deliveries {
     delivery.tasks = startedOf(delivery);
     const [first] = delivery.tasks;
     if (first === undefined) throw new Error(`delivery ${id} has no task`);
-    const json: TasksJson = delivery.tasks.map(({ seq, leaseNo, pass, place, since }) => [
-      seq,
-      leaseNo,
-      pass,
-      place,
-      since,
-    ]);
-    const tasks = JSON.stringify(json);
+    const tasks = writeNumberRows(delivery.tasks, columns);
     const { leaseMs, startedAt, workerId, pollId } = first;
     this.#rows.put(id, [id, leaseMs, startedAt, workerId, pollId, tasks], !isWritten);
     delivery.isWritten = true;

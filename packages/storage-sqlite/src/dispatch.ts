@@ -4,6 +4,7 @@ import type { QueueState } from "./queues.ts";
 import type { Started } from "./started-task.ts";
 import type { FullTaskRow } from "./task-row.ts";
 import { closesAt } from "./waiting.ts";
+import type { Writable } from "./writable.ts";
 
 /** What a delivery costs in an answer beside its payloads: ids, token, times and the like, rounded up. */
 const overheadBytes = 400;
@@ -58,5 +59,3 @@ export function dispatched(
   if (row.closed_task !== null) task.closedTask = readClosedTask(row.closed_task);
   return task;
 }
-
-type Writable<Record> = { -readonly [Field in keyof Record]: Record[Field] };

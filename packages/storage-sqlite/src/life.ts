@@ -35,6 +35,7 @@ import {
   waitedSince,
 } from "./waiting.ts";
 import type { Standing } from "./waiting.ts";
+import type { Writable } from "./writable.ts";
 
 const noInput = new Uint8Array();
 
@@ -263,13 +264,11 @@ function outcomeOf(
   { result, failure }: Closing,
   heartbeatDetails: Buffer | null | undefined,
 ): OutcomeRecord {
-  return {
-    state,
-    closedAt: now,
-    ...(result && { result }),
-    ...(failure && { failure }),
-    ...(heartbeatDetails && { heartbeatDetails }),
-  };
+  const outcome: Writable<OutcomeRecord> = { state, closedAt: now };
+  if (result !== undefined) outcome.result = result;
+  if (failure !== undefined) outcome.failure = failure;
+  if (heartbeatDetails) outcome.heartbeatDetails = heartbeatDetails;
+  return outcome;
 }
 
 /** The row of a task that stands nowhere any more becomes a closed one, or goes; what follows its closing is done. */

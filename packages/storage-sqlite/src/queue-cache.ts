@@ -9,6 +9,10 @@ export class QueueCache<Value> {
   readonly #byQueue = new Map<number, Map<string, Value>[]>();
   readonly #most: number;
   #size = 0;
+  /** What was found last: a claim asks for the same key task by task. */
+  #last:
+    | { readonly queueId: number; readonly priority: number; readonly key: string; readonly value: Value }
+    | undefined;
 
   /** @param most how many values are kept from one transaction to the next */
   constructor(most: number) {
@@ -16,7 +20,13 @@ export class QueueCache<Value> {
   }
 
   get(queue: QueueState, priority: Priority | 0, key: string): Value | undefined {
-    return this.#byQueue.get(queue.id)?.[priority]?.get(key);
+    const last = this.#last;
+    if (last !== undefined && last.key === key && last.priority === priority && last.queueId === queue.id) {
+      return last.value;
+    }
+    const value = this.#byQueue.get(queue.id)?.[priority]?.get(key);
+    if (value !== undefined) this.#last = { queueId: queue.id, priority, key, value };
+    return value;
   }
 
   set(queue: QueueState, priority: Priority | 0, key: string, value: Value): void {
@@ -25,6 +35,7 @@ export class QueueCache<Value> {
     const values = (ofQueue[priority] ??= new Map<string, Value>());
     const before = values.size;
     values.set(key, value);
+    this.#last = undefined;
     this.#size += values.size - before;
   }
 
@@ -32,11 +43,13 @@ export class QueueCache<Value> {
   forget(queueId: number): void {
     for (const values of this.#byQueue.get(queueId) ?? []) this.#size -= values?.size ?? 0;
     this.#byQueue.delete(queueId);
+    this.#last = undefined;
   }
 
   clear(): void {
     this.#byQueue.clear();
     this.#size = 0;
+    this.#last = undefined;
   }
 
   /** Lets go of everything if it is too much. Between transactions only: values are compared by identity. */

@@ -4,7 +4,7 @@ import { StoreError } from "@tq/storage";
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
 /** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 6;
+const schemaVersion = 7;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;
@@ -108,14 +108,14 @@ const tables = `
   create table delivery(
     id integer primary key,          -- lease number of its first task
     lease_ms integer not null, started_at integer not null, worker text not null, poll text not null,
-    tasks text not null              -- JSON: seq, lease number, pass, place and since of each
+    tasks text not null              -- seq, lease number, pass, place and since of each: see number-rows.ts
   );
   -- What was said about a started task: a cancel that was asked for, the details of its last heartbeat.
   create table attempt_note(
     seq integer primary key, cancel_reason text, cancel_at integer, heartbeat_at integer, heartbeat blob
   );
   -- Deliveries to polls that asked for confirmation, until their workers have mentioned them. The first lease number names
-  -- one; leases is JSON: seq and lease number of each.
+  -- one; leases is the seq and lease number of each: see number-rows.ts.
   create table unconfirmed(delivery integer primary key, confirm_ms integer not null, leases text not null);
   -- What happens by time: "ready" ends a delay or back-off, "start" is a schedule-to-start that is over, "close" a
   -- schedule-to-close. "resume" ends the pause of a queue; its seq is the queue's id.

@@ -5,6 +5,7 @@ import type { Namespaces } from "./namespaces.ts";
 import type { StartedTasks } from "./started.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
+import { readNumberRows, writeNumberRows } from "./number-rows.ts";
 
 /**
  * Deliveries that their workers have not mentioned yet, where their polls asked for it: a row for each poll's answer, so
@@ -72,13 +73,13 @@ export class Unconfirmed {
   }
 }
 
+/** The leases column: see number-rows.ts. */
+const columns: readonly ((lease: LeaseRef) => number)[] = [({ seq }) => seq, ({ leaseNo }) => leaseNo];
+
 function write(leases: readonly LeaseRef[]): string {
-  return JSON.stringify(leases.flatMap(({ seq, leaseNo }) => [seq, leaseNo]));
+  return writeNumberRows(leases, columns);
 }
 
 function read(text: string): LeaseRef[] {
-  const numbers = JSON.parse(text) as number[];
-  const leases: LeaseRef[] = [];
-  for (let i = 0; i + 1 < numbers.length; i += 2) leases.push({ seq: numbers[i] ?? 0, leaseNo: numbers[i + 1] ?? 0 });
-  return leases;
+  return readNumberRows(text, columns.length).map(([seq = 0, leaseNo = 0]) => ({ seq, leaseNo }));
 }

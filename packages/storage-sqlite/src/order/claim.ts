@@ -123,6 +123,8 @@ class Merge {
   readonly #moved = new Map<string, Entry>();
   /** Lanes that were taken from, by key and type. */
   readonly #laneCursors = new Map<string, LaneCursor>();
+  /** The one that was asked for last: mostly it is the next, too. */
+  #lastLane: LaneCursor | undefined;
 
   constructor(
     order: Order,
@@ -237,7 +239,6 @@ class Merge {
 
   #serveMarker(entry: Entry): boolean {
     const { key } = entry.row;
-    const id = laneId(key, entry.type);
     if (this.#isClosed(key)) {
       this.#heap.pop();
       if (entry.cursor !== undefined) this.#advance(entry.cursor);
@@ -250,7 +251,7 @@ class Merge {
       entry.cursor = undefined;
       // What nobody could take for a while goes on at the present: it is owed nothing.
       entry.pass = placePass(this.#queue.virtualTimes[this.#priority] ?? 0, entry.pass);
-      this.#moved.set(id, entry);
+      this.#moved.set(laneId(key, entry.type), entry);
       this.#heap.push(entry);
       return true;
     }
@@ -267,15 +268,16 @@ class Merge {
       return true;
     }
     const { row, cursor } = head;
-    const task = {
+    const taken = this.#take({
       seq: row.seq,
       type: cursor.type,
       priority: this.#priority,
       key,
       weight: row.weight,
       since: row.since,
-    };
-    const taken = this.#take({ ...task, pass: entry.pass, place: row.place });
+      pass: entry.pass,
+      place: row.place,
+    });
     if (taken === "ended") return false;
     cursor.next += 1;
     if (taken === "skipped") {
@@ -306,15 +308,17 @@ class Merge {
   }
 
   #laneCursor(key: string, type: string): LaneCursor {
-    const id = laneId(key, type);
-    let cursor = this.#laneCursors.get(id);
+    const last = this.#lastLane;
+    const isLast = last !== undefined && last.key === key && last.type === type;
+    let cursor = isLast ? last : this.#laneCursors.get(laneId(key, type));
     if (cursor === undefined) {
       // Its share of what is wanted, and the one behind it: where its marker will stand.
       const share = Math.ceil(this.#wanted / Math.max(this.#queue.lanes, 1)) + 1;
       const chunk = Math.min(Math.max(share, fewestLaneRows), readAhead.max);
       cursor = { key, type, rows: [], next: 0, chunk, keptTo: 0, lastTaken: undefined };
-      this.#laneCursors.set(id, cursor);
+      this.#laneCursors.set(laneId(key, type), cursor);
     }
+    this.#lastLane = cursor;
     if (cursor.next === cursor.rows.length && cursor.chunk > 0) {
       const after = cursor.rows.at(-1)?.place ?? cursor.lastTaken ?? 0;
       cursor.rows = this.#order.lanes.rows(this.#queue, key, this.#priority, type, after, cursor.chunk);

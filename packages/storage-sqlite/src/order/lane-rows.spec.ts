@@ -6,20 +6,22 @@ import { prepareSchema } from "../schema.ts";
 import { LaneRows, type LaneRow, type Run } from "./lane-rows.ts";
 import { noLog, Writes } from "../journal/writes.ts";
 
-const lane = { queue: { id: 1 } as QueueState, key: "k", priority: 3, type: "t" } as const;
+const lane = { queue: { id: 1 } as QueueState, key: "k", priority: 3, type: "t", held: {} } as const;
 
-/** What is done to a lane: some are added in one transaction, or a stretch of it goes, or one comes back. */
+/** What is done to a lane: some are added in one transaction, or a stretch of it goes, or one comes back, or some are read. */
 const step = fc.oneof(
   fc.record({
     add: fc.array(fc.record({ gap: fc.integer({ min: 1, max: 3 }), isPlain: fc.boolean() }), { maxLength: 12 }),
   }),
   fc.record({ from: fc.nat(60), count: fc.nat(12) }),
   fc.record({ back: fc.nat(60) }),
+  fc.record({ behind: fc.nat(60), limit: fc.integer({ min: 1, max: 20 }) }),
 );
+const steps = fc.array(fc.record({ does: step, isLookedAt: fc.boolean() }), { maxLength: 25 });
 
 it("is what a sorted list would be, in a few rows", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+    fc.property(steps, (all) => {
       const db = new Database(":memory:");
       prepareSchema(db, ":memory:", 0);
       const rows = new LaneRows(db, new Writes(db, noLog));
@@ -34,8 +36,12 @@ it("is what a sorted list would be, in a few rows", () => {
         expect(rows.behind(lane, middle.place - 1, 3)).toEqual(behind.slice(0, 3));
         expect(rows.behind(lane, middle.place, 1_000)).toEqual(behind.slice(1));
       };
-      for (const one of steps) {
-        if ("add" in one) {
+      for (const { does: one, isLookedAt } of all) {
+        if ("behind" in one) {
+          const place = model[one.behind]?.place ?? 0;
+          const behind = model.filter((row) => row.place > place);
+          expect(rows.behind(lane, place, one.limit)).toEqual(behind.slice(0, one.limit));
+        } else if ("add" in one) {
           let tail: Run | undefined;
           since += 1;
           for (const { gap, isPlain } of one.add) {
@@ -48,7 +54,7 @@ it("is what a sorted list would be, in a few rows", () => {
         } else if ("back" in one) {
           const [row] = gone.splice(one.back % Math.max(gone.length, 1), 1);
           if (row === undefined) continue;
-          rows.push(lane, row, undefined);
+          rows.putInto(lane, row);
           model = [...model, row].sort((a, b) => a.place - b.place);
         } else {
           const taken = model.slice(one.from, one.from + one.count);
@@ -59,10 +65,15 @@ it("is what a sorted list would be, in a few rows", () => {
           model = model.filter((row) => !taken.includes(row));
           gone.push(...taken);
         }
-        check();
+        // What is read of it all is remembered: so not each time.
+        if (isLookedAt) check();
       }
+      check();
+      rows.flush();
+      const fromFile = new LaneRows(db, new Writes(db, noLog));
+      expect(fromFile.behind(lane, 0, 1_000)).toEqual(model);
       db.close();
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   );
 });

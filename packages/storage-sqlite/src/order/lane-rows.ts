@@ -18,6 +18,8 @@ export interface LaneId {
   readonly key: string;
   readonly priority: Priority;
   readonly type: string;
+  /** Stands for the lane as long as it is held in memory. */
+  readonly held: object;
 }
 
 /**
@@ -31,10 +33,19 @@ export interface Run extends LaneRow {
   isWritten: boolean;
 }
 
+/** How many runs are held in memory, of all lanes: beyond, all are let go of and read again as needed. */
+const maxHeldRuns = 8_192;
+
 /** What is in the lanes: runs of tasks, which never overlap. So a key's backlog costs next to nothing a task. */
 export class LaneRows {
   /** Those that the transaction put in and that are not written yet, each behind all others of its lane. */
   readonly #unwritten: { readonly lane: LaneId; readonly run: Run }[] = [];
+  /**
+   * The first runs of lanes that were read lately, by their {@link LaneId.held}: all that the file has up to the last of
+   * them. What stands first is taken next, a part of a run at a time.
+   */
+  readonly #heads = new Map<object, Run[]>();
+  #heldRuns = 0;
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -59,9 +70,10 @@ export class LaneRows {
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
     this.#unwritten.length = 0;
+    this.#letGo();
   }
 
-  /** Writes what the transaction put in. Before anything is read or taken out, and at its end. */
+  /** Writes what the transaction put in. Before anything is read or taken out that may be of it, and at its end. */
   flush(): void {
     for (const { lane, run } of this.#unwritten) {
       this.#insert(lane, run);
@@ -71,7 +83,7 @@ export class LaneRows {
   }
 
   /**
-   * Puts a task in.
+   * Puts a task in behind all others.
    *
    * @param tail the last run of the lane, if the transaction put it in: it may be continued
    * @returns the run that it is in now
@@ -88,47 +100,74 @@ export class LaneRows {
     return run;
   }
 
+  /** Puts a task in, wherever its place is. */
+  putInto(lane: LaneId, row: LaneRow): void {
+    this.push(lane, row, undefined);
+    this.#hold(lane, []);
+  }
+
   /** Up to `limit` tasks behind a place, in order. */
   behind(lane: LaneId, place: number, limit: number): LaneRow[] {
     const rows: LaneRow[] = [];
-    for (const run of this.#runs(lane, place)) {
-      for (let i = 0; i < run.count && rows.length < limit; i++) {
-        const at = placeAt(run, i);
-        if (at > place) rows.push({ place: at, seq: seqAt(run, i), weight: run.weight, since: run.since });
-      }
+    const head = this.#headOf(lane);
+    for (const run of head) if (run.last > place) addRows(rows, run, place, limit);
+    if (rows.length === limit) return rows;
+    const upTo = head.at(-1)?.last ?? 0;
+    const read: Run[] = [];
+    for (const run of this.#runs(lane, Math.max(place, upTo))) {
+      read.push(run);
+      addRows(rows, run, place, limit);
       if (rows.length === limit) break;
     }
+    // What was read goes on where the head ends.
+    if (place <= upTo && read.length > 0) this.#hold(lane, [...head, ...read]);
     return rows;
   }
 
   /** Takes the tasks out that stand behind a place, up to another and with it. Answers how many. */
   remove(lane: LaneId, after: number, upTo: number): number {
-    // Read before anything is written: they are read one by one.
-    const runs: Run[] = [];
-    for (const run of this.#runs(lane, after)) {
-      if (run.place > upTo) break;
-      runs.push(run);
-    }
+    const head = this.#headOf(lane);
+    const isInHead = (head.at(-1)?.last ?? 0) >= upTo;
     let removed = 0;
     let whole = false;
     const parts: Run[] = [];
-    for (const run of runs) {
+    const left: Run[] = [];
+    for (const run of isInHead ? head : this.#readBetween(lane, after, upTo)) {
       // How many of its tasks stay before those that go, and how many go with them.
       const before = countUpTo(run, after);
       const through = countUpTo(run, upTo);
       removed += through - before;
-      if (before === 0 && through === run.count) {
-        whole = true;
+      if (before === through) {
+        left.push(run);
         continue;
       }
-      if (before > 0) parts.push(part(run, 0, before));
-      if (through < run.count) this.#shorten(lane, part(run, through, run.count));
+      if (before > 0) {
+        const first = part(run, 0, before);
+        parts.push(first);
+        left.push(first);
+      }
+      if (through < run.count) {
+        const rest = part(run, through, run.count);
+        this.#shorten(lane, rest);
+        left.push(rest);
+      }
       // Its last task goes, and its row is named after it.
       else whole = true;
     }
     if (whole) this.#sql.delete.run(lane.queue.id, lane.key, lane.priority, lane.type, after, upTo);
     for (const run of parts) this.#insert(lane, run);
+    this.#hold(lane, isInHead ? left : []);
     return removed;
+  }
+
+  /** Those that have tasks behind a place, up to another. Read before anything is written: they are read one by one. */
+  #readBetween(lane: LaneId, after: number, upTo: number): Run[] {
+    const runs: Run[] = [];
+    for (const run of this.#runs(lane, after)) {
+      if (run.place > upTo) break;
+      runs.push(run);
+    }
+    return runs;
   }
 
   /** The runs that reach behind a place. */
@@ -138,6 +177,23 @@ export class LaneRows {
       const [last, first, count, seq, weight, since] = row;
       yield { place: first, seq, weight, since, last, count, isWritten: true };
     }
+  }
+
+  #headOf({ held }: LaneId): readonly Run[] {
+    return this.#heads.get(held) ?? [];
+  }
+
+  /** Remembers the first runs of a lane; none of them: forgets them. */
+  #hold({ held }: LaneId, head: Run[]): void {
+    this.#heldRuns += head.length - (this.#heads.get(held)?.length ?? 0);
+    if (head.length === 0) this.#heads.delete(held);
+    else this.#heads.set(held, head);
+    if (this.#heldRuns > maxHeldRuns) this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#heads.clear();
+    this.#heldRuns = 0;
   }
 
   #insert({ queue, key, priority, type }: LaneId, { last, place, count, seq, weight, since }: Run): void {
@@ -150,6 +206,14 @@ export class LaneRows {
 }
 
 type RunColumns = [last: number, place: number, count: number, seq: number, weight: number, since: number];
+
+/** Adds the tasks of a run that stand behind a place, up to so many rows in all. */
+function addRows(rows: LaneRow[], run: Run, place: number, limit: number): void {
+  const { weight, since } = run;
+  for (let i = countUpTo(run, place); i < run.count && rows.length < limit; i++) {
+    rows.push({ place: placeAt(run, i), seq: seqAt(run, i), weight, since });
+  }
+}
 
 /** Whether a task that was placed as it was added goes on with a run. */
 function continues(run: Run, { place, weight, since }: LaneRow): boolean {

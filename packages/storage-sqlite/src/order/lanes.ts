@@ -25,7 +25,7 @@ export interface Lane {
 export class Lanes {
   readonly #cache = new QueueCache<Lane[]>(maxCached);
   readonly #rows: LaneRows;
-  /** Whose number of tasks the transaction changed. */
+  /** Whose marker or number of tasks the transaction changed. */
   #changed = new Map<Lane, LaneId>();
   readonly #limits: KeyLimits;
   readonly #sql;
@@ -48,7 +48,10 @@ export class Lanes {
         `insert into lane values(?, ?, ?, ?, ?, ?, ?, 0) on conflict do update
          set marker_pass = excluded.marker_pass, marker_place = excluded.marker_place, blocked = excluded.blocked`,
       ),
-      setTasks: writes.prepare("update lane set tasks = ? where queue = ? and key = ? and priority = ? and type = ?"),
+      change: writes.prepare(
+        `update lane set marker_pass = ?, marker_place = ?, tasks = ?
+         where queue = ? and key = ? and priority = ? and type = ?`,
+      ),
       delete: writes.prepare("delete from lane where queue = ? and key = ? and priority = ? and type = ?"),
     };
   }
@@ -63,8 +66,8 @@ export class Lanes {
   /** Writes what the transaction put into lanes. */
   flush(): void {
     this.#rows.flush();
-    for (const [{ tasks }, { queue, key, priority, type }] of this.#changed) {
-      this.#sql.setTasks.run(tasks, queue.id, key, priority, type);
+    for (const [{ markerPass, markerPlace, tasks }, { queue, key, priority, type }] of this.#changed) {
+      this.#sql.change.run(markerPass, markerPlace, tasks, queue.id, key, priority, type);
     }
     if (this.#changed.size > 0) this.#changed = new Map();
   }
@@ -102,8 +105,11 @@ export class Lanes {
       lanes.push(lane);
       queue.lanes += 1;
     } else {
-      if (blocked !== lane.blocked) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
+      const isMoved = blocked === lane.blocked;
+      if (!isMoved) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
       Object.assign(lane, { markerPass, markerPlace, blocked });
+      this.#changed.set(lane, { queue, key, priority, type, held: lane });
+      if (isMoved) return lane;
     }
     this.#sql.set.run(queue.id, key, priority, type, markerPass, markerPlace, blocked ? 1 : 0);
     return lane;
@@ -122,37 +128,40 @@ export class Lanes {
 
   /** Puts a task into an open lane, behind all others of it. */
   push(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
-    const id = { queue, key, priority, type: lane.type };
+    const id = { queue, key, priority, type: lane.type, held: lane };
     lane.tail = this.#rows.push(id, row, lane.tail);
     this.#count(id, lane, 1);
   }
 
   /** Puts a task into an open lane, wherever its place is in it. */
   putInto(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
-    const id = { queue, key, priority, type: lane.type };
-    this.#rows.push(id, row, undefined);
+    const id = { queue, key, priority, type: lane.type, held: lane };
+    this.#rows.putInto(id, row);
     this.#count(id, lane, 1);
   }
 
   /** Up to `limit` rows of a lane behind a place. */
   rows(queue: QueueState, key: string, priority: Priority, type: string, after: number, limit: number): LaneRow[] {
-    return this.#rows.behind({ queue, key, priority, type }, after, limit);
+    const held = this.of(queue, key, priority).find((lane) => lane.type === type);
+    return held === undefined ? [] : this.#rows.behind({ queue, key, priority, type, held }, after, limit);
   }
 
   /** Takes the one at a place out. Answers whether there was one. */
   remove(queue: QueueState, key: string, priority: Priority, type: string, place: number): boolean {
-    return this.#remove({ queue, key, priority, type }, place - 1, place) > 0;
+    return this.#remove(queue, key, priority, type, place - 1, place) > 0;
   }
 
   /** Takes those behind a place out, up to another and with it. */
   removeUpTo(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): void {
-    this.#remove({ queue, key, priority, type }, after, upTo);
+    this.#remove(queue, key, priority, type, after, upTo);
   }
 
-  #remove(id: LaneId, after: number, upTo: number): number {
+  #remove(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): number {
+    const lane = this.of(queue, key, priority).find((one) => one.type === type);
+    if (lane === undefined) return 0;
+    const id = { queue, key, priority, type, held: lane };
     const removed = this.#rows.remove(id, after, upTo);
-    const lane = this.#of(id.queue, id.key, id.priority).find(({ type }) => type === id.type);
-    if (lane !== undefined && removed > 0) this.#count(id, lane, -removed);
+    if (removed > 0) this.#count(id, lane, -removed);
     return removed;
   }
 

@@ -116,6 +116,6 @@ function complete(
     runCommands(tx, namespace, commands);
   }
   const use = { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history };
-  closeStarted(tx, task, "completed", { ...(result && { result }) }, use);
+  closeStarted(tx, task, "completed", result === undefined ? {} : { result }, use);
   return { status: "accepted" };
 }

@@ -64,8 +64,16 @@ export function keepAnswer(tx: Transaction, request: RequestKey, call: string, a
 function fingerprint(parts: Iterable<string | number>): string {
   let hash = 0x811c9dc5;
   for (const part of parts) {
+    if (typeof part === "number" && Number.isSafeInteger(part)) {
+      // Most parts are the numbers of leases: no text is made of each.
+      hash = Math.imul(hash ^ part, prime);
+      hash = Math.imul(hash ^ Math.floor(part / 2 ** 32), prime);
+      continue;
+    }
     const text = `${part}/`;
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), prime);
   }
   return (hash >>> 0).toString(36);
 }
+
+const prime = 0x01000193;

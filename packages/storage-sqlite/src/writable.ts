@@ -1,0 +1,2 @@
+/** A record that is still being put together. */
+export type Writable<Record> = { -readonly [Field in keyof Record]: Record[Field] };
