@@ -13,26 +13,34 @@ type Run = readonly number[];
  */
 export function writeNumberRows<Item>(items: readonly Item[], columns: readonly ((item: Item) => number)[]): string {
   const runs: Run[] = [];
-  let first: number[] = [];
-  let steps: number[] = [];
-  let count = 0;
-  const end = (): void => {
-    if (count > 0) runs.push([count, ...first, ...steps]);
-  };
-  for (const item of items) {
-    if (count === 1) steps = columns.map((column, i) => column(item) - (first[i] ?? 0));
-    if (count > 0 && columns.every((column, i) => valueAt(first, steps, i, count) === column(item))) {
-      count += 1;
-      continue;
-    }
-    if (count === 1) steps = [];
-    end();
-    first = columns.map((column) => column(item));
-    steps = [];
-    count = 1;
+  for (let from = 0, to = 0; from < items.length; from = to) {
+    const first = rowOf(items[from] as Item, columns);
+    to = from + 1;
+    const second = items[to];
+    const steps = second === undefined ? [] : rowOf(second, columns).map((value, i) => value - (first[i] ?? 0));
+    while (to < items.length && isRow(items[to] as Item, columns, first, steps, to - from)) to += 1;
+    const count = to - from;
+    runs.push(count === 1 ? [count, ...first] : [count, ...first, ...steps]);
   }
-  end();
   return JSON.stringify(runs);
+}
+
+function rowOf<Item>(item: Item, columns: readonly ((item: Item) => number)[]): number[] {
+  return columns.map((column) => column(item));
+}
+
+/** Whether an item is what the row of a run at this place would be read as. */
+function isRow<Item>(
+  item: Item,
+  columns: readonly ((item: Item) => number)[],
+  first: readonly number[],
+  steps: readonly number[],
+  at: number,
+): boolean {
+  for (let i = 0; i < columns.length; i++) {
+    if (columns[i]?.(item) !== valueAt(first, steps, i, at)) return false;
+  }
+  return true;
 }
 
 /** @param width how many columns they have */

@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import type { ClosedState } from "@tq/matching-core";
 import type { ClosedTaskRecord, Encoded, NewTask, OutcomeRecord } from "@tq/storage";
 import { readOptions, writeClosedTask, writeOptions, writeOutcome, type TaskOptions } from "./columns.ts";
-import type { Chunk } from "./chunk.ts";
+import type { Chunk, ChunkTask } from "./chunk.ts";
 import { Chunks, sparseForMs } from "./chunks.ts";
 import type { QueueState } from "./queues.ts";
 import type { Kept } from "./kept.ts";
@@ -136,15 +136,23 @@ export class TaskRows {
     const { seq, run, placed, options, closedTask } = row;
     const { id, type, priority, input } = task;
     this.#ids.add(row.namespaceId, id, seq);
-    const given = {
+    const given: ChunkTask = {
+      seq,
+      id,
+      run,
+      type,
+      priority,
+      key: task.fairnessKey,
+      weight: task.fairnessWeight,
+      pass: placed?.pass ?? 0,
+      input,
       startToCloseMs: options.timeouts.startToCloseMs ?? null,
       headers: task.headers === undefined ? null : JSON.stringify(task.headers),
       options: writeOptions(options, task.queue.kind),
       closedTask: closedTask === undefined ? null : writeClosedTask(closedTask),
     };
-    if (placed?.place === seq && row.serialPlace === undefined && this.#chunks.takes({ input, ...given })) {
-      const [key, weight] = [task.fairnessKey, task.fairnessWeight];
-      this.#chunks.add(row, { seq, id, run, type, priority, key, weight, pass: placed.pass, input, ...given });
+    if (placed?.place === seq && row.serialPlace === undefined && this.#chunks.takes(given)) {
+      this.#chunks.add(row, given);
       return;
     }
     this.#insertRow({

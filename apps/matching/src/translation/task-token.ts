@@ -34,21 +34,25 @@ export function decodeTaskToken(token: Uint8Array, shard = onlyShard): LeaseRef 
   if (end < 4 || token.length > maxBytes || token[0] !== version) return undefined;
   const check = checkOf(token, end);
   if (token[end] !== (check & 0xff) || token[end + 1] !== check >>> 8) return undefined;
-  const numbers: number[] = [];
-  for (let at = 1; at < end;) {
-    let value = 0;
-    let factor = 1;
-    for (let byte = 0x80; byte >= 0x80; factor *= 0x80) {
-      if (at >= end) return undefined;
-      byte = token[at++] ?? 0;
-      value += (byte & 0x7f) * factor;
-    }
-    if (!Number.isSafeInteger(value)) return undefined;
-    numbers.push(value);
-  }
-  const [ofShard, seq, leaseNo] = numbers;
-  if (ofShard !== shard || seq === undefined || leaseNo === undefined || numbers.length !== 3) return undefined;
-  return { seq, leaseNo };
+  const seqFrom = endOfNumber(token, 1, end);
+  const leaseNoFrom = endOfNumber(token, seqFrom, end);
+  if (endOfNumber(token, leaseNoFrom, end) !== end || readNumber(token, 1, seqFrom) !== shard) return undefined;
+  const seq = readNumber(token, seqFrom, leaseNoFrom);
+  const leaseNo = readNumber(token, leaseNoFrom, end);
+  return Number.isSafeInteger(seq) && Number.isSafeInteger(leaseNo) ? { seq, leaseNo } : undefined;
+}
+
+/** Where the number that begins at a place ends; beyond `end` if it does not end before. */
+function endOfNumber(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && (bytes[at] ?? 0) >= 0x80) at++;
+  return at + 1;
+}
+
+function readNumber(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  for (let at = to - 1; at >= from; at--) value = value * 0x80 + ((bytes[at] ?? 0) & 0x7f);
+  return value;
 }
 
 function writeNumber(value: number, buffer: Uint8Array, start: number): number {

@@ -6,7 +6,7 @@ import { prepareSchema } from "../schema.ts";
 import { LaneRows, type LaneRow, type Run } from "./lane-rows.ts";
 import { noLog, Writes } from "../journal/writes.ts";
 
-const lane = { queue: { id: 1 } as QueueState, key: "k", priority: 3, type: "t", held: {} } as const;
+const lane = { queue: { id: 1 } as QueueState, key: "k", priority: 3, type: "t" } as const;
 
 /** What is done to a lane: some are added in one transaction, or a stretch of it goes, or one comes back, or some are read. */
 const step = fc.oneof(

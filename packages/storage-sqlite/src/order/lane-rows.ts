@@ -12,14 +12,12 @@ export interface LaneRow {
   readonly since: number;
 }
 
-/** Which lane. */
+/** Which lane. As long as a lane is held in memory, it is the same object that stands for it. */
 export interface LaneId {
   readonly queue: QueueState;
   readonly key: string;
   readonly priority: Priority;
   readonly type: string;
-  /** Stands for the lane as long as it is held in memory. */
-  readonly held: object;
 }
 
 /**
@@ -41,10 +39,10 @@ export class LaneRows {
   /** Those that the transaction put in and that are not written yet, each behind all others of its lane. */
   readonly #unwritten: { readonly lane: LaneId; readonly run: Run }[] = [];
   /**
-   * The first runs of lanes that were read lately, by their {@link LaneId.held}: all that the file has up to the last of
-   * them. What stands first is taken next, a part of a run at a time.
+   * The first runs of lanes that were read lately: all that the file has up to the last of them. What stands first is taken
+   * next, a part of a run at a time.
    */
-  readonly #heads = new Map<object, Run[]>();
+  readonly #heads = new Map<LaneId, Run[]>();
   #heldRuns = 0;
   readonly #sql;
 
@@ -179,15 +177,15 @@ export class LaneRows {
     }
   }
 
-  #headOf({ held }: LaneId): readonly Run[] {
-    return this.#heads.get(held) ?? [];
+  #headOf(lane: LaneId): readonly Run[] {
+    return this.#heads.get(lane) ?? [];
   }
 
   /** Remembers the first runs of a lane; none of them: forgets them. */
-  #hold({ held }: LaneId, head: Run[]): void {
-    this.#heldRuns += head.length - (this.#heads.get(held)?.length ?? 0);
-    if (head.length === 0) this.#heads.delete(held);
-    else this.#heads.set(held, head);
+  #hold(lane: LaneId, head: Run[]): void {
+    this.#heldRuns += head.length - this.#headOf(lane).length;
+    if (head.length === 0) this.#heads.delete(lane);
+    else this.#heads.set(lane, head);
     if (this.#heldRuns > maxHeldRuns) this.#letGo();
   }
 

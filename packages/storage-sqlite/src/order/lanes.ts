@@ -9,24 +9,31 @@ import type { Writes } from "../journal/writes.ts";
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
 
-/** A lane: the later tasks of one heavy key and one type, and where their marker stands in the front. */
-export interface Lane {
+/** Where the marker of a type's lane stands in the front, unless it is blocked. */
+export interface LaneMarker {
   readonly type: string;
   markerPass: number;
   markerPlace: number;
   blocked: boolean;
+}
+
+/** A lane: the later tasks of one heavy key and one type, and their marker. */
+export interface Lane extends LaneMarker {
   /** How many tasks stand in it. */
   tasks: number;
   /** Its last run, if the present transaction put it in. */
-  tail?: Run | undefined;
+  tail: Run | undefined;
+  /** Whether the present transaction changed its marker or its number of tasks. */
+  isChanged: boolean;
+  readonly id: LaneId;
 }
 
 /** Which lanes each fairness key has, and what is in them. */
 export class Lanes {
   readonly #cache = new QueueCache<Lane[]>(maxCached);
   readonly #rows: LaneRows;
-  /** Whose marker or number of tasks the transaction changed. */
-  #changed = new Map<Lane, LaneId>();
+  /** Those that the transaction changed. */
+  readonly #changed: Lane[] = [];
   readonly #limits: KeyLimits;
   readonly #sql;
 
@@ -59,17 +66,21 @@ export class Lanes {
   /** Forgets what is in memory. */
   reset(): void {
     this.#cache.clear();
-    if (this.#changed.size > 0) this.#changed = new Map();
+    this.#changed.length = 0;
     this.#rows.reset();
   }
 
   /** Writes what the transaction put into lanes. */
   flush(): void {
     this.#rows.flush();
-    for (const [{ markerPass, markerPlace, tasks }, { queue, key, priority, type }] of this.#changed) {
-      this.#sql.change.run(markerPass, markerPlace, tasks, queue.id, key, priority, type);
+    for (const lane of this.#changed) {
+      // It was closed meanwhile; another one may be open in its place.
+      if (!lane.isChanged) continue;
+      const { queue, key, priority, type } = lane.id;
+      this.#sql.change.run(lane.markerPass, lane.markerPlace, lane.tasks, queue.id, key, priority, type);
+      lane.isChanged = false;
     }
-    if (this.#changed.size > 0) this.#changed = new Map();
+    this.#changed.length = 0;
   }
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
@@ -96,19 +107,19 @@ export class Lanes {
   }
 
   /** Opens a lane, or moves its marker. Answers the lane. */
-  set(queue: QueueState, key: string, priority: Priority, at: Omit<Lane, "tasks" | "tail">): Lane {
+  set(queue: QueueState, key: string, priority: Priority, at: LaneMarker): Lane {
     const { type, markerPass, markerPlace, blocked } = at;
     const lanes = this.#of(queue, key, priority);
     let lane = lanes.find((one) => one.type === type);
     if (lane === undefined) {
-      lane = { ...at, tasks: 0 };
+      lane = laneOf({ queue, key, priority, type }, at, 0);
       lanes.push(lane);
       queue.lanes += 1;
     } else {
       const isMoved = blocked === lane.blocked;
       if (!isMoved) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
       Object.assign(lane, { markerPass, markerPlace, blocked });
-      this.#changed.set(lane, { queue, key, priority, type, held: lane });
+      this.#noteChange(lane);
       if (isMoved) return lane;
     }
     this.#sql.set.run(queue.id, key, priority, type, markerPass, markerPlace, blocked ? 1 : 0);
@@ -120,30 +131,28 @@ export class Lanes {
     const lanes = this.#of(queue, key, priority);
     const at = lanes.findIndex((lane) => lane.type === type);
     if (at !== -1) {
-      for (const lane of lanes.splice(at, 1)) this.#changed.delete(lane);
+      for (const lane of lanes.splice(at, 1)) lane.isChanged = false;
       queue.lanes -= 1;
     }
     this.#sql.delete.run(queue.id, key, priority, type);
   }
 
   /** Puts a task into an open lane, behind all others of it. */
-  push(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
-    const id = { queue, key, priority, type: lane.type, held: lane };
-    lane.tail = this.#rows.push(id, row, lane.tail);
-    this.#count(id, lane, 1);
+  push(lane: Lane, row: LaneRow): void {
+    lane.tail = this.#rows.push(lane.id, row, lane.tail);
+    this.#count(lane, 1);
   }
 
   /** Puts a task into an open lane, wherever its place is in it. */
-  putInto(queue: QueueState, key: string, priority: Priority, lane: Lane, row: LaneRow): void {
-    const id = { queue, key, priority, type: lane.type, held: lane };
-    this.#rows.putInto(id, row);
-    this.#count(id, lane, 1);
+  putInto(lane: Lane, row: LaneRow): void {
+    this.#rows.putInto(lane.id, row);
+    this.#count(lane, 1);
   }
 
   /** Up to `limit` rows of a lane behind a place. */
   rows(queue: QueueState, key: string, priority: Priority, type: string, after: number, limit: number): LaneRow[] {
-    const held = this.of(queue, key, priority).find((lane) => lane.type === type);
-    return held === undefined ? [] : this.#rows.behind({ queue, key, priority, type, held }, after, limit);
+    const lane = this.#find(queue, key, priority, type);
+    return lane === undefined ? [] : this.#rows.behind(lane.id, after, limit);
   }
 
   /** Takes the one at a place out. Answers whether there was one. */
@@ -157,32 +166,42 @@ export class Lanes {
   }
 
   #remove(queue: QueueState, key: string, priority: Priority, type: string, after: number, upTo: number): number {
-    const lane = this.of(queue, key, priority).find((one) => one.type === type);
+    const lane = this.#find(queue, key, priority, type);
     if (lane === undefined) return 0;
-    const id = { queue, key, priority, type, held: lane };
-    const removed = this.#rows.remove(id, after, upTo);
-    if (removed > 0) this.#count(id, lane, -removed);
+    const removed = this.#rows.remove(lane.id, after, upTo);
+    if (removed > 0) this.#count(lane, -removed);
     return removed;
   }
 
-  #count(id: LaneId, lane: Lane, by: number): void {
+  #count(lane: Lane, by: number): void {
     lane.tasks += by;
-    this.#changed.set(lane, id);
-    if (lane.blocked) this.#limits.heldTasks(id.queue, id.key, by);
+    this.#noteChange(lane);
+    if (lane.blocked) this.#limits.heldTasks(lane.id.queue, lane.id.key, by);
+  }
+
+  #noteChange(lane: Lane): void {
+    if (lane.isChanged) return;
+    lane.isChanged = true;
+    this.#changed.push(lane);
+  }
+
+  #find(queue: QueueState, key: string, priority: Priority, type: string): Lane | undefined {
+    return this.of(queue, key, priority).find((lane) => lane.type === type);
   }
 
   #of(queue: QueueState, key: string, priority: Priority): Lane[] {
     let lanes = this.#cache.get(queue, priority, key);
     if (lanes === undefined) {
-      lanes = this.#sql.of.all(queue.id, key, priority).map(({ type, marker_pass, marker_place, blocked, tasks }) => ({
-        type,
-        markerPass: marker_pass,
-        markerPlace: marker_place,
-        blocked: blocked !== 0,
-        tasks,
-      }));
+      lanes = this.#sql.of.all(queue.id, key, priority).map(({ type, marker_pass, marker_place, blocked, tasks }) => {
+        const at = { type, markerPass: marker_pass, markerPlace: marker_place, blocked: blocked !== 0 };
+        return laneOf({ queue, key, priority, type }, at, tasks);
+      });
       this.#cache.set(queue, priority, key, lanes);
     }
     return lanes;
   }
+}
+
+function laneOf(id: LaneId, { type, markerPass, markerPlace, blocked }: LaneMarker, tasks: number): Lane {
+  return { type, markerPass, markerPlace, blocked, tasks, tail: undefined, isChanged: false, id };
 }

@@ -81,7 +81,7 @@ export class Order {
       lane = this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
       if (!blocked) this.front.insert(queue, priority, type, { pass, place, seq: 0, key, marker: true, weight, since });
     }
-    this.lanes.push(queue, key, priority, lane, { place, seq, weight, since });
+    this.lanes.push(lane, { place, seq, weight, since });
     return { pass, place };
   }
 
@@ -141,14 +141,14 @@ export class Order {
     this.front.delete(queue, priority, type, row);
     const lane = this.lanes.of(queue, key, priority).find((one) => one.type === type);
     if (lane !== undefined) {
-      this.lanes.putInto(queue, key, priority, lane, { place, seq, weight, since });
+      this.lanes.putInto(lane, { place, seq, weight, since });
       this.settleLane(queue, key, priority, type);
       return;
     }
     const blocked = this.limits.heldBack(queue, key) !== undefined;
     const pass = placePass(queue.virtualTimes[priority] ?? 0, this.passes.get(queue, priority, key));
     const opened = this.lanes.set(queue, key, priority, { type, markerPass: pass, markerPlace: place, blocked });
-    this.lanes.putInto(queue, key, priority, opened, { place, seq, weight, since });
+    this.lanes.putInto(opened, { place, seq, weight, since });
     if (!blocked) this.front.insert(queue, priority, type, { pass, place, seq: 0, key, marker: true, weight, since });
   }
 

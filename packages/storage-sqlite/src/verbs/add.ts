@@ -21,13 +21,13 @@ export function add(tx: Transaction, operation: AddOperation): AddResult {
     tx,
     "add",
     operation.request,
-    () =>
-      operation.tasks.flatMap(({ id, queue, type, input }) => [
-        operation.madeIds?.has(id) === true ? "" : id,
-        queue.name,
-        type,
-        input.length,
-      ]),
+    () => {
+      const content: (string | number)[] = [];
+      for (const { id, queue, type, input } of operation.tasks) {
+        content.push(operation.madeIds?.has(id) === true ? "" : id, queue.name, type, input.length);
+      }
+      return content;
+    },
     () => {
       const holders = holdersOf(tx, operation.tasks);
       const checked = checkAdds(tx, operation.tasks, (_, { id }) => holders.get(id));
@@ -47,10 +47,10 @@ function keptAdds({ tasks, madeIds }: AddOperation): AnswerCodec<AddResult> {
   return {
     write: (result) => {
       if ("refused" in result) return "";
-      const unusual = result.added.flatMap(({ id, run, existed }, index): UnusualAdd[] => {
-        const isMade = madeIds?.has(id) === true;
-        if (isMade) return [[index, run, existed, id]];
-        return run === 1 && !existed ? [] : [[index, run, existed]];
+      const unusual: UnusualAdd[] = [];
+      result.added.forEach(({ id, run, existed }, index) => {
+        if (madeIds?.has(id) === true) unusual.push([index, run, existed, id]);
+        else if (run !== 1 || existed) unusual.push([index, run, existed]);
       });
       return JSON.stringify(unusual);
     },
@@ -98,7 +98,9 @@ export function checkAdds(
   const newTypes = new Map<string, Set<string>>();
   const news = new Map<QueueState, number>();
   const planned: Planned[] = [];
-  for (const [index, task] of tasks.entries()) {
+  let index = -1;
+  for (const task of tasks) {
+    index += 1;
     const namespaceId = namespaces.idOf(task.queue.namespace);
     if (namespaceId === undefined)
       return { refused: { reason: "namespace-not-found", index, subject: task.queue.namespace } };

@@ -13,7 +13,11 @@ export function answer(tx: Transaction, operation: AnswerOperation): AnswerOpera
     tx,
     "answer",
     operation.request,
-    () => operation.answers.flatMap(({ lease, kind }) => [lease.seq, lease.leaseNo, kind]),
+    () => {
+      const content: (string | number)[] = [];
+      for (const { lease, kind } of operation.answers) content.push(lease.seq, lease.leaseNo, kind);
+      return content;
+    },
     () => ({ verb: "answer", statuses: operation.answers.map((one) => answerOne(tx, operation.namespace, one)) }),
     (refused) => ({ verb: "answer", refused }),
     keptStatuses(operation),
@@ -25,7 +29,10 @@ function keptStatuses({ answers }: AnswerOperation): AnswerCodec<AnswerOperation
   return {
     write: (result) => {
       if ("refused" in result) return "";
-      const unusual = [...result.statuses.entries()].filter(([, { status }]) => status !== "accepted");
+      const unusual: [number, AnswerStatus][] = [];
+      result.statuses.forEach((status, index) => {
+        if (status.status !== "accepted") unusual.push([index, status]);
+      });
       return JSON.stringify(unusual);
     },
     read: (text) => {

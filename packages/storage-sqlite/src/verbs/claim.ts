@@ -48,10 +48,14 @@ export function claimAll(
       const offer = dealer.deal(offers, dispatchedBytes(row));
       const to = offer === undefined ? undefined : order.offers[offer];
       if (offer === undefined || to === undefined) return "ended";
-      const granting = { leaseNo: parts.numbers.next(), leaseMs: to.leaseMs, startedAt: tx.now };
+      const { leaseMs } = to;
+      const granting = { leaseNo: parts.numbers.next(), leaseMs, startedAt: tx.now };
       const delivery = dispatched(row, queue, options, granting);
+      // Each field by its name: an object that begins as a copy grows by reallocation.
       const lease: Started = {
-        ...granting,
+        leaseNo: granting.leaseNo,
+        leaseMs,
+        startedAt: tx.now,
         seq: task.seq,
         workerId: to.workerId,
         pollId: to.pollId,
@@ -71,7 +75,7 @@ export function claimAll(
         heartbeatAt: tx.now,
         hasDetails: false,
         graceUntil: 0,
-        leaseUntil: tx.now + to.leaseMs,
+        leaseUntil: tx.now + leaseMs,
         delivery: undefined,
         row: isSmall(row) ? row : undefined,
       };
