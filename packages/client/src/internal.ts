@@ -16,6 +16,7 @@ export { CodecChain, mayDecodeLater, refuseCoded } from "./payload-codec.ts";
 export { backoffMs, isRetryable } from "./retry.ts";
 export { describeClosedTask, describeTask, kindName } from "./task-description.ts";
 export { extractTraceContext, injectTraceHeaders } from "./trace-headers.ts";
+export { hasSdk } from "./tracing.ts";
 export { type KnownOptions, refuseUnknownOptions } from "./known-options.ts";
 export {
   isThenable,

@@ -92,8 +92,8 @@ export class Tracing implements ClientInterceptor {
   }
 }
 
-/** Whether a program has registered an SDK. If that cannot be told, it may have. */
-function hasSdk(): boolean {
+/** Whether a program has registered an SDK for traces. If that cannot be told, it may have. */
+export function hasSdk(): boolean {
   // What the API has until then is not part of its types any more, so it may be anything one day.
   const provider: TracerProvider & { getDelegateTracer?(name: string): unknown } = trace.getTracerProvider();
   return provider.getDelegateTracer === undefined || provider.getDelegateTracer("@tq/client") !== undefined;

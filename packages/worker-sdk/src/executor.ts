@@ -1,6 +1,6 @@
 import type { Context as TraceContext } from "@opentelemetry/api";
 import type { Client, TaskKind } from "@tq/client";
-import { ChurnMap, kindName } from "@tq/client/internal";
+import { kindName } from "@tq/client/internal";
 import type { AnswerStatus, TaskAnswer } from "@tq/proto";
 import {
   answerAfterRefusal,
@@ -21,6 +21,7 @@ import type { HeldTask } from "./held-task.ts";
 import type { BegunWork, LeaseSession } from "./lease-session.ts";
 import type { Logger } from "./logger.ts";
 import type { OutgoingAnswer } from "./outbox.ts";
+import { RunningTasks } from "./running-tasks.ts";
 import { decodeArgs, decodeMessage } from "./task-info.ts";
 import type { HandlerOutcome, WorkerMetrics } from "./worker-metrics.ts";
 import { tracedCommand, type WorkerTracing } from "./worker-tracing.ts";
@@ -39,7 +40,7 @@ export interface ExecutorOptions {
 /** Runs handlers, and makes answers of what they do. Nothing that a handler does gets past it. */
 export class Executor implements BegunWork {
   readonly #options: ExecutorOptions;
-  readonly #running = new ChurnMap<HeldTask>();
+  readonly #running = new RunningTasks();
   #metrics: WorkerMetrics | undefined;
   readonly #onIdle: (() => void)[] = [];
 
@@ -60,21 +61,21 @@ export class Executor implements BegunWork {
   /** Runs the handlers of deliveries that the session holds. */
   begin(tasks: readonly HeldTask[]): void {
     for (const held of tasks) {
-      this.#running.set(held.key, held);
+      this.#running.add(held);
       void this.#run(held);
     }
   }
 
   /** Tells all handlers to stop. */
   abortAll(): void {
-    for (const held of this.#running) held.abort("WORKER_SHUTDOWN", "The worker is shutting down");
+    for (const held of this.#running.all()) held.abort("WORKER_SHUTDOWN", "The worker is shutting down");
   }
 
   /** Gives back what still runs, and waits for it no longer. */
   releaseAll(reason: string): void {
-    for (const held of this.#running) {
+    for (const held of this.#running.all()) {
       if (held.state === "running") this.#answer(held, releasedAnswer(held.task.token, reason));
-      this.#running.delete(held.key);
+      this.#running.delete(held);
     }
     this.#checkIdle();
   }
@@ -109,55 +110,51 @@ export class Executor implements BegunWork {
     }
   }
 
+  /** From the delivery to its answer, in one function: each more that is async costs a small task much of its time. */
   async #run(held: HeldTask): Promise<void> {
-    const { payloadConverter, messageCodec } = this.#options.client.config;
+    const { client, around, tracing } = this.#options;
+    const { payloadConverter: converter, messageCodec, clock } = client.config;
+    const { task } = held;
+    const kind = kindOf(held);
+    const metrics = this.#metrics;
     let answer: TaskAnswer | undefined;
     try {
-      answer = await this.#callHandler(held);
+      const call = new HandlerCall(held, around);
+      const run = this.#handlerOf(kind, task.type, call);
+      const undecodable =
+        run === undefined || messageCodec === undefined ? undefined : await decodeMessage(messageCodec, task);
+      const args = undecodable ?? decodeArgs(task, client);
+      if (run === undefined) {
+        answer = releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
+      } else if (args instanceof ApplicationFailure) {
+        answer = failedAnswer(held, args, converter);
+      } else {
+        const beganAtMs = metrics === undefined ? 0 : clock.now();
+        metrics?.begun(kind, task);
+        let within: TraceContext | undefined;
+        try {
+          const returned = await tracing.run(task, kind, (spanContext) => {
+            within = spanContext;
+            return runWithContext(call.context, () => run(args));
+          });
+          answer = completedAnswer(held, returned, kind, converter, (command) => outgoing(call, command, within));
+        } catch (thrown) {
+          const isHandedOver = kind === "activity" && isA(thrown, CompleteAsyncError);
+          answer = isHandedOver ? undefined : thrownAnswer(held, thrown, converter);
+        }
+        metrics?.ended(kind, task.type, outcomeOf(answer), clock.now() - beganAtMs);
+      }
     } catch (error) {
-      answer = failedAnswer(held, error, payloadConverter);
+      answer = failedAnswer(held, error, converter);
     }
     if (answer === undefined) {
       this.#handOver(held);
     } else {
       if (messageCodec !== undefined) answer = await encodedAnswer(held, answer, messageCodec, this.#log(held));
-      this.#ended(held, checkedAnswer(held, answer, payloadConverter));
+      this.#ended(held, checkedAnswer(held, answer, converter));
     }
-    this.#running.delete(held.key);
+    this.#running.delete(held);
     this.#checkIdle();
-  }
-
-  /** The answer that a handler makes; undefined if that is somebody else's to give, later. */
-  async #callHandler(held: HeldTask): Promise<TaskAnswer | undefined> {
-    const { client, around } = this.#options;
-    const { payloadConverter: converter, messageCodec, clock } = client.config;
-    const { task } = held;
-    const kind = kindOf(held);
-    const call = new HandlerCall(held, around);
-    const run = this.#handlerOf(kind, task.type, call);
-    if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
-
-    const undecodable = messageCodec === undefined ? undefined : await decodeMessage(messageCodec, task);
-    const args = undecodable ?? decodeArgs(task, client);
-    if (args instanceof ApplicationFailure) return failedAnswer(held, args, converter);
-    const { tracing } = this.#options;
-    const metrics = this.#metrics;
-    const beganAtMs = metrics === undefined ? 0 : clock.now();
-    metrics?.begun(kind, task);
-    let answer: TaskAnswer | undefined;
-    let within: TraceContext | undefined;
-    try {
-      const returned = await tracing.run(task, kind, (spanContext) => {
-        within = spanContext;
-        return runWithContext(call.context, () => run(args));
-      });
-      answer = completedAnswer(held, returned, kind, converter, (command) => outgoing(call, command, within));
-    } catch (thrown) {
-      answer =
-        kind === "activity" && isA(thrown, CompleteAsyncError) ? undefined : thrownAnswer(held, thrown, converter);
-    }
-    metrics?.ended(kind, task.type, outcomeOf(answer), clock.now() - beganAtMs);
-    return answer;
   }
 
   #handlerOf(kind: TaskKind, type: string, call: HandlerCall): ((args: readonly unknown[]) => unknown) | undefined {

@@ -11,7 +11,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import type { TaskKind } from "@tq/client";
-import { extractTraceContext, injectTraceHeaders } from "@tq/client/internal";
+import { extractTraceContext, hasSdk, injectTraceHeaders } from "@tq/client/internal";
 import type { DispatchedTask } from "@tq/proto";
 import type { WorkflowCommand } from "./commands.ts";
 import { CompleteAsyncError } from "./complete-async-error.ts";
@@ -35,6 +35,7 @@ export class WorkerTracing {
    * Runs the handler of a task in its span. `run` gets the context that the span is in; none where nobody traces.
    */
   run(task: DispatchedTask, kind: TaskKind, run: (within?: Context) => unknown): unknown {
+    if (!mayTrace(task)) return run();
     const from = extractTraceContext(task.headers);
     const span = this.#tracer.startSpan(`process ${task.type}`, { kind: SpanKind.CONSUMER }, from);
     if (from === ROOT_CONTEXT && !isSpanContextValid(span.spanContext())) return run();
@@ -108,4 +109,10 @@ function fail(span: Span, thrown: unknown): void {
     // What was thrown is a proxy, or throws when it is read. That it failed is all there is to say.
     span.setStatus({ code: SpanStatusCode.ERROR });
   }
+}
+
+/** False where spans come to nothing, and the task can have brought no trace. */
+function mayTrace({ headers }: DispatchedTask): boolean {
+  for (const _ in headers) return true;
+  return hasSdk();
 }
