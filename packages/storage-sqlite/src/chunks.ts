@@ -282,10 +282,6 @@ export class Chunks {
     const { insert, insertBody, update, delete: remove, deleteBody } = this.#sql;
     for (const chunk of this.#late) {
       const { seq, body } = chunk;
-      if (chunk.left === 0) {
-        this.#forget(seq, chunk);
-        continue;
-      }
       insertBody.settle(seq, body);
       insert.settle(...columnsOf(chunk));
     }
@@ -342,6 +338,7 @@ export class Chunks {
       if (chunk.sparseSince !== undefined) this.#sparse.removed(chunk.sparseSince);
       this.#sql.delete.promise(seq);
       this.#sql.deleteBody.promise(seq);
+      if (this.#dropLate(chunk)) return;
     } else {
       if (chunk.sparseSince === undefined && chunk.left * sparseShare <= chunk.count) {
         chunk.sparseSince = now;
@@ -350,6 +347,16 @@ export class Chunks {
       this.#sql.update.promise(chunk.gone, chunk.sparseSince ?? null, seq);
     }
     if (overIn(this.#late, seq) !== chunk) this.#lateChanged.add(chunk);
+  }
+
+  /** If the journal alone has it there is nothing to write of it, and nothing to be held in memory until then. */
+  #dropLate(chunk: Chunk): boolean {
+    const at = indexOver(this.#late, chunk.seq);
+    if (this.#late[at] !== chunk) return false;
+    this.#late.splice(at, 1);
+    if (chunk.knowsIds) this.#lateKnowing.splice(this.#lateKnowing.indexOf(chunk), 1);
+    this.#forget(chunk.seq, chunk);
+    return true;
   }
 
   /** The chunk that this number falls into, whether or not the task is in it. */
@@ -438,6 +445,12 @@ function knowsBetween(chunk: Chunk, namespaceId: number, first: string, last: st
 
 /** The one of these chunks, which are in order, that a number falls into. There may be one for each of many queues. */
 function overIn(chunks: readonly Chunk[], seq: number): Chunk | undefined {
+  const found = chunks[indexOver(chunks, seq)];
+  return found !== undefined && found.seq <= seq ? found : undefined;
+}
+
+/** The index of the first of these that ends with this number or behind it. */
+function indexOver(chunks: readonly Chunk[], seq: number): number {
   let low = 0;
   let high = chunks.length;
   while (low < high) {
@@ -445,6 +458,5 @@ function overIn(chunks: readonly Chunk[], seq: number): Chunk | undefined {
     if ((chunks[middle]?.last ?? seq) < seq) low = middle + 1;
     else high = middle;
   }
-  const found = chunks[low];
-  return found !== undefined && found.seq <= seq ? found : undefined;
+  return low;
 }
