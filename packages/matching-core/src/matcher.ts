@@ -160,9 +160,10 @@ export class Matcher<Poll extends WaitingPoll> {
     const polls: Poll[] = [];
     const indexes = new Map<Poll, number>();
     const groups = [...this.#hot];
+    const offered = groups.map((group) => firstOf(group.polls, offeredAtOnce));
     // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
-    for (const group of groups) {
-      for (const poll of firstOf(group.polls, offeredAtOnce)) {
+    for (const ofGroup of offered) {
+      for (const poll of ofGroup) {
         if (indexes.has(poll)) continue;
         indexes.set(poll, polls.length);
         polls.push(poll);
@@ -170,11 +171,15 @@ export class Matcher<Poll extends WaitingPoll> {
     }
     // Each round begins with another queue, so that of the queues that share slots none waits behind another's backlog.
     const start = groups.length === 0 ? 0 : this.#round++ % groups.length;
-    const claims = [...groups.slice(start), ...groups.slice(0, start)].map((group) => ({
-      queue: group.queue,
-      types: group.types,
-      offers: [...firstOf(group.polls, offeredAtOnce)].map((poll) => indexes.get(poll) ?? 0).sort((a, b) => a - b),
-    }));
+    const claims: ClaimRequest[] = [];
+    for (let i = 0; i < groups.length; i++) {
+      const at = (start + i) % groups.length;
+      const [group, ofGroup] = [groups[at], offered[at]];
+      if (group === undefined || ofGroup === undefined) continue;
+      const offers = ofGroup.map((poll) => indexes.get(poll) ?? 0);
+      if (offers.length > 1) offers.sort((a, b) => a - b);
+      claims.push({ queue: group.queue, types: group.types, offers });
+    }
     return { polls, claims };
   }
 
@@ -217,10 +222,11 @@ export class Matcher<Poll extends WaitingPoll> {
 }
 
 /** The first so many of a set, in the order in which they came. */
-function* firstOf<Item>(items: ReadonlySet<Item>, count: number): Iterable<Item> {
-  let left = count;
+function firstOf<Item>(items: ReadonlySet<Item>, count: number): Item[] {
+  const first: Item[] = [];
   for (const item of items) {
-    if (left-- <= 0) return;
-    yield item;
+    if (first.length === count) break;
+    first.push(item);
   }
+  return first;
 }

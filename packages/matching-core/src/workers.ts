@@ -224,8 +224,8 @@ export class Workers {
 
   /** When it wants to be woken, at the latest. */
   nextWake(): number | undefined {
-    const moments = [this.#idle.next(), this.#drained.next(), this.#served.nextWake()];
-    const earliest = Math.min(...moments.map((moment) => moment ?? Infinity));
+    const [idle = Infinity, drained = Infinity] = [this.#idle.next(), this.#drained.next()];
+    const earliest = Math.min(idle, drained, this.#served.nextWake() ?? Infinity);
     return earliest === Infinity ? undefined : earliest;
   }
 }

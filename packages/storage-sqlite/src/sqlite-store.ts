@@ -161,8 +161,7 @@ export class SqliteStore implements Store {
       journal.begin();
       const results = commit.operations.map((operation) => carryOut(tx, operation));
       parts.order.ranks.close(parts.order);
-      const order = commit.plan(tx.touched, results);
-      tx.touched = new Map();
+      const order = commit.plan(tx.takeTouched(), results);
       const { outcomes, granted } = claimAll(tx, order);
       parts.order.ranks.close(parts.order);
       parts.started.flush();
@@ -184,7 +183,6 @@ export class SqliteStore implements Store {
       const canWait = granted.every((tasks) => tasks.length === 0) && commit.canWait?.(tx.closed) === true;
       const durable = !isChange ? journal.onDisk() : canWait ? journal.writtenSoon() : journal.written();
       this.#settleSoon(open);
-      const notices = [...tx.notices.values()];
       return {
         durable,
         now,
@@ -192,9 +190,9 @@ export class SqliteStore implements Store {
         claims: outcomes,
         granted,
         closed: tx.closed,
-        notices,
+        notices: tx.notices,
         added: tx.added,
-        touched: tx.touched,
+        touched: tx.takeTouched(),
         withFallback: tx.withFallback,
         nextDue: due,
       };

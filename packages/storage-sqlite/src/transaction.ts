@@ -39,19 +39,20 @@ export interface Parts {
   readonly random: () => number;
 }
 
+const none: ReadonlyMap<string, never> = new Map<string, never>();
+
 /** A transaction that is under way: the parts, its time, and what it has to tell once it is on disk. */
 export class Transaction {
   readonly parts: Parts;
   readonly now: number;
   /** When the store was opened. */
   readonly openedAt: number;
-  /** Queues in which something became claimable. */
-  touched = new Map<string, TaskQueue>();
   readonly closed: ClosedNotice[] = [];
-  readonly notices = new Map<string, WorkerNotice>();
-  readonly added = new Map<string, number>();
-  /** Queues in which a task that has a fallback became ready. */
-  readonly withFallback = new Map<string, TaskQueue>();
+  // Made when there is something to put in: most transactions are of one or two tasks.
+  #touched: Map<string, TaskQueue> | undefined;
+  #notices: Map<string, WorkerNotice> | undefined;
+  #added: Map<string, number> | undefined;
+  #withFallback: Map<string, TaskQueue> | undefined;
 
   constructor(parts: Parts, now: number, openedAt: number) {
     this.parts = parts;
@@ -59,15 +60,45 @@ export class Transaction {
     this.openedAt = openedAt;
   }
 
+  /** Queues in which something became claimable since this was last asked. */
+  takeTouched(): ReadonlyMap<string, TaskQueue> {
+    const touched = this.#touched ?? none;
+    this.#touched = undefined;
+    return touched;
+  }
+
+  /** Workers that have something to hear of. */
+  get notices(): readonly WorkerNotice[] {
+    return this.#notices === undefined ? [] : [...this.#notices.values()];
+  }
+
+  /** How many tasks were added to each queue. */
+  get added(): ReadonlyMap<string, number> {
+    return this.#added ?? none;
+  }
+
+  /** Queues in which a task that has a fallback became ready. */
+  get withFallback(): ReadonlyMap<string, TaskQueue> {
+    return this.#withFallback ?? none;
+  }
+
   touch(queue: QueueState): void {
-    this.touched.set(queue.key, queue.queue);
+    this.#touched ??= new Map();
+    this.#touched.set(queue.key, queue.queue);
   }
 
   notify(namespace: string, workerId: string): void {
-    this.notices.set(workerKey({ namespace, workerId }), { namespace, workerId });
+    this.#notices ??= new Map();
+    this.#notices.set(workerKey({ namespace, workerId }), { namespace, workerId });
   }
 
   countAdded(queue: QueueState): void {
-    this.added.set(queue.key, (this.added.get(queue.key) ?? 0) + 1);
+    this.#added ??= new Map();
+    this.#added.set(queue.key, (this.#added.get(queue.key) ?? 0) + 1);
+  }
+
+  readyWithFallback(queue: QueueState): void {
+    this.#withFallback ??= new Map();
+    this.#withFallback.set(queue.key, queue.queue);
   }
 }

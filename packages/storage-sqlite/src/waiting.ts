@@ -166,7 +166,7 @@ function startWaiting(
   if (scheduleToStartMs !== undefined) timers.set("start", since + scheduleToStartMs, seq);
   if (options?.fallback === undefined) return;
   fallbacks.add(queue, seq);
-  tx.withFallback.set(queue.key, queue.queue);
+  tx.readyWithFallback(queue);
 }
 
 function placeNow(tx: Transaction, queue: QueueState, task: Placeable, at?: number): Placed {

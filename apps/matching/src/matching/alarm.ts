@@ -14,8 +14,9 @@ export class Alarm {
   }
 
   /** Rings at the earliest of these; undefined ones do not count. One that is set earlier already stays. */
-  setToEarliest(moments: readonly (number | undefined)[]): void {
-    const at = Math.min(...moments.filter((moment) => moment !== undefined));
+  setToEarliest(...moments: readonly (number | undefined)[]): void {
+    let at = Infinity;
+    for (const moment of moments) if (moment !== undefined && moment < at) at = moment;
     if (this.#set !== undefined && this.#set.at <= at) return;
     this.clear();
     if (at === Infinity) return;

@@ -421,12 +421,12 @@ export class Engine implements Matching {
 
   #setAlarm(): void {
     if (this.#running === undefined) return;
-    this.#alarm.setToEarliest([
+    this.#alarm.setToEarliest(
       this.#commitDue(),
       this.#polls.nextWake(),
       this.#workers.nextWake(),
       this.#rates.nextWake(),
-    ]);
+    );
   }
 
   #ring(): void {
