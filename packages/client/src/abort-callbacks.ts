@@ -25,8 +25,7 @@ class Callbacks {
   }
 
   add(callback: () => void): () => void {
-    // No number, which would be an index into an array.
-    const key = `c${this.#added++}`;
+    const key = String(this.#added++);
     this.#waiting.set(key, callback);
     return () => this.#waiting.delete(key);
   }

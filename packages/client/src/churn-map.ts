@@ -2,10 +2,10 @@
  * For what comes and goes all the time, each for a short while. V8 builds the table of a Map, or a Set, anew when it is full
  * of what was deleted, and lets each table that was given up point at the next one. Once one of them has become old, every
  * later one, with what was in it as it was given up, outlives the collections of the young generation, and they take 5 to 20
- * ms instead of less than one, until the next large one. So the Map itself is begun anew before that.
+ * ms instead of less than one, until the next large one. So the Map itself is begun anew now and then, which ends the chain.
  */
 
-/** So many are deleted, at least, before a Map is begun anew. */
+/** A Map is begun anew when so many were deleted, and as many as are left. */
 const fewest = 32;
 
 /** Values by a text each. */

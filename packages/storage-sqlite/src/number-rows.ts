@@ -1,10 +1,10 @@
 /*
  * Rows of numbers as JSON, where rows that follow each other mostly differ by the same steps, as those of tasks that were
- * added, and are granted, together: a run of such rows is written as its first row, the steps and how many there are.
+ * added, and are granted, together: a series of such rows is written as its first row, the steps and how many there are.
  */
 
-/** A run: how many rows, the first one and, if it has more than one, the step of each column. */
-type Run = readonly number[];
+/** How many rows, the first one and, if there are more, the step of each column. */
+type Series = readonly number[];
 
 /**
  * Writes a row for each item.
@@ -12,7 +12,7 @@ type Run = readonly number[];
  * @param columns what is in each column; all of it finite
  */
 export function writeNumberRows<Item>(items: readonly Item[], columns: readonly ((item: Item) => number)[]): string {
-  const runs: Run[] = [];
+  const all: Series[] = [];
   for (let from = 0, to = 0; from < items.length; from = to) {
     const first = rowOf(items[from] as Item, columns);
     to = from + 1;
@@ -20,16 +20,16 @@ export function writeNumberRows<Item>(items: readonly Item[], columns: readonly 
     const steps = second === undefined ? [] : rowOf(second, columns).map((value, i) => value - (first[i] ?? 0));
     while (to < items.length && isRow(items[to] as Item, columns, first, steps, to - from)) to += 1;
     const count = to - from;
-    runs.push(count === 1 ? [count, ...first] : [count, ...first, ...steps]);
+    all.push(count === 1 ? [count, ...first] : [count, ...first, ...steps]);
   }
-  return JSON.stringify(runs);
+  return JSON.stringify(all);
 }
 
 function rowOf<Item>(item: Item, columns: readonly ((item: Item) => number)[]): number[] {
   return columns.map((column) => column(item));
 }
 
-/** Whether an item is what the row of a run at this place would be read as. */
+/** Whether an item is what the row of a series at this place would be read as. */
 function isRow<Item>(
   item: Item,
   columns: readonly ((item: Item) => number)[],
@@ -45,7 +45,7 @@ function isRow<Item>(
 
 /** @param width how many columns they have */
 export function readNumberRows(text: string, width: number): number[][] {
-  return (JSON.parse(text) as Run[]).flatMap(([count = 0, ...numbers]) => {
+  return (JSON.parse(text) as Series[]).flatMap(([count = 0, ...numbers]) => {
     const [first, steps] = [numbers.slice(0, width), numbers.slice(width)];
     return Array.from({ length: count }, (_, at) => first.map((_, i) => valueAt(first, steps, i, at)));
   });

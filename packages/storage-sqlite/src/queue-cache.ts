@@ -52,8 +52,10 @@ export class QueueCache<Value> {
     this.#last = undefined;
   }
 
-  /** Lets go of everything if it is too much. Between transactions only: values are compared by identity. */
-  evict(): void {
-    if (this.#size > this.#most) this.clear();
+  /** Lets go of everything if it is too much, and answers whether it was. Between transactions only: values are compared by identity. */
+  evict(): boolean {
+    const isTooMuch = this.#size > this.#most;
+    if (isTooMuch) this.clear();
+    return isTooMuch;
   }
 }

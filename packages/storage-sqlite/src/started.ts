@@ -202,7 +202,10 @@ export class StartedTasks {
     return task.hasDetails ? (this.#sql.heartbeatOf.get(task.seq) ?? undefined) : undefined;
   }
 
-  /** Up to `limit` tasks whose lease or attempt is over, in order of that. Take them out, or they come again. */
+  /**
+   * Up to `limit` tasks whose lease or attempt is over, in order of that; of more than so many, those that were granted
+   * with the first. Take them out, or they come again.
+   */
   due(now: number, limit: number): Started[] {
     const due: Started[] = [];
     const again: Delivery[] = [];

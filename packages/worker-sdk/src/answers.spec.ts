@@ -1,4 +1,4 @@
-import { AnswerResult, TaskQueueKind } from "@tq/proto";
+import { AnswerResult, type Payload, TaskQueueKind } from "@tq/proto";
 import { decodePayload, encodePayload } from "@tq/client";
 import { create } from "@bufbuild/protobuf";
 import { ClosedTaskSchema, TaskState } from "@tq/proto";
@@ -165,9 +165,15 @@ test.each<[string, () => unknown, string]>([
 });
 
 test("input that cannot be decoded fails for good; a type without a handler is given back", async () => {
-  const { server } = await rig({ activities: { work: () => 1 } });
+  const read: Payload[] = [];
+  const payloadConverter = {
+    toPayload: encodePayload,
+    fromPayload: (payload: Payload) => (read.push(payload), decodePayload(payload)),
+  };
+  const { server } = await rig({ payloadConverter, activities: { work: () => 1 } });
   server.add("a", "work", { input: [{ body: { case: "text", value: "{" } }] });
-  server.add("b", "other");
+  // What it says is none of this worker's business.
+  server.add("b", "other", { args: ["for another"] });
   await settle();
   expect(server.answers.get("a")?.answer).toMatchObject({
     case: "failed",
@@ -177,6 +183,7 @@ test("input that cannot be decoded fails for good; a type without a handler is g
     case: "released",
     value: { reason: "this worker has no activity handler other" },
   });
+  expect(read.map(({ body }) => body.value)).toEqual(["{"]);
 });
 
 /** The worker learns that this server takes no answers with polls: they go by themselves from now on. */

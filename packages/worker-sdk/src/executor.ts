@@ -118,35 +118,30 @@ export class Executor implements BegunWork {
     const kind = kindOf(held);
     const metrics = this.#metrics;
     let answer: TaskAnswer | undefined;
+    let within: TraceContext | undefined;
+    let beganAtMs: number | undefined;
     try {
       const call = new HandlerCall(held, around);
       const run = this.#handlerOf(kind, task.type, call);
       const undecodable =
         run === undefined || messageCodec === undefined ? undefined : await decodeMessage(messageCodec, task);
-      const args = undecodable ?? decodeArgs(task, client);
-      if (run === undefined) {
-        answer = releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
-      } else if (args instanceof ApplicationFailure) {
-        answer = failedAnswer(held, args, converter);
+      const begun = undecodable ?? this.#beginning(held, kind, run);
+      if (typeof begun !== "function") {
+        answer = begun instanceof ApplicationFailure ? failedAnswer(held, begun, converter) : begun;
       } else {
-        const beganAtMs = metrics === undefined ? 0 : clock.now();
+        beganAtMs = metrics === undefined ? 0 : clock.now();
         metrics?.begun(kind, task);
-        let within: TraceContext | undefined;
-        try {
-          const returned = await tracing.run(task, kind, (spanContext) => {
-            within = spanContext;
-            return runWithContext(call.context, () => run(args));
-          });
-          answer = completedAnswer(held, returned, kind, converter, (command) => outgoing(call, command, within));
-        } catch (thrown) {
-          const isHandedOver = kind === "activity" && isA(thrown, CompleteAsyncError);
-          answer = isHandedOver ? undefined : thrownAnswer(held, thrown, converter);
-        }
-        metrics?.ended(kind, task.type, outcomeOf(answer), clock.now() - beganAtMs);
+        const returned = await tracing.run(task, kind, (spanContext) => {
+          within = spanContext;
+          return runWithContext(call.context, begun);
+        });
+        answer = completedAnswer(held, returned, kind, converter, (command) => outgoing(call, command, within));
       }
-    } catch (error) {
-      answer = failedAnswer(held, error, converter);
+    } catch (thrown) {
+      if (beganAtMs === undefined) answer = failedAnswer(held, thrown, converter);
+      else if (kind !== "activity" || !isA(thrown, CompleteAsyncError)) answer = thrownAnswer(held, thrown, converter);
     }
+    if (beganAtMs !== undefined) metrics?.ended(kind, task.type, outcomeOf(answer), clock.now() - beganAtMs);
     if (answer === undefined) {
       this.#handOver(held);
     } else {
@@ -155,6 +150,17 @@ export class Executor implements BegunWork {
     }
     this.#running.delete(held);
     this.#checkIdle();
+  }
+
+  /** The handler with its arguments; else the answer to a type that has none, or why the arguments cannot be read. */
+  #beginning(
+    { task }: HeldTask,
+    kind: TaskKind,
+    run: ((args: readonly unknown[]) => unknown) | undefined,
+  ): (() => unknown) | TaskAnswer | ApplicationFailure {
+    if (run === undefined) return releasedAnswer(task.token, `this worker has no ${kind} handler ${task.type}`);
+    const args = decodeArgs(task, this.#options.client);
+    return args instanceof ApplicationFailure ? args : () => run(args);
   }
 
   #handlerOf(kind: TaskKind, type: string, call: HandlerCall): ((args: readonly unknown[]) => unknown) | undefined {

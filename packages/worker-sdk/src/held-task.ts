@@ -27,7 +27,7 @@ export class HeldTask {
   /** When its start-to-close timeout is over, by the worker's clock; infinite without one. */
   readonly timesOutAtMs: number;
   /** Where it stands among those whose handlers run, for who keeps these. */
-  runningAt: number | undefined = undefined;
+  runningIndex: number | undefined = undefined;
   readonly #slots: Slots;
   readonly #permit: SlotPermit | undefined;
   /** Made when it is first asked for: most handlers never look at it. */

@@ -14,17 +14,17 @@ export class RunningTasks {
   }
 
   add(held: HeldTask): void {
-    held.runningAt = this.#tasks.push(held) - 1;
+    held.runningIndex = this.#tasks.push(held) - 1;
   }
 
   /** Takes it out, if it is in. */
   delete(held: HeldTask): void {
-    const at = held.runningAt;
+    const at = held.runningIndex;
     if (at === undefined) return;
-    held.runningAt = undefined;
+    held.runningIndex = undefined;
     const last = this.#tasks.pop();
     if (last === undefined || last === held) return;
     this.#tasks[at] = last;
-    last.runningAt = at;
+    last.runningIndex = at;
   }
 }

@@ -3,6 +3,7 @@ import {
   context as contexts,
   type Context,
   isSpanContextValid,
+  ProxyTracer,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -23,11 +24,14 @@ import { ReleaseToFallback } from "./release-to-fallback.ts";
  */
 export class WorkerTracing {
   readonly #tracer: Tracer;
+  /** It is a tracer of an SDK, not one of the API that waits for one to be registered. */
+  readonly #isGiven: boolean;
   readonly #namespace: string;
 
   constructor(namespace: string) {
     // Stands for whatever SDK is registered by the time that a span begins.
     this.#tracer = trace.getTracer("@tq/worker-sdk");
+    this.#isGiven = !(this.#tracer instanceof ProxyTracer);
     this.#namespace = namespace;
   }
 
@@ -35,7 +39,7 @@ export class WorkerTracing {
    * Runs the handler of a task in its span. `run` gets the context that the span is in; none where nobody traces.
    */
   run(task: DispatchedTask, kind: TaskKind, run: (within?: Context) => unknown): unknown {
-    if (!mayTrace(task)) return run();
+    if (!this.#isGiven && !mayTrace(task)) return run();
     const from = extractTraceContext(task.headers);
     const span = this.#tracer.startSpan(`process ${task.type}`, { kind: SpanKind.CONSUMER }, from);
     if (from === ROOT_CONTEXT && !isSpanContextValid(span.spanContext())) return run();

@@ -192,7 +192,8 @@ class Merge {
 
   #deleteTakenOfLane(cursor: LaneCursor): void {
     const { key, type, keptTo, lastTaken } = cursor;
-    if (lastTaken !== undefined) {
+    // Behind what was passed over nothing may have been taken since.
+    if (lastTaken !== undefined && lastTaken > keptTo) {
       this.#order.lanes.removeUpTo(this.#queue, key, this.#priority, type, keptTo, lastTaken);
     }
   }

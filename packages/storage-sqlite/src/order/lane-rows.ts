@@ -44,9 +44,12 @@ export class LaneRows {
    */
   readonly #heads = new Map<LaneId, Run[]>();
   #heldRuns = 0;
+  readonly #mostHeld: number;
   readonly #sql;
 
-  constructor(db: Database.Database, writes: Writes) {
+  /** @param mostHeld so many runs are held in memory; less, where a test is to see the end of it */
+  constructor(db: Database.Database, writes: Writes, mostHeld = maxHeldRuns) {
+    this.#mostHeld = mostHeld;
     this.#sql = {
       insert: writes.prepare("insert into lane_row values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       behind: db
@@ -68,7 +71,18 @@ export class LaneRows {
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
     this.#unwritten.length = 0;
-    this.#letGo();
+    this.letGo();
+  }
+
+  /** How many runs are held in memory. */
+  get held(): number {
+    return this.#heldRuns;
+  }
+
+  /** Holds nothing any more of what is in the file. */
+  letGo(): void {
+    this.#heads.clear();
+    this.#heldRuns = 0;
   }
 
   /** Writes what the transaction put in. Before anything is read or taken out that may be of it, and at its end. */
@@ -124,6 +138,7 @@ export class LaneRows {
 
   /** Takes the tasks out that stand behind a place, up to another and with it. Answers how many. */
   remove(lane: LaneId, after: number, upTo: number): number {
+    if (upTo <= after) return 0;
     const head = this.#headOf(lane);
     const isInHead = (head.at(-1)?.last ?? 0) >= upTo;
     let removed = 0;
@@ -186,12 +201,7 @@ export class LaneRows {
     this.#heldRuns += head.length - this.#headOf(lane).length;
     if (head.length === 0) this.#heads.delete(lane);
     else this.#heads.set(lane, head);
-    if (this.#heldRuns > maxHeldRuns) this.#letGo();
-  }
-
-  #letGo(): void {
-    this.#heads.clear();
-    this.#heldRuns = 0;
+    if (this.#heldRuns > this.#mostHeld) this.letGo();
   }
 
   #insert({ queue, key, priority, type }: LaneId, { last, place, count, seq, weight, since }: Run): void {

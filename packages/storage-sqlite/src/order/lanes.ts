@@ -74,7 +74,7 @@ export class Lanes {
   flush(): void {
     this.#rows.flush();
     for (const lane of this.#changed) {
-      // It was closed meanwhile; another one may be open in its place.
+      // It was closed meanwhile.
       if (!lane.isChanged) continue;
       const { queue, key, priority, type } = lane.id;
       this.#sql.change.run(lane.markerPass, lane.markerPlace, lane.tasks, queue.id, key, priority, type);
@@ -85,12 +85,13 @@ export class Lanes {
 
   /** Lets go of what is in memory if it is too much. Between transactions only. */
   evict(): void {
-    this.#cache.evict();
+    if (this.#cache.evict()) this.#rows.letGo();
   }
 
   /** The queue is gone, or let go of. */
   forget(queueId: number): void {
     this.#cache.forget(queueId);
+    this.#rows.letGo();
   }
 
   /** The lanes of a key; usually none. */
@@ -116,11 +117,12 @@ export class Lanes {
       lanes.push(lane);
       queue.lanes += 1;
     } else {
-      const isMoved = blocked === lane.blocked;
-      if (!isMoved) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
+      const isBlockedAsBefore = blocked === lane.blocked;
+      if (!isBlockedAsBefore) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
       Object.assign(lane, { markerPass, markerPlace, blocked });
       this.#noteChange(lane);
-      if (isMoved) return lane;
+      // Where its marker is says the end of the transaction.
+      if (isBlockedAsBefore) return lane;
     }
     this.#sql.set.run(queue.id, key, priority, type, markerPass, markerPlace, blocked ? 1 : 0);
     return lane;

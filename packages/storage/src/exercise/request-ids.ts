@@ -1,3 +1,4 @@
+import type { LeaseRef } from "@tq/matching-core";
 import { expect } from "vitest";
 import { action, newTask, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
@@ -24,6 +25,25 @@ export function requestIds(harness: Harness): void {
       await d.complete(await d.claimOne());
       expect(await d.answers(answers, "r")).toEqual(first);
       expect(await d.state("x")).toBe("gone");
+    });
+
+    test("answers to other deliveries are refused under an id that was used", async (d) => {
+      await d.add({ id: "a" }, { id: "b" });
+      const [a, b] = await d.claim();
+      if (a === undefined || b === undefined) throw new Error("nothing claimed");
+      const answered = (lease: LeaseRef) => [{ lease, kind: "completed" as const, commands: [] }];
+      await d.answers(answered(a.lease), "r");
+      const far = { seq: b.lease.seq, leaseNo: a.lease.leaseNo + 2 ** 32 };
+      for (const lease of [
+        b.lease,
+        { ...a.lease, leaseNo: b.lease.leaseNo },
+        far,
+        { ...a.lease, leaseNo: far.leaseNo },
+      ]) {
+        const operation = { verb: "answer" as const, namespace: "default", answers: answered(lease), request };
+        expect(await d.run(operation)).toMatchObject({ refused: { reason: "request-id-reused" } });
+      }
+      expect(await d.state("b")).toBe("started");
     });
 
     test("a cancel that is repeated gets the first one's statuses", async (d) => {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { activities, bytes, claimOrder, failure, start, text, workflows } from "./driver.ts";
+import { action, activities, bytes, claimOrder, failure, start, text, workflows } from "./driver.ts";
 import { chapter, type Harness } from "./harness.ts";
 
 const onClose = { queueName: "w", type: "closed" };
@@ -85,6 +85,26 @@ export function timeouts(harness: Harness): void {
       expect(d.last?.claims).toEqual([{ dry: true }]);
       expect(await d.state("late")).toBe("timed-out");
       expect(await d.claimIds({ queue: workflows })).toEqual(["late/closed/1"]);
+    });
+
+    test("is passed over among many of one key, wherever it stands", async (d) => {
+      // A key that has limits stands in a lane from the first, with those that one commit added together.
+      await d.run({
+        verb: "configure",
+        queue: activities,
+        fields: ["fairnessKeys"],
+        to: { fairnessKeys: new Map([["k", { maxStarted: 1_000 }]]) },
+        action,
+      });
+      const ids = Array.from({ length: 40 }, (_, i) => `t${String(i).padStart(2, "0")}`);
+      const late = (id: string) => ["t09", "t20", "t21", "t30"].includes(id);
+      await d.add(...ids.map((id) => ({ id, fairnessKey: "k", ...(late(id) && impatient) })));
+      d.now += 3_000;
+      const claimed: string[] = [];
+      for (const slots of [9, 1, 10, 1, 1, 9, 20, 20]) claimed.push(...(await d.claimIds({ slots })));
+      expect(claimed).toEqual(ids.filter((id) => !late(id)));
+      expect(new Set(await d.states("t09", "t20", "t21", "t30"))).toEqual(new Set(["timed-out"]));
+      expect((await d.describe()).counts).toMatchObject({ ready: 0, started: 36, dead: 4 });
     });
 
     test("met by a claim makes its successor claimable, and says so", async (d) => {
