@@ -121,7 +121,7 @@ export class Lanes {
       if (!isBlockedAsBefore) this.#limits.heldTasks(queue, key, blocked ? lane.tasks : -lane.tasks);
       Object.assign(lane, { markerPass, markerPlace, blocked });
       this.#noteChange(lane);
-      // Where its marker is says the end of the transaction.
+      // Where its marker is now is written at the end of the transaction.
       if (isBlockedAsBefore) return lane;
     }
     this.#sql.set.run(queue.id, key, priority, type, markerPass, markerPlace, blocked ? 1 : 0);
