@@ -3,6 +3,7 @@ export * from "./begun-anew.ts";
 export * from "./closing.ts";
 export * from "./deadlines.ts";
 export * from "./dealer.ts";
+export * from "./earliest.ts";
 export * from "./fairness.ts";
 export * from "./fallback-watch.ts";
 export * from "./lease.ts";

@@ -3,6 +3,7 @@
  * in the last 15 s. Held in memory only: after a start, workers make themselves known with their next call.
  */
 import { Deadlines } from "./deadlines.ts";
+import { earliest } from "./earliest.ts";
 import type { TypeSet } from "./matcher.ts";
 import { liveWorkerMs, ServedQueues, takesTasks, type QueueObserver, type ServingWorker } from "./served-queues.ts";
 import type { TaskQueue } from "./task-queue.ts";
@@ -224,8 +225,6 @@ export class Workers {
 
   /** When it wants to be woken, at the latest. */
   nextWake(): number | undefined {
-    const [idle = Infinity, drained = Infinity] = [this.#idle.next(), this.#drained.next()];
-    const earliest = Math.min(idle, drained, this.#served.nextWake() ?? Infinity);
-    return earliest === Infinity ? undefined : earliest;
+    return earliest(this.#idle.next(), this.#drained.next(), this.#served.nextWake());
   }
 }

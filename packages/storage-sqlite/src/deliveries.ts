@@ -90,13 +90,17 @@ export class Deliveries {
   }
 
   /** A delivery that was read, with those of its tasks that are started. */
-  remember(id: number, tasks: Started[]): void {
+  remember(id: number, tasks: Started[]): Delivery {
     const delivery = { id, tasks, left: tasks.length, isWritten: true, dueAt: Infinity };
     for (const task of tasks) task.delivery = delivery;
+    return delivery;
   }
 
-  /** @param offer what the task was granted to: those of one offer go together */
-  add(task: Started, offer: object): void {
+  /**
+   * @param offer what the task was granted to: those of one offer go together
+   * @returns the delivery that it stands in
+   */
+  add(task: Started, offer: object): Delivery {
     let delivery = this.#filling.get(offer);
     if (delivery === undefined || delivery.tasks.length === mostTasks) {
       delivery = { id: task.leaseNo, tasks: [], left: 0, isWritten: false, dueAt: Infinity };
@@ -106,6 +110,7 @@ export class Deliveries {
     delivery.tasks.push(task);
     delivery.left += 1;
     task.delivery = delivery;
+    return delivery;
   }
 
   /**

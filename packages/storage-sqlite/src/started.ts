@@ -120,8 +120,8 @@ export class StartedTasks {
           leaseUntil: before?.leaseUntil ?? (now === undefined ? granted : leaseUntilAfterStart(granted, leaseMs, now)),
         };
       });
-      this.#deliveries.remember(id, started);
-      for (const task of started) this.#remember(task);
+      const delivery = this.#deliveries.remember(id, started);
+      for (const task of started) this.#remember(task, delivery);
     }
   }
 
@@ -162,8 +162,7 @@ export class StartedTasks {
 
   /** @param offer what it was granted to */
   add(task: Started, offer: object): void {
-    this.#deliveries.add(task, offer);
-    this.#remember(task);
+    this.#remember(task, this.#deliveries.add(task, offer));
   }
 
   /** @param completed it will be closed or gone by the end of the transaction, and never open again under its number */
@@ -229,13 +228,11 @@ export class StartedTasks {
     return this.#deadlines.next();
   }
 
-  /** A task that stands in a delivery. */
-  #remember(task: Started): void {
+  /** A task, and the delivery that it stands in. */
+  #remember(task: Started, delivery: Delivery): void {
     this.#bySeq.set(task.seq, task);
     this.#count(task, 1);
     if (task.cancel !== undefined) this.#toCancel.add(task);
-    const { delivery } = task;
-    if (delivery === undefined) throw new Error(`task ${task.seq} stands in no delivery`);
     // Its first task: each has an end.
     if (delivery.dueAt === Infinity && task.pollId !== "") keep(this.#byPoll, pollKey(task), delivery);
     const until = endOf(task);

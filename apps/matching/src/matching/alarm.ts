@@ -1,3 +1,4 @@
+import { earliest } from "@tq/matching-core";
 import type { Cancel, Clock, ServerTime } from "../clock.ts";
 
 /** One timer that is set to the earliest of many moments, as often as they change. */
@@ -15,8 +16,7 @@ export class Alarm {
 
   /** Rings at the earliest of these; undefined ones do not count. One that is set earlier already stays. */
   setToEarliest(...moments: readonly (number | undefined)[]): void {
-    let at = Infinity;
-    for (const moment of moments) if (moment !== undefined && moment < at) at = moment;
+    const at = earliest(...moments) ?? Infinity;
     if (this.#set !== undefined && this.#set.at <= at) return;
     this.clear();
     if (at === Infinity) return;

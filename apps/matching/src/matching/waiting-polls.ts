@@ -4,6 +4,7 @@
  */
 import {
   Deadlines,
+  earliest,
   mapBegunAnew,
   Matcher,
   takesTasks,
@@ -222,10 +223,7 @@ export class WaitingPolls {
 
   /** When a poll ends by time, or something is forgotten, at the latest. */
   nextWake(): number | undefined {
-    const ends = this.#matcher.nextEnd();
-    const forgets = this.#repeatsKept.next();
-    if (ends === undefined) return forgets;
-    return forgets === undefined ? ends : Math.min(ends, forgets);
+    return earliest(this.#matcher.nextEnd(), this.#repeatsKept.next());
   }
 
   /** When a claim that found nothing is next to be tried again. */

@@ -192,8 +192,7 @@ class Merge {
 
   #deleteTakenOfLane(cursor: LaneCursor): void {
     const { key, type, keptTo, lastTaken } = cursor;
-    // Behind what was passed over nothing may have been taken since.
-    if (lastTaken !== undefined && lastTaken > keptTo) {
+    if (lastTaken !== undefined) {
       this.#order.lanes.removeUpTo(this.#queue, key, this.#priority, type, keptTo, lastTaken);
     }
   }

@@ -138,6 +138,7 @@ export class LaneRows {
 
   /** Takes the tasks out that stand behind a place, up to another and with it. Answers how many. */
   remove(lane: LaneId, after: number, upTo: number): number {
+    // Nothing was taken behind what a claim passed over.
     if (upTo <= after) return 0;
     const head = this.#headOf(lane);
     const isInHead = (head.at(-1)?.last ?? 0) >= upTo;
