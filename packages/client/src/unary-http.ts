@@ -3,7 +3,14 @@
  * async iterators and a signal with a timer for each call, over Node's HTTP client, which is the slower of Node's two. This
  * one hands the bytes of a message to undici and takes those of the answer, with the same protocol and the same errors.
  */
-import { create, type DescMessage, isMessage, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type DescService,
+  isMessage,
+  type MessageShape,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type Dispatcher, Pool } from "undici";
@@ -41,20 +48,7 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
         body: bytesOf(method.input, message),
       };
       const answer = await dispatch(pool, request, signal, timeoutMs);
-      const response: UnaryResponse<typeof method.input, typeof method.output> = {
-        stream: false,
-        service: method.parent,
-        method,
-        // Hardly anybody looks at these.
-        get header() {
-          return toHeaders(answer);
-        },
-        get trailer() {
-          return new Headers();
-        },
-        message: decodeMessage(method.output, bodyOf(answer)),
-      };
-      return response;
+      return new Response(method, answer, decodeMessage(method.output, bodyOf(answer)));
     },
     close: () => void pool.destroy(),
   };
@@ -66,6 +60,34 @@ function bytesOf<Schema extends DescMessage>(schema: Schema, message: MessageSha
     return encodeMessage(schema, message);
   } catch (error) {
     throw ConnectError.from(error, Code.InvalidArgument);
+  }
+}
+
+/**
+ * A class, since V8 gives each object of a literal that has getters a shape of its own, which keeps what the getters know
+ * until the next large garbage collection.
+ */
+class Response<Input extends DescMessage, Output extends DescMessage> implements UnaryResponse<Input, Output> {
+  readonly stream = false;
+  readonly service: DescService;
+  readonly method: DescMethodUnary<Input, Output>;
+  readonly message: MessageShape<Output>;
+  readonly #answer: Answer;
+
+  constructor(method: DescMethodUnary<Input, Output>, answer: Answer, message: MessageShape<Output>) {
+    this.service = method.parent;
+    this.method = method;
+    this.message = message;
+    this.#answer = answer;
+  }
+
+  /** Hardly anybody looks at these. */
+  get header(): Headers {
+    return toHeaders(this.#answer);
+  }
+
+  get trailer(): Headers {
+    return new Headers();
   }
 }
 
