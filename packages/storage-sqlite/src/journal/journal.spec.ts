@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { removeFolder, temporaryFolder } from "../../test/temporary.ts";
 import { readRecords } from "./encoding.ts";
@@ -13,6 +14,8 @@ const limits = { commits: 4, bytes: 10_000, segmentBytes: 4_096 };
 class HeldDisk {
   readonly writing: { readonly bytes: Uint8Array; readonly copy: Buffer; readonly end: (error?: Error) => void }[] = [];
   readonly syncing: ((error: Error | null) => void)[] = [];
+  /** What is on disk, piece by piece, and in which memory it stood. */
+  readonly written: { readonly bytes: Buffer; readonly memory: ArrayBufferLike }[] = [];
   syncsNow = 0;
   failsNow = false;
   isSlow = false;
@@ -20,12 +23,15 @@ class HeldDisk {
   readonly calls: LogCalls = {
     writeLater: (fd, bytes, position, done) => {
       const end = (error?: Error) => {
-        if (error === undefined) syncedAtOnce.writeNow(fd, bytes, position);
+        if (error === undefined) this.calls.writeNow(fd, bytes, position);
         done(error ?? null);
       };
       this.writing.push({ bytes, copy: Buffer.from(bytes), end });
     },
-    writeNow: syncedAtOnce.writeNow,
+    writeNow: (fd, bytes, position) => {
+      this.written.push({ bytes: Buffer.from(bytes), memory: bytes.buffer });
+      syncedAtOnce.writeNow(fd, bytes, position);
+    },
     syncLater: (_fd, done) => void this.syncing.push(done),
     syncNow: () => {
       this.syncsNow += 1;
@@ -214,6 +220,39 @@ describe("the journal", () => {
       const { records } = recordsBehind(path, 5, from);
       expect(records.map(({ changes }) => changes[0]?.values[0])).toEqual(["a", "b", "c", "d", "e", "f", "g", "h"]);
       expect(journal.isOnDisk).toBe(true);
+    });
+
+    it("each record is written once, whole and in order, however commits, settling and writes follow each other", () => {
+      fc.assert(
+        fc.property(fc.array(fc.constantFrom("commit", "commit", "settle", "write"), { maxLength: 60 }), (steps) => {
+          const [before, from] = [disk.written.length, journal.last];
+          let value = from;
+          for (const step of steps) {
+            if (step === "settle") journal.settled();
+            else if (step === "commit") void commit(++value);
+            else if (disk.writing.length > 0) disk.endWrite();
+          }
+          while (disk.writing.length > 0) disk.endWrite();
+          journal.settled();
+          const records = disk.written.slice(before).flatMap(({ bytes }) => [...readRecords(bytes)]);
+          const expected = Array.from({ length: value - from }, (_, i) => [from + 1 + i, from + 1 + i]);
+          expect(records.map(({ number, changes }) => [number, changes[0]?.values[0]])).toEqual(expected);
+          expect(journal.isOnDisk).toBe(true);
+        }),
+      );
+    });
+
+    it("no memory is taken for the records of each settling: two pieces of it take turns", () => {
+      const before = disk.written.length;
+      for (let settled = 0; settled < 20; settled++) {
+        void commit("a");
+        journal.settled();
+        disk.endWrite();
+        void commit("b");
+        disk.endWrite();
+      }
+      const memory = disk.written.slice(before).map((piece) => piece.memory);
+      expect([memory.length, new Set(memory).size]).toEqual([40, 2]);
     });
 
     it("what was settled before it was written comes first, also in the next file", async () => {

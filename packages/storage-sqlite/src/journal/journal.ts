@@ -43,6 +43,9 @@ export class Journal {
   readonly #walFd: number;
   /** The records since the last settling. */
   #window = new RecordBuffer(firstBytes);
+  /** Gave way to the present one while the disk was still to get of it; and one of which it has all. */
+  #givenUp: RecordBuffer | undefined;
+  #spare: RecordBuffer | undefined;
   /** How much of the window has been handed to be written. */
   #taken = 0;
   #commits = 0;
@@ -162,8 +165,9 @@ export class Journal {
     const rest = this.#window.from(this.#taken);
     if (rest.length > 0) this.#untaken.push(rest);
     // What is being written, or still to be, is read from where it stands.
-    if (this.#sync.isSettled && this.#window.capacity <= mostBytesKept) this.#window.clear();
-    else this.#window = new RecordBuffer(Math.min(this.#window.capacity, mostBytesKept));
+    if (!this.#sync.isSettled) this.#swapWindow();
+    if (this.#window.capacity > mostBytesKept) this.#window = new RecordBuffer(mostBytesKept);
+    this.#window.clear();
     this.#taken = 0;
     if (this.#segments.isFull) this.#turn();
   }
@@ -184,12 +188,26 @@ export class Journal {
     closeSync(this.#walFd);
   }
 
-  /** Everything that is to be written, at its place in the file. */
+  /**
+   * Two take turns: one made anew each time would be old before nobody needs it, and V8 collects the whole heap the sooner
+   * the more there is of such.
+   */
+  #swapWindow(): void {
+    const { capacity } = this.#window;
+    this.#givenUp = this.#window;
+    this.#window = this.#spare ?? new RecordBuffer(Math.min(capacity, mostBytesKept));
+    this.#spare = undefined;
+  }
+
+  /** Everything that is to be written, at its place in the file. One write has ended before the next is asked for. */
   #take(): Piece {
     const rest = this.#window.from(this.#taken);
     this.#taken += rest.length;
     const bytes = this.#untaken.length === 0 ? rest : Buffer.concat([...this.#untaken, rest]);
     this.#untaken = [];
+    // What was under way of it is written, and what was not is copied.
+    this.#spare = this.#givenUp ?? this.#spare;
+    this.#givenUp = undefined;
     const { fd, path } = this.#segments;
     return { fd, path, bytes, position: this.#segments.advance(bytes.length) };
   }
