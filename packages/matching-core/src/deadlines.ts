@@ -1,4 +1,4 @@
-import { mapBegunAnew } from "./begun-anew.ts";
+import { ChurnMap } from "./churn.ts";
 
 /** Width of a bucket, where nothing else is said. What is due is noticed at most this late. */
 export const deadlineBucketMs = 100;
@@ -10,8 +10,8 @@ export const deadlineBucketMs = 100;
  */
 export class Deadlines<Item> {
   readonly #bucketMs: number;
-  #buckets = new Map<number, Map<Item, number>>();
-  #bucketOf = new Map<Item, number>();
+  readonly #buckets = new ChurnMap<number, ChurnMap<Item, number>>();
+  readonly #bucketOf = new ChurnMap<Item, number>();
   /** Bucket numbers, lowest first; may name buckets that are gone. */
   #order: number[] = [];
 
@@ -31,7 +31,7 @@ export class Deadlines<Item> {
     if (present !== undefined && present !== number) this.delete(item);
     let bucket = this.#buckets.get(number);
     if (bucket === undefined) {
-      bucket = new Map();
+      bucket = new ChurnMap();
       this.#buckets.set(number, bucket);
       this.#list(number);
     }
@@ -47,12 +47,10 @@ export class Deadlines<Item> {
     const number = this.#bucketOf.get(item);
     if (number === undefined) return;
     this.#bucketOf.delete(item);
-    this.#bucketOf = mapBegunAnew(this.#bucketOf);
     const bucket = this.#buckets.get(number);
     bucket?.delete(item);
     if (bucket?.size !== 0) return;
     this.#buckets.delete(number);
-    this.#buckets = mapBegunAnew(this.#buckets);
   }
 
   /** Takes out up to `limit` items whose deadline has come, about in order. */

@@ -1,5 +1,5 @@
 export * from "./asked-rate.ts";
-export * from "./begun-anew.ts";
+export * from "./churn.ts";
 export * from "./closing.ts";
 export * from "./deadlines.ts";
 export * from "./dealer.ts";

@@ -6,7 +6,7 @@
  * queue (something became ready there) or the moment comes that the store named. So neither an idle queue nor a waiting
  * poll is ever worked for.
  */
-import { mapBegunAnew, setBegunAnew } from "./begun-anew.ts";
+import { ChurnMap, ChurnSet } from "./churn.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Offer } from "./dealer.ts";
 import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
@@ -70,10 +70,10 @@ interface Group<Poll> {
 
 /** Collects waiting polls and plans claims for them. */
 export class Matcher<Poll extends WaitingPoll> {
-  #groups = new Map<string, Map<string, Group<Poll>>>();
-  #polls = new Set<Poll>();
+  readonly #groups = new ChurnMap<string, Map<string, Group<Poll>>>();
+  readonly #polls = new ChurnSet<Poll>();
   /** Groups that may find something: new ones, touched ones, those whose last claim was cut short. */
-  #hot = new Set<Group<Poll>>();
+  readonly #hot = new ChurnSet<Group<Poll>>();
   readonly #ends = new Deadlines<Poll>();
   /** To 1 ms: a rate must not be missed by a tenth of a second with each dispatch. */
   readonly #wakes = new Deadlines<Group<Poll>>(1);
@@ -121,7 +121,6 @@ export class Matcher<Poll extends WaitingPoll> {
   /** A poll waits no more: answered, ended by its worker, or gone. */
   delete(poll: Poll): boolean {
     if (!this.#polls.delete(poll)) return false;
-    this.#polls = setBegunAnew(this.#polls);
     this.#ends.delete(poll);
     for (const { queue, types } of poll.queues) {
       const queueKey = taskQueueKey(queue);
@@ -132,12 +131,10 @@ export class Matcher<Poll extends WaitingPoll> {
       group.polls.delete(poll);
       if (group.polls.size > 0) continue;
       this.#hot.delete(group);
-      this.#hot = setBegunAnew(this.#hot);
       this.#wakes.delete(group);
       ofQueue.delete(typesKey);
       if (ofQueue.size > 0) continue;
       this.#groups.delete(queueKey);
-      this.#groups = mapBegunAnew(this.#groups);
     }
     return true;
   }

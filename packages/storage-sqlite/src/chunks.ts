@@ -417,7 +417,7 @@ export class Chunks {
 
 /**
  * A chunk in the cache, until it is let go of: a Map that many entries come to and go from keeps, in tables that it has
- * given up, what was in them then (see the core's begun-anew.ts). A chunk is far too large for that.
+ * given up, what was in them then (see the core's churn.ts). A chunk is far too large for that.
  */
 interface Cached {
   chunk: Chunk | undefined;

@@ -11,13 +11,13 @@ import type { TimeoutsRecord } from "@tq/storage";
 import { Deliveries, readDelivery } from "./deliveries.ts";
 import { endOf, startedOf, type Delivery, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
-import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
+import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, ChurnMap, type LeaseRef } from "@tq/matching-core";
 import type { Writes } from "./journal/writes.ts";
 
 /** The tasks that are leased. */
 export class StartedTasks {
-  #bySeq = new Map<number, Started>();
-  #byPoll = new Map<string, Delivery[]>();
+  readonly #bySeq = new ChurnMap<number, Started>();
+  readonly #byPoll = new ChurnMap<string, Delivery[]>();
   /** By queue, then by worker. */
   readonly #byQueue = new Map<number, Map<string, number>>();
   /** By queue, then by fairness key. */
@@ -169,7 +169,6 @@ export class StartedTasks {
   end(task: Started, completed: boolean): void {
     this.#ended.push(task);
     this.#bySeq.delete(task.seq);
-    this.#bySeq = mapBegunAnew(this.#bySeq);
     if (task.cancel !== undefined) this.#toCancel.delete(task);
     const delivery = this.#deliveries.end(task, completed);
     if (delivery.left === 0) this.#forget(delivery, task);
@@ -245,7 +244,6 @@ export class StartedTasks {
     delivery.dueAt = Infinity;
     if (pollId === "") return;
     drop(this.#byPoll, pollKey({ namespaceId, workerId, pollId }), delivery);
-    this.#byPoll = mapBegunAnew(this.#byPoll);
   }
 
   #setDue(delivery: Delivery, at: number): void {
@@ -279,13 +277,13 @@ function pollKey({ namespaceId, workerId, pollId }: Pick<Started, "namespaceId" 
   return `${namespaceId}\u0000${workerId}\u0000${pollId}`;
 }
 
-function keep(index: Map<string, Delivery[]>, key: string, delivery: Delivery): void {
+function keep(index: ChurnMap<string, Delivery[]>, key: string, delivery: Delivery): void {
   const present = index.get(key);
   if (present === undefined) index.set(key, [delivery]);
   else present.push(delivery);
 }
 
-function drop(index: Map<string, Delivery[]>, key: string, delivery: Delivery): void {
+function drop(index: ChurnMap<string, Delivery[]>, key: string, delivery: Delivery): void {
   const left = (index.get(key) ?? []).filter((one) => one !== delivery);
   if (left.length === 0) index.delete(key);
   else index.set(key, left);

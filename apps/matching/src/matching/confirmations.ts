@@ -1,4 +1,4 @@
-import { Deadlines, mapBegunAnew, type LeaseRef } from "@tq/matching-core";
+import { Deadlines, ChurnMap, type LeaseRef } from "@tq/matching-core";
 import type { ConfirmOperation, Operation, UnconfirmedDelivery } from "@tq/storage";
 
 /** What one poll was given, until its worker has mentioned it. */
@@ -17,9 +17,9 @@ interface Delivery {
  * or has come back, is told to the store, which keeps the others over a restart: then they have their whole time again.
  */
 export class Confirmations {
-  #byPoll = new Map<string, Delivery>();
+  readonly #byPoll = new ChurnMap<string, Delivery>();
   /** By lease number of what was not mentioned: no two deliveries of a task have the same. */
-  #byLease = new Map<number, Delivery>();
+  readonly #byLease = new ChurnMap<number, Delivery>();
   readonly #deadlines = new Deadlines<Delivery>();
   /** What the store is to be told, by delivery: which of its leases are left. */
   #toTell = new Map<number, () => readonly LeaseRef[]>();
@@ -117,8 +117,6 @@ export class Confirmations {
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
     if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
-    this.#byPoll = mapBegunAnew(this.#byPoll);
-    this.#byLease = mapBegunAnew(this.#byLease);
     this.#toTell.set(number, () => []);
   }
 }

@@ -5,7 +5,7 @@
 import {
   Deadlines,
   earliest,
-  mapBegunAnew,
+  ChurnMap,
   Matcher,
   takesTasks,
   taskQueueKey,
@@ -82,7 +82,7 @@ export class WaitingPolls {
   readonly #surroundings: PollSurroundings;
   readonly #matcher = new Matcher<Poll>();
   /** Those that have an id, by worker and id, from their arrival to their end. */
-  #byKey = new Map<string, Named>();
+  readonly #byKey = new ChurnMap<string, Named>();
   /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
   readonly #repeats = new Map<string, number>();
   readonly #repeatsKept = new Deadlines<string>();
@@ -113,10 +113,7 @@ export class WaitingPolls {
       if (given !== "nothing yet") return;
       given = outcome ?? [];
       if (waiting !== undefined) this.#endWaiting(waiting, gone);
-      if (key !== undefined && this.#byKey.get(key) === here) {
-        this.#byKey.delete(key);
-        this.#byKey = mapBegunAnew(this.#byKey);
-      }
+      if (key !== undefined && this.#byKey.get(key) === here) this.#byKey.delete(key);
       resolve(outcome);
     };
     const here: Named = { supersede: () => end(undefined), endEmpty: () => end([]) };

@@ -1,3 +1,4 @@
+import { ChurnMap } from "@tq/matching-core";
 import type { BulkInsert } from "../bulk-insert.ts";
 import type { Value } from "./encoding.ts";
 import type { Write } from "./writes.ts";
@@ -16,7 +17,7 @@ interface Late {
  * written once. Most rows of a task that is handed out at once come to nothing.
  */
 export class LateRows<Key extends string | number> {
-  #rows = new Map<Key, Late>();
+  readonly #rows = new ChurnMap<Key, Late>();
   readonly #put: Write;
   readonly #remove: Write | undefined;
   readonly #bulk: BulkInsert | undefined;
@@ -80,6 +81,6 @@ export class LateRows<Key extends string | number> {
   /** Forgets what is in memory: what the journal says was run again. */
   reset(): void {
     this.#bulk?.reset();
-    if (this.#rows.size > 0) this.#rows = new Map();
+    if (this.#rows.size > 0) this.#rows.clear();
   }
 }

@@ -1,0 +1,97 @@
+/*
+ * For what comes and goes all the time, each for a short while. V8 builds the table of a Map or Set anew when it is full of
+ * what was deleted, and lets each table that was given up point at the next one. Once one of them has become old, all later
+ * ones, with what was in them as they were given up, outlive the collections of the young generation, which then take
+ * milliseconds, until the next large one. So the Map or Set itself is begun anew now and then, which ends the chain. (The
+ * client has one of its own: the two ends share the contract alone.)
+ */
+
+/** It is begun anew when so many were deleted, and as many as are left. */
+const fewest = 32;
+
+/** A Map of what comes and goes. Gone through in order of insertion, without what is deleted meanwhile. */
+export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
+  #entries = new Map<Key, Value>();
+  #deleted = 0;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [Key, Value], undefined> {
+    for (const entry of this.#entries) if (this.#entries.has(entry[0])) yield entry;
+  }
+
+  *keys(): Generator<Key, undefined> {
+    for (const [key] of this) yield key;
+  }
+
+  *values(): Generator<Value, undefined> {
+    for (const [, value] of this) yield value;
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key);
+  }
+
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
+  set(key: Key, value: Value): void {
+    this.#entries.set(key, value);
+  }
+
+  /** @returns whether it was there */
+  delete(key: Key): boolean {
+    if (!this.#entries.delete(key)) return false;
+    this.#deleted += 1;
+    if (isWorn(this.#deleted, this.#entries.size)) {
+      this.#entries = new Map(this.#entries);
+      this.#deleted = 0;
+    }
+    return true;
+  }
+
+  clear(): void {
+    this.#entries = new Map();
+    this.#deleted = 0;
+  }
+}
+
+/** A Set of what comes and goes. Gone through in order of insertion, without what is deleted meanwhile. */
+export class ChurnSet<Item> implements Iterable<Item> {
+  #items = new Set<Item>();
+  #deleted = 0;
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  *[Symbol.iterator](): Generator<Item, undefined> {
+    for (const item of this.#items) if (this.#items.has(item)) yield item;
+  }
+
+  has(item: Item): boolean {
+    return this.#items.has(item);
+  }
+
+  add(item: Item): void {
+    this.#items.add(item);
+  }
+
+  /** @returns whether it was there */
+  delete(item: Item): boolean {
+    if (!this.#items.delete(item)) return false;
+    this.#deleted += 1;
+    if (isWorn(this.#deleted, this.#items.size)) {
+      this.#items = new Set(this.#items);
+      this.#deleted = 0;
+    }
+    return true;
+  }
+}
+
+function isWorn(deleted: number, left: number): boolean {
+  return deleted >= fewest && deleted >= left;
+}
