@@ -1,6 +1,7 @@
 // The composition root of `tq`: the process's own streams, signals and clock.
 
 import { hostname, userInfo } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import { Client } from "@tq/client";
 import { loadServer } from "./commands/server-module.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -12,7 +13,12 @@ const { env, stdin, stdout, stderr } = process;
 
 const dependencies: Dependencies = {
   createClient: (options) => Client.create(options),
-  loadServer,
+  loadServer: () => {
+    // V8 makes what is made at a place old from the beginning once enough of it has survived, as in a backlog that is
+    // filled, and never asks again: each lease is then garbage that a large collection alone takes, with all that it holds.
+    setFlagsFromString("--no-allocation-site-pretenuring");
+    return loadServer();
+  },
   stdout,
   stderr,
   stdin,
