@@ -48,7 +48,7 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
         body: bytesOf(method.input, message),
       };
       const answer = await dispatch(pool, request, signal, timeoutMs);
-      return new Response(method, answer, decodeMessage(method.output, bodyOf(answer)));
+      return new UnaryAnswer(method, answer, decodeMessage(method.output, bodyOf(answer)));
     },
     close: () => void pool.destroy(),
   };
@@ -67,7 +67,7 @@ function bytesOf<Schema extends DescMessage>(schema: Schema, message: MessageSha
  * A class, since V8 gives each object of a literal that has getters a shape of its own, which keeps what the getters know
  * until the next large garbage collection.
  */
-class Response<Input extends DescMessage, Output extends DescMessage> implements UnaryResponse<Input, Output> {
+class UnaryAnswer<Input extends DescMessage, Output extends DescMessage> implements UnaryResponse<Input, Output> {
   readonly stream = false;
   readonly service: DescService;
   readonly method: DescMethodUnary<Input, Output>;

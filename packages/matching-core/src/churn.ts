@@ -9,7 +9,10 @@
 /** It is begun anew when so many were deleted, and as many as are left. */
 const fewest = 32;
 
-/** A Map of what comes and goes. Gone through in order of insertion, without what is deleted meanwhile. */
+/**
+ * A Map of what comes and goes. Gone through in order of insertion, without what is deleted meanwhile; whether what is put
+ * in meanwhile is met is not said.
+ */
 export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
   #entries = new Map<Key, Value>();
   #deleted = 0;
@@ -19,7 +22,8 @@ export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
   }
 
   *[Symbol.iterator](): Generator<readonly [Key, Value], undefined> {
-    for (const entry of this.#entries) if (this.#entries.has(entry[0])) yield entry;
+    const entries = this.#entries;
+    for (const entry of entries) if (entries === this.#entries || this.#entries.has(entry[0])) yield entry;
   }
 
   *keys(): Generator<Key, undefined> {
@@ -59,7 +63,7 @@ export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
   }
 }
 
-/** A Set of what comes and goes. Gone through in order of insertion, without what is deleted meanwhile. */
+/** A Set of the same. */
 export class ChurnSet<Item> implements Iterable<Item> {
   #items = new Set<Item>();
   #deleted = 0;
@@ -69,7 +73,8 @@ export class ChurnSet<Item> implements Iterable<Item> {
   }
 
   *[Symbol.iterator](): Generator<Item, undefined> {
-    for (const item of this.#items) if (this.#items.has(item)) yield item;
+    const items = this.#items;
+    for (const item of items) if (items === this.#items || this.#items.has(item)) yield item;
   }
 
   has(item: Item): boolean {

@@ -1,4 +1,4 @@
-import { Deadlines, ChurnMap, type LeaseRef } from "@tq/matching-core";
+import { ChurnMap, Deadlines, type LeaseRef } from "@tq/matching-core";
 import type { ConfirmOperation, Operation, UnconfirmedDelivery } from "@tq/storage";
 
 /** What one poll was given, until its worker has mentioned it. */

@@ -3,9 +3,9 @@
  * time is over, its caller is gone, its worker or the server stops), or another poll with its id takes its place.
  */
 import {
+  ChurnMap,
   Deadlines,
   earliest,
-  ChurnMap,
   Matcher,
   takesTasks,
   taskQueueKey,

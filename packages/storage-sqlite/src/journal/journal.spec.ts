@@ -224,21 +224,24 @@ describe("the journal", () => {
 
     it("each record is written once, whole and in order, however commits, settling and writes follow each other", () => {
       fc.assert(
-        fc.property(fc.array(fc.constantFrom("commit", "commit", "settle", "write"), { maxLength: 60 }), (steps) => {
-          const [before, from] = [disk.written.length, journal.last];
-          let value = from;
-          for (const step of steps) {
-            if (step === "settle") journal.settled();
-            else if (step === "commit") void commit(++value);
-            else if (disk.writing.length > 0) disk.endWrite();
-          }
-          while (disk.writing.length > 0) disk.endWrite();
-          journal.settled();
-          const records = disk.written.slice(before).flatMap(({ bytes }) => [...readRecords(bytes)]);
-          const expected = Array.from({ length: value - from }, (_, i) => [from + 1 + i, from + 1 + i]);
-          expect(records.map(({ number, changes }) => [number, changes[0]?.values[0]])).toEqual(expected);
-          expect(journal.isOnDisk).toBe(true);
-        }),
+        fc.property(
+          fc.array(fc.constantFrom("commit", "commit", "settle", "write"), { maxLength: 60, size: "max" }),
+          (steps) => {
+            const [before, from] = [disk.written.length, journal.last];
+            let value = from;
+            for (const step of steps) {
+              if (step === "settle") journal.settled();
+              else if (step === "commit") void commit(++value);
+              else if (disk.writing.length > 0) disk.endWrite();
+            }
+            while (disk.writing.length > 0) disk.endWrite();
+            journal.settled();
+            const records = disk.written.slice(before).flatMap(({ bytes }) => [...readRecords(bytes)]);
+            const expected = Array.from({ length: value - from }, (_, i) => [from + 1 + i, from + 1 + i]);
+            expect(records.map(({ number, changes }) => [number, changes[0]?.values[0]])).toEqual(expected);
+            expect(journal.isOnDisk).toBe(true);
+          },
+        ),
       );
     });
 
@@ -253,6 +256,21 @@ describe("the journal", () => {
       }
       const memory = disk.written.slice(before).map((piece) => piece.memory);
       expect([memory.length, new Set(memory).size]).toEqual([40, 2]);
+    });
+
+    it("memory that a large commit took is let go of as it is settled", () => {
+      void commit("x".repeat(9 * 1_024 * 1_024));
+      disk.endWrite();
+      void commit("b");
+      journal.settled();
+      disk.endWrite();
+      for (let settled = 0; settled < 4; settled++) {
+        void commit("c");
+        journal.settled();
+        disk.endWrite();
+      }
+      const memory = disk.written.slice(-4).map((piece) => piece.memory.byteLength);
+      expect(Math.max(...memory)).toBeLessThanOrEqual(8 * 1_024 * 1_024);
     });
 
     it("what was settled before it was written comes first, also in the next file", async () => {

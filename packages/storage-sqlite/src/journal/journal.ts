@@ -29,7 +29,7 @@ export const journalLimits: JournalLimits = {
   segmentBytes: 8 * 1_024 * 1_024,
 };
 
-/** How much memory there is for records at first, and how much of it is kept from one settling to the next. */
+/** How much memory there is for records at first, and how much of each of two is kept from one settling to the next. */
 const firstBytes = 64 * 1_024;
 const mostBytesKept = 8 * 1_024 * 1_024;
 
@@ -189,12 +189,12 @@ export class Journal {
   }
 
   /**
-   * Two take turns: one made anew each time would be old before nobody needs it, and V8 collects the whole heap the sooner
-   * the more there is of such.
+   * Two take turns. One made anew each time would be in V8's old generation by the time that it is garbage, and V8 collects
+   * the whole heap the sooner the more there is of such.
    */
   #swapWindow(): void {
     const { capacity } = this.#window;
-    this.#givenUp = this.#window;
+    if (capacity <= mostBytesKept) this.#givenUp = this.#window;
     this.#window = this.#spare ?? new RecordBuffer(Math.min(capacity, mostBytesKept));
     this.#spare = undefined;
   }
