@@ -50,10 +50,9 @@ export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
   delete(key: Key): boolean {
     if (!this.#entries.delete(key)) return false;
     this.#deleted += 1;
-    if (isWorn(this.#deleted, this.#entries.size)) {
-      this.#entries = new Map(this.#entries);
-      this.#deleted = 0;
-    }
+    if (this.#deleted < fewest || this.#deleted < this.#entries.size) return true;
+    this.#entries = new Map(this.#entries);
+    this.#deleted = 0;
     return true;
   }
 
@@ -65,16 +64,14 @@ export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
 
 /** A Set of the same. */
 export class ChurnSet<Item> implements Iterable<Item> {
-  #items = new Set<Item>();
-  #deleted = 0;
+  readonly #items = new ChurnMap<Item, undefined>();
 
   get size(): number {
     return this.#items.size;
   }
 
-  *[Symbol.iterator](): Generator<Item, undefined> {
-    const items = this.#items;
-    for (const item of items) if (items === this.#items || this.#items.has(item)) yield item;
+  [Symbol.iterator](): Generator<Item, undefined> {
+    return this.#items.keys();
   }
 
   has(item: Item): boolean {
@@ -82,21 +79,11 @@ export class ChurnSet<Item> implements Iterable<Item> {
   }
 
   add(item: Item): void {
-    this.#items.add(item);
+    this.#items.set(item, undefined);
   }
 
   /** @returns whether it was there */
   delete(item: Item): boolean {
-    if (!this.#items.delete(item)) return false;
-    this.#deleted += 1;
-    if (isWorn(this.#deleted, this.#items.size)) {
-      this.#items = new Set(this.#items);
-      this.#deleted = 0;
-    }
-    return true;
+    return this.#items.delete(item);
   }
-}
-
-function isWorn(deleted: number, left: number): boolean {
-  return deleted >= fewest && deleted >= left;
 }

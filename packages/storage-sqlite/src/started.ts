@@ -11,7 +11,7 @@ import type { TimeoutsRecord } from "@tq/storage";
 import { Deliveries, readDelivery } from "./deliveries.ts";
 import { endOf, startedOf, type Delivery, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
-import { Deadlines, attemptGraceUntil, leaseUntilAfterStart, ChurnMap, type LeaseRef } from "@tq/matching-core";
+import { ChurnMap, Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef } from "@tq/matching-core";
 import type { Writes } from "./journal/writes.ts";
 
 /** The tasks that are leased. */
