@@ -1,22 +1,20 @@
 // The composition root of `tq`: the process's own streams, signals and clock.
 
 import { hostname, userInfo } from "node:os";
-import { setFlagsFromString } from "node:v8";
 import { Client } from "@tq/client";
 import { loadServer } from "./commands/server-module.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { errorText } from "./error-text.ts";
 import { ExitCode, type Interruption } from "./exit-codes.ts";
 import { runTq } from "./run.ts";
+import { prepareV8ForServer } from "./server-v8.ts";
 
 const { env, stdin, stdout, stderr } = process;
 
 const dependencies: Dependencies = {
   createClient: (options) => Client.create(options),
   loadServer: () => {
-    // V8 makes what is made at a place old from the beginning once enough of it has survived, as in a backlog that is
-    // filled, and never asks again: each lease is then garbage that a large collection alone takes, with all that it holds.
-    setFlagsFromString("--no-allocation-site-pretenuring");
+    prepareV8ForServer();
     return loadServer();
   },
   stdout,
