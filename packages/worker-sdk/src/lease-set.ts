@@ -9,6 +9,8 @@ export interface Lease {
   readonly token: Uint8Array;
   /** Type of the task. */
   readonly type: string;
+  /** When it began, in milliseconds since the epoch. */
+  readonly atMs: number;
   isCancelTold: boolean;
   /** Its answer is on its way. */
   isAnswering: boolean;
@@ -44,7 +46,7 @@ export class LeaseSet {
   add(leases: readonly HeldLease[], atMs: number): void {
     for (const { key, type } of leases) {
       const token = Buffer.from(key, "latin1");
-      this.#leases.set(key, { key, token, type, isCancelTold: false, isAnswering: false });
+      this.#leases.set(key, { key, token, type, atMs, isCancelTold: false, isAnswering: false });
       const reason = this.#early.get(key);
       if (reason !== undefined) this.#tellOfCancel(key, reason);
     }

@@ -110,8 +110,14 @@ test("a cancel of a worker's first task is heard within 50 ms of its arrival", a
 
 test("listening costs at most four calls a second, none for short tasks, and few where the server holds nothing", async () => {
   const { activities } = waitsForSignal();
+  const ends: PromiseWithResolvers<void>[] = [];
+  const brief = async () => {
+    const end = Promise.withResolvers<void>();
+    ends.push(end);
+    await end.promise;
+  };
   const { clock, server } = await rig({
-    activities: { ...activities, quick: () => 1 },
+    activities: { ...activities, quick: () => 1, brief },
     maxConcurrentActivityTaskExecutions: 50,
   });
   for (let n = 0; n < 100; n++) {
@@ -119,6 +125,16 @@ test("listening costs at most four calls a second, none for short tasks, and few
     await clock.advance(50);
   }
   expect(server.listens.length).toBe(0);
+  // One is always there, but none for long.
+  for (let n = 0; n < 50; n++) {
+    server.add(`brief${n}`, "brief");
+    await clock.advance(20);
+    ends[n - 1]?.resolve();
+    await settle();
+  }
+  ends.at(-1)?.resolve();
+  await settle();
+  expect([ends.length, server.listens.length]).toEqual([50, 0]);
   for (let n = 0; n < 40; n++) {
     server.add(`slow${n}`, "wait");
     await clock.advance(50);

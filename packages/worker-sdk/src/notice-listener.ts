@@ -4,7 +4,7 @@
 // requests of all its tasks, but only of those that the call names does it say that their lease is gone; so for a task that
 // came after the call was sent the call is replaced by a new one, at most so often: most tasks are over by then, and then
 // there was no need. What is missed between two calls is told by the next one, since it says what was seen last. Where
-// tasks come all the time this amounts to asking four times a second.
+// tasks come all the time that take a while this amounts to asking four times a second; where they are over at once, to not asking.
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Timer, toTqError } from "@tq/client";
@@ -12,9 +12,9 @@ import type { RenewLeasesResponse } from "@tq/proto";
 import type { LeaseCallOptions } from "./lease-keeper.ts";
 import type { Lease } from "./lease-set.ts";
 
-/** While no call is open, one is made so long after the first task has come, which bounds how late a cancel is heard. */
+/** While no call is open, one is made once a task has been there for so long, which bounds how late a cancel is heard. */
 const listenAfterMs = 50;
-/** A call that is open is replaced so long after one that it does not name, at most so often. */
+/** A call that is open is replaced once a task that it does not name has been there for so long, at most so often. */
 const replaceAfterMs = 250;
 /** How long the server is asked to hold a call. */
 const holdMs = 20_000;
@@ -85,16 +85,24 @@ export class NoticeListener {
   }
 
   #look(): void {
-    this.#options.look();
+    const { client, leases, link, look } = this.#options;
+    look();
     const tasks = new Set<Lease>();
-    let isCovered = this.#call !== undefined;
-    for (const lease of this.#options.leases) {
+    let oldestUncoveredMs = Number.POSITIVE_INFINITY;
+    for (const lease of leases) {
       if (lease.isAnswering) continue;
       tasks.add(lease);
-      if (this.#call?.tasks.has(lease) === false) isCovered = false;
+      if (this.#call?.tasks.has(lease) !== true) oldestUncoveredMs = Math.min(oldestUncoveredMs, lease.atMs);
     }
-    if (tasks.size === 0) this.#options.link.dropped("RenewLeases (held open)");
-    else if (!isCovered) void this.#listen(tasks);
+    if (tasks.size === 0) {
+      link.dropped("RenewLeases (held open)");
+      return;
+    }
+    if (oldestUncoveredMs === Number.POSITIVE_INFINITY) return;
+    // The one that this look is for may be over by now, and the others not old enough to matter.
+    const leftMs = oldestUncoveredMs + this.#pauseMs - client.config.clock.now();
+    if (leftMs > 0) this.#lookIn(leftMs);
+    else void this.#listen(tasks);
   }
 
   /** One call, from its beginning to its answer or its replacement. Never rejects. */
