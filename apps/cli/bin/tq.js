@@ -1,5 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=16
-// Node's own young generation grows to three times as much: 120 MiB more in a busy server's memory and no faster.
+#!/usr/bin/env -S node --max-semi-space-size=32
+// The young generation: with half of it a busy server takes 14 MiB less and gets through a tenth less; with twice as much, 36 MiB more for nothing.
 // Old syntax only, so that an old Node gets as far as the message.
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 22) {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ServerProcess } from "../machine/server-process.ts";
 import type { Contender, StartedServer } from "./contender.ts";
@@ -19,9 +20,8 @@ export interface TqServer extends StartedServer {
 
 /** Starts `tq server start` as a user would, on a free port. `nodeArgs` are Node's own, such as `--cpu-prof`. */
 export async function startTq(folder: string, nodeArgs: readonly string[] = []): Promise<TqServer> {
-  // As the first line of the program has it.
   const args = [
-    "--max-semi-space-size=16",
+    ...nodeArgsOfTq(),
     ...nodeArgs,
     tqFile,
     "server",
@@ -47,6 +47,14 @@ export async function startTq(folder: string, nodeArgs: readonly string[] = []):
     stop: () => server.stop(),
     kill: () => server.kill(),
   };
+}
+
+/** What the first line of the program has Node started with. */
+function nodeArgsOfTq(): readonly string[] {
+  const [firstLine = ""] = readFileSync(tqFile, "utf8").split("\n", 1);
+  const [, args] = /^#!.* node (.+)$/.exec(firstLine) ?? [];
+  if (args === undefined) throw new Error(`${tqFile} does not begin with how Node is to be started: ${firstLine}`);
+  return args.split(" ");
 }
 
 /** tq, with completed tasks removed at once as the other columns have it, and as users get it, kept for an hour. */
