@@ -11,7 +11,7 @@ export const serverV8Flags: readonly string[] = [
   // A function is compiled by TurboFan once it was called so often; by default 3,000 times. It does so in threads of its own, for
   // milliseconds each time; where processors are few the server waits behind them, and so do the first tasks. What each task
   // passes through is called so often within seconds all the same, and Maglev's code does until then.
-  "--invocation-count-for-turbofan=20000",
+  "--invocation-count-for-turbofan=30000",
 ];
 
 /** To be called before the server's modules are loaded: some hold for what is compiled from then on alone. */
