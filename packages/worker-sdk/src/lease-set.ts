@@ -9,7 +9,7 @@ export interface Lease {
   readonly token: Uint8Array;
   /** Type of the task. */
   readonly type: string;
-  /** When it began, in milliseconds since the epoch. */
+  /** Since when it is to be kept, in milliseconds since the epoch: its arrival, or that its answer was refused. */
   readonly atMs: number;
   isCancelTold: boolean;
   /** Its answer is on its way. */

@@ -4,7 +4,8 @@
 // requests of all its tasks, but only of those that the call names does it say that their lease is gone; so for a task that
 // came after the call was sent the call is replaced by a new one, at most so often: most tasks are over by then, and then
 // there was no need. What is missed between two calls is told by the next one, since it says what was seen last. Where
-// tasks come all the time that take a while this amounts to asking four times a second; where they are over at once, to not asking.
+// tasks come all the time that take a while this amounts to asking four times a second; where they are over at once, to not asking, and
+// looking some twenty times a second what is still there.
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Timer, toTqError } from "@tq/client";
@@ -22,6 +23,8 @@ const holdMs = 20_000;
 const graceMs = 10_000;
 /** The least time from call to call if the server answers at once although there is no news. */
 const restMs = 1_000;
+
+const callName = "RenewLeases (held open)";
 
 interface HeldCall {
   readonly ending: AbortController;
@@ -69,7 +72,8 @@ export class NoticeListener {
     if (this.#isBackingOff || this.#ending.signal.aborted) return;
     const { clock } = this.#options.client.config;
     const nowMs = clock.now();
-    const atMs = Math.max(nowMs + delayMs, this.#calledAtMs + this.#pauseMs);
+    // A clock that was set back does not put it off.
+    const atMs = Math.max(nowMs + delayMs, Math.min(this.#calledAtMs, nowMs) + this.#pauseMs);
     if (this.#timer !== undefined) {
       if (this.#lookAtMs <= atMs) return;
       clock.clearTimeout(this.#timer);
@@ -88,21 +92,26 @@ export class NoticeListener {
     const { client, leases, link, look } = this.#options;
     look();
     const tasks = new Set<Lease>();
-    let oldestUncoveredMs = Number.POSITIVE_INFINITY;
+    // Of those that no call names.
+    let oldestMs = Number.POSITIVE_INFINITY;
     for (const lease of leases) {
       if (lease.isAnswering) continue;
       tasks.add(lease);
-      if (this.#call?.tasks.has(lease) !== true) oldestUncoveredMs = Math.min(oldestUncoveredMs, lease.atMs);
+      if (this.#call?.tasks.has(lease) !== true) oldestMs = Math.min(oldestMs, lease.atMs);
     }
-    if (tasks.size === 0) {
-      link.dropped("RenewLeases (held open)");
+    if (oldestMs === Number.POSITIVE_INFINITY) {
+      if (tasks.size === 0) link.dropped(callName);
       return;
     }
-    if (oldestUncoveredMs === Number.POSITIVE_INFINITY) return;
-    // The one that this look is for may be over by now, and the others not old enough to matter.
-    const leftMs = oldestUncoveredMs + this.#pauseMs - client.config.clock.now();
-    if (leftMs > 0) this.#lookIn(leftMs);
-    else void this.#listen(tasks);
+    // The one that this look is for may be over by now, and the others not old enough to matter. One that began later than now
+    // did so before the clock was set back.
+    const ageMs = client.config.clock.now() - oldestMs;
+    if (ageMs < 0 || ageMs >= this.#pauseMs) {
+      void this.#listen(tasks);
+      return;
+    }
+    if (this.#call === undefined) link.dropped(callName);
+    this.#lookIn(this.#pauseMs - ageMs);
   }
 
   /** One call, from its beginning to its answer or its replacement. Never rejects. */
@@ -117,7 +126,7 @@ export class NoticeListener {
       replaced?.ending.abort();
       const response = await answer;
       if (this.#call !== call) return;
-      link.succeeded("RenewLeases (held open)");
+      link.succeeded(callName);
       this.#call = undefined;
       this.#failures = 0;
       this.#heard(call, response);
@@ -127,7 +136,7 @@ export class NoticeListener {
       // So that the next call is answered at once, and shows whether the server is back.
       this.#noticesSeen = "";
       const error = toTqError(unknown);
-      link.failed("RenewLeases (held open)", error);
+      link.failed(callName, error);
       this.#isBackingOff = true;
       await link.waitToRetry(++this.#failures, error, this.#ending.signal);
       this.#isBackingOff = false;

@@ -125,7 +125,7 @@ class RenewalThread {
 
   constructor() {
     // Written out like this so that bundlers find the module. The build makes one file of it: scripts/bundle-renewal-thread.js.
-    this.#thread = new Worker(new URL("./renewal-thread.js", import.meta.url), { name: "tq renewal" });
+    this.#thread = new Worker(new URL("./renewal-thread.cjs", import.meta.url), { name: "tq renewal" });
     this.#thread.unref();
     this.#thread.on("message", ({ renewal, news }: ThreadNews) => this.#owners.get(renewal)?.report(news));
     this.#thread.on("error", (error: unknown) => this.#gone(error instanceof Error ? error : new Error(String(error))));

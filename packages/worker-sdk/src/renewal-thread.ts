@@ -147,5 +147,5 @@ function serve(port: MessagePort): void {
   });
 }
 
-if (parentPort === null) throw new Error("renewal-thread.js is started by a tq worker, and not by itself");
+if (parentPort === null) throw new Error("renewal-thread.cjs is started by a tq worker, and not by itself");
 serve(parentPort);

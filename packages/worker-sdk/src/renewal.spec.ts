@@ -1,6 +1,6 @@
 import { Client } from "@tq/client";
 import { expect, test } from "vitest";
-import { FakeServer } from "../test/fake-server.ts";
+import { Code, FakeServer, refusal } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
 import { Renewal } from "./renewal.ts";
 import type { RenewalNews } from "./renewal-messages.ts";
@@ -161,5 +161,34 @@ test("a heartbeat of before an answer is not sent once that is on its way, nor o
   beat("b/1");
   await clock.advance(500);
   expect(sent()).toEqual(["c/1", "b/1"]);
+  renewal.stop();
+});
+
+test("listening that failed counts as failing no longer once only tasks come that are over soon", async () => {
+  const { clock, server, renewal, begin, told } = rig();
+  const call = "RenewLeases (held open)";
+  server.failNext("RenewLeases", refusal(Code.Unavailable, "SHUTTING_DOWN", "going"));
+  begin("a");
+  await clock.advance(50);
+  expect(told("calls").at(-1)).toMatchObject({ event: { kind: "failed", call } });
+  for (let n = 0; n < 50; n++) {
+    begin(`brief${n}`);
+    renewal.over(n === 0 ? "a" : `brief${n - 1}`);
+    await clock.advance(20);
+  }
+  expect(server.listens.length).toBe(1);
+  expect(told("calls").at(-1)).toMatchObject({ event: { kind: "dropped", call } });
+  renewal.stop();
+});
+
+test("a clock that is set back by an hour puts no listening off", async () => {
+  const { clock, server, renewal, begin } = rig();
+  begin("a");
+  clock.jump(-3_600_000);
+  await clock.advance(50);
+  expect(server.listens.length).toBe(1);
+  begin("b");
+  await clock.advance(250);
+  expect(server.listens.length).toBe(2);
   renewal.stop();
 });

@@ -2,8 +2,8 @@
 //
 // The thread has to know of a lease before its handler begins, which may block the event loop for minutes; but it has nothing
 // to do about it at once. So it is not told, which would take both threads more time than most handlers do: the
-// worker writes down what it holds, and the thread reads that whenever it wakes, which it does twice a second and before each
-// of its calls. Of what is over by then it never hears. Only for a lease that is held for a while it is woken, to hear
+// worker writes down what it holds, and the thread reads that whenever it wakes: twice a second, before each of its calls, and as
+// something that it knows of has been held for a while. Of what is over by then it never hears. Only for a lease that is held for a while it is woken, to hear
 // of a cancel soon.
 
 import { ChurnMap } from "@tq/client/internal";

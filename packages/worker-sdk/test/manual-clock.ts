@@ -24,6 +24,12 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** The time of day is set to another one. Timers wait for time to pass, and are none the wiser. */
+  jump(ms: number): void {
+    this.#nowMs += ms;
+    for (const timer of this.#timers) timer.dueMs += ms;
+  }
+
   /** Moves on by `ms`, firing what becomes due in order, and lets everything settle after each. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
