@@ -1,6 +1,6 @@
 // The two ways to run a renewal: in the thread that keeps the leases of all workers of this process, or in the worker's own.
 //
-// One thread for all, since what it costs is its start, 0.15 s of processor time even though all of it is in one file, and to be woken.
+// One thread for all, since what it costs is its start, 0.1 s of processor time even though all of it is in one file, and to be woken.
 
 import { Worker } from "node:worker_threads";
 import type { Client, HttpVersion } from "@tq/client";
