@@ -144,9 +144,7 @@ test("a cancel is heard within 50 ms of a task's arrival, or 250 where a call is
   await passFor(240);
   expect(server.listens.length).toBe(open);
   await passFor(20);
-  expect(server.listens.at(-1)?.tokens.map(text)).toContain(
-    "c/" + text(server.leased.get("c")?.token ?? new Uint8Array()).slice(2),
-  );
+  expect(server.listens.at(-1)?.tokens.some((token) => text(token).startsWith("c/"))).toBe(true);
   ends.forEach((end) => end.resolve());
 });
 
