@@ -13,6 +13,9 @@ const licenses = fileURLToPath(new URL("licenses/", import.meta.url));
 const entry = join(dist, "renewal-thread.js");
 const file = join(dist, "renewal-thread.cjs");
 
+/** Begins the id of a module that is no file. */
+const virtual = "\0pool-of-undici:";
+
 /**
  * undici's pool in the place of all of it: the client uses nothing else, and the rest would be a third of the file.
  *
@@ -31,7 +34,6 @@ const poolOfUndici = {
     return `export { default as Pool } from ${JSON.stringify(id.slice(virtual.length))};`;
   },
 };
-const virtual = "\0pool-of-undici:";
 
 /** @type {string[]} */
 const problems = [];

@@ -51,8 +51,7 @@ export class NoticeListener {
   }
 
   start(): void {
-    const { leases, client } = this.#options;
-    leases.onAdded((atMs) => this.#lookIn(this.#pauseMs - Math.max(0, client.config.clock.now() - atMs)));
+    this.#options.leases.onAdded((atMs) => this.#lookFor(atMs));
   }
 
   /** Listens no more. */
@@ -65,6 +64,11 @@ export class NoticeListener {
 
   get #pauseMs(): number {
     return this.#call === undefined ? listenAfterMs : replaceAfterMs;
+  }
+
+  /** Looks once a task that began then has been there for long enough to matter. */
+  #lookFor(atMs: number): void {
+    this.#lookIn(this.#pauseMs - Math.max(0, this.#options.client.config.clock.now() - atMs));
   }
 
   /** Looks in a while whether a call is needed, unless it is going to sooner anyway. */
@@ -99,10 +103,8 @@ export class NoticeListener {
       tasks.add(lease);
       if (this.#call?.tasks.has(lease) !== true) oldestMs = Math.min(oldestMs, lease.atMs);
     }
-    if (oldestMs === Number.POSITIVE_INFINITY) {
-      if (tasks.size === 0) link.dropped(callName);
-      return;
-    }
+    if (tasks.size === 0) link.dropped(callName);
+    if (oldestMs === Number.POSITIVE_INFINITY) return;
     // The one that this look is for may be over by now, and the others not old enough to matter. One that began later than now
     // did so before the clock was set back.
     const ageMs = client.config.clock.now() - oldestMs;
@@ -111,7 +113,7 @@ export class NoticeListener {
       return;
     }
     if (this.#call === undefined) link.dropped(callName);
-    this.#lookIn(this.#pauseMs - ageMs);
+    this.#lookFor(oldestMs);
   }
 
   /** One call, from its beginning to its answer or its replacement. Never rejects. */
