@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Dealer, type Offer } from "./dealer.ts";
 
-function offer(slots: number, maxBytes = 1_000): Offer {
-  return { workerId: "w", pollId: "", leaseMs: 1_000, slots, maxBytes };
+function offer(workerId: string, slots: number, maxBytes = 1_000): Offer {
+  return { workerId, pollId: "", leaseMs: 1_000, slots, maxBytes };
 }
 
 describe("who gets a task", () => {
-  // [slots and bytes of the offers], [offers that take it, its bytes] … → the offer that gets it …
+  // [slots and bytes of the offers, each of another worker], [offers that take it, its bytes] … → the offer that gets it …
   it.each<[string, [number, number][], [number[], number][], (number | undefined)[]]>([
     ["nobody where nobody waits", [], [[[], 1]], [undefined]],
     ["nobody with no slot", [[0, 100]], [[[0], 1]], [undefined]],
@@ -85,28 +85,47 @@ describe("who gets a task", () => {
       [0, 1, 1],
     ],
   ])("%s", (_name, offers, tasks, got) => {
-    const dealer = new Dealer(offers.map(([slots, maxBytes]) => offer(slots, maxBytes)));
+    const dealer = new Dealer(offers.map(([slots, maxBytes], i) => offer(`w${i}`, slots, maxBytes)));
     expect(tasks.map(([among, bytes]) => dealer.deal(among, bytes))).toEqual(got);
   });
 });
 
 describe("dealer", () => {
   it("deals in turn, and passes over those that are full", () => {
-    const dealer = new Dealer([offer(1), offer(3), offer(2)]);
+    const dealer = new Dealer([offer("a", 1), offer("b", 3), offer("c", 2)]);
     const dealt = Array.from({ length: 7 }, () => dealer.deal([0, 1, 2], 1));
     expect(dealt).toEqual([0, 1, 2, 1, 2, 1, undefined]);
   });
 
   it("the turn goes on from one claim to the next", () => {
-    const dealer = new Dealer([offer(9), offer(9), offer(9)]);
+    const dealer = new Dealer([offer("a", 9), offer("b", 9), offer("c", 9)]);
     expect(dealer.deal([0, 1], 1)).toBe(0);
     expect(dealer.deal([0, 1, 2], 1)).toBe(1);
     expect(dealer.deal([0, 2], 1)).toBe(2);
     expect(dealer.deal([0, 2], 1)).toBe(0);
   });
 
+  it("fills one offer of a worker before its next", () => {
+    const dealer = new Dealer([offer("a", 2), offer("a", 2)]);
+    const dealt = Array.from({ length: 5 }, () => dealer.deal([0, 1], 1));
+    expect(dealt).toEqual([0, 0, 1, 1, undefined]);
+  });
+
+  it("deals to each worker in turn, however many offers it has", () => {
+    const dealer = new Dealer([offer("a", 2), offer("b", 9), offer("a", 9), offer("a", 9), offer("c", 9)]);
+    const dealt = Array.from({ length: 9 }, () => dealer.deal([0, 1, 2, 3, 4], 1));
+    // a's, b's and c's, three times.
+    expect(dealt).toEqual([0, 1, 4, 0, 1, 4, 2, 1, 4]);
+  });
+
+  it("a worker whose first offer is full keeps its turn", () => {
+    const dealer = new Dealer([offer("a", 9), offer("b", 1), offer("c", 9), offer("b", 9)]);
+    const dealt = Array.from({ length: 6 }, () => dealer.deal([0, 1, 2, 3], 1));
+    expect(dealt).toEqual([0, 1, 2, 0, 3, 2]);
+  });
+
   it("counts slots once, whichever claim uses them", () => {
-    const dealer = new Dealer([offer(2), offer(1)]);
+    const dealer = new Dealer([offer("a", 2), offer("b", 1)]);
     expect(dealer.capacity([0, 1])).toBe(3);
     expect(dealer.deal([0], 1)).toBe(0);
     expect(dealer.capacity([0])).toBe(1);
@@ -114,10 +133,13 @@ describe("dealer", () => {
     expect(dealer.capacity([0, 1])).toBe(1);
   });
 
+  const madeOffers = fc.array(fc.record({ worker: fc.nat(2), slots: fc.nat(4), maxBytes: fc.nat(300) }), {
+    maxLength: 5,
+  });
+
   it("never goes over slots or bytes, and leaves nobody idle while another is full", () => {
-    const offers = fc.array(fc.record({ slots: fc.nat(4), maxBytes: fc.nat(300) }), { maxLength: 4 });
-    const property = fc.property(offers, fc.array(fc.nat(150), { maxLength: 30 }), (made, sizes) => {
-      const dealer = new Dealer(made.map(({ slots, maxBytes }) => offer(slots, maxBytes)));
+    const property = fc.property(madeOffers, fc.array(fc.nat(150), { maxLength: 30 }), (made, sizes) => {
+      const dealer = new Dealer(made.map(({ worker, slots, maxBytes }) => offer(`w${worker}`, slots, maxBytes)));
       const all = made.map((_, i) => i);
       const got = made.map((): number[] => []);
       for (const size of sizes) {
@@ -131,6 +153,25 @@ describe("dealer", () => {
         const bytes = sizesOf.reduce((sum, size) => sum + size, 0);
         if (sizesOf.length > 1) expect(bytes).toBeLessThanOrEqual(maxBytes);
       });
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+
+  it("workers with room have the same number of tasks, or one more", () => {
+    const property = fc.property(madeOffers, fc.nat(20), (made, tasks) => {
+      const dealer = new Dealer(made.map(({ worker, slots }) => offer(`w${worker}`, slots)));
+      const all = made.map((_, i) => i);
+      const got = new Map<number, number>();
+      const room = new Map<number, number>();
+      for (const { worker, slots } of made) room.set(worker, (room.get(worker) ?? 0) + slots);
+      for (let i = 0; i < tasks; i++) {
+        const worker = made[dealer.deal(all, 1) ?? -1]?.worker;
+        if (worker !== undefined) got.set(worker, (got.get(worker) ?? 0) + 1);
+      }
+      const counts = [...room]
+        .filter(([worker, most]) => (got.get(worker) ?? 0) < most)
+        .map(([worker]) => got.get(worker) ?? 0);
+      expect(Math.max(0, ...counts) - Math.min(Infinity, ...counts, Math.max(0, ...counts))).toBeLessThanOrEqual(1);
     });
     fc.assert(property, { numRuns: 300 });
   });

@@ -14,17 +14,27 @@ export interface Offer {
 }
 
 /**
- * Deals claimed tasks out to offers, one by one and in turn, so that workers who wait for the same tasks get the same
- * number of them. An offer is full when its slots or its bytes are used up; slots that two queues share are counted once.
+ * Deals claimed tasks out to offers, one by one and to each worker in turn, so that workers who wait for the same tasks get the
+ * same number of them, however many polls each has open. Of one worker's offers the first is filled before the next: a few
+ * tasks are then one answer and one more poll, and the other poll goes on waiting. An offer is full when its slots or its bytes
+ * are used up; slots that two queues share are counted once.
  */
 export class Dealer {
+  /** The number of each offer's worker, in the order in which they first come. */
+  readonly #workers: readonly number[];
   readonly #slotsLeft: number[];
   readonly #bytesLeft: number[];
   readonly #dealt: number[];
-  /** Where the turn stands: the offer that was dealt to last. */
+  /** Where the turn stands: the worker that was dealt to last. */
   #turn = -1;
 
   constructor(offers: readonly Offer[]) {
+    const numbers = new Map<string, number>();
+    this.#workers = offers.map(({ workerId }) => {
+      const number = numbers.get(workerId) ?? numbers.size;
+      numbers.set(workerId, number);
+      return number;
+    });
     this.#slotsLeft = offers.map((offer) => offer.slots);
     this.#bytesLeft = offers.map((offer) => offer.maxBytes);
     this.#dealt = offers.map(() => 0);
@@ -35,21 +45,41 @@ export class Dealer {
     return among.reduce((sum, offer) => sum + (this.#slotsLeft[offer] ?? 0), 0);
   }
 
-  /** The offer that a task of so many bytes goes to, and takes it off; undefined if all are full. */
+  /** The offer that a task of so many bytes goes to, and takes it off; undefined if all are full. Offers come in ascending order. */
   deal(among: readonly number[], bytes: number): number | undefined {
-    // Offers come in ascending order; the turn goes to the first one after the last dealt, then around.
-    const after = among.findIndex((offer) => offer > this.#turn);
-    const start = after === -1 ? 0 : after;
-    for (let i = 0; i < among.length; i++) {
-      const offer = among[(start + i) % among.length];
-      if (offer === undefined || !this.#takes(offer, bytes)) continue;
-      this.#slotsLeft[offer] = (this.#slotsLeft[offer] ?? 0) - 1;
-      this.#bytesLeft[offer] = (this.#bytesLeft[offer] ?? 0) - bytes;
-      this.#dealt[offer] = (this.#dealt[offer] ?? 0) + 1;
-      this.#turn = offer;
-      return offer;
+    const offer = this.#next(among, bytes);
+    if (offer === undefined) return undefined;
+    this.#slotsLeft[offer] = (this.#slotsLeft[offer] ?? 0) - 1;
+    this.#bytesLeft[offer] = (this.#bytesLeft[offer] ?? 0) - bytes;
+    this.#dealt[offer] = (this.#dealt[offer] ?? 0) + 1;
+    this.#turn = this.#workers[offer] ?? 0;
+    return offer;
+  }
+
+  /** The first offer with room of the worker that is next behind the last dealt to, or else next from the beginning. */
+  #next(among: readonly number[], bytes: number): number | undefined {
+    let behind: number | undefined;
+    let around: number | undefined;
+    for (const offer of among) {
+      if (!this.#takes(offer, bytes)) continue;
+      if (this.#isAfterTurn(offer)) {
+        if (behind === undefined || this.#comesBefore(offer, behind)) behind = offer;
+        // No worker is nearer.
+        if (this.#workers[behind] === this.#turn + 1) break;
+      } else if (around === undefined || this.#comesBefore(offer, around)) {
+        around = offer;
+      }
     }
-    return undefined;
+    return behind ?? around;
+  }
+
+  #isAfterTurn(offer: number): boolean {
+    return (this.#workers[offer] ?? 0) > this.#turn;
+  }
+
+  /** Whether its worker does. */
+  #comesBefore(offer: number, other: number): boolean {
+    return (this.#workers[offer] ?? 0) < (this.#workers[other] ?? 0);
   }
 
   #takes(offer: number, bytes: number): boolean {
