@@ -17,20 +17,23 @@ const usage = `usage: pnpm bench:peers [OPTION...]
 Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
 
   --rounds N     rounds; each is a run of every system (default 3: some 13 minutes). None is begun that would pass 14 minutes
+  --cold         without the warm-up: what new servers and clients do in their first seconds
   --only NAMES   some systems, by their names in the table, separated by commas, such as "tq,NATS JetStream"
-  --save         keeps what was measured as benchmarks/results/peers.json
+  --save         keeps what was measured as benchmarks/results/peers.json, with --cold as peers-cold.json
 
 It fails if a must is short, or a run fails. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
 
-const { rounds, only, save } = commandLine(
+const { rounds, cold, only, save } = commandLine(
   usage,
   {
     rounds: { type: "string", default: "3" },
+    cold: { type: "boolean", default: false },
     only: { type: "string" },
     save: { type: "boolean", default: false },
   },
   (values) => ({
     rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
+    cold: values.cold,
     only: values.only?.split(","),
     save: values.save,
   }),
@@ -39,12 +42,12 @@ installPeerPackages();
 const peers = allPeers();
 const command = installCommand(peers);
 const contenders = [...tqContenders(), ...peers.filter(isInstalled)].filter(({ name }) => only?.includes(name) ?? true);
-const options = { warmUp: warmUpScenarios, scenarios: tableScenarios };
+const options = { warmUp: cold ? [] : warmUpScenarios, scenarios: tableScenarios };
 const measured = await playRounds(contenders, rounds, options, (line) => console.error(line));
 const judged = verdicts(measured.contenders);
 console.log(
   [
-    "Measured (median, smallest to largest):",
+    `Measured${cold ? " without a warm-up" : ""} (median, smallest to largest):`,
     measuredTable(measured.contenders),
     "",
     "How many times better tq is:",
@@ -61,6 +64,6 @@ for (const { name, failures } of measured.contenders) {
   for (const failure of failures) console.log(`FAILED ${name}: ${failure}`);
 }
 if (command !== undefined) console.log(`Not measured, since their servers are not installed: ${command}`);
-if (save) writeResult(resultFile("peers"), { ...provenance(new Date()), ...measured });
+if (save) writeResult(resultFile(cold ? "peers-cold" : "peers"), { ...provenance(new Date()), ...measured });
 const isShort = judged.some(({ isGoal, isReached }) => !isGoal && isReached === false);
 process.exitCode = isShort || measured.contenders.some(({ failures }) => failures.length > 0) ? 1 : 0;
