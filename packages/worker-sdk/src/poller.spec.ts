@@ -77,19 +77,19 @@ test("while a poll waits, a second one takes answers along without waiting, and 
   end("c");
 });
 
-test("of many slots two polls wait, each with a half; one that ends goes again while the other waits", async () => {
+test("of many slots two polls wait, one with two thirds and one with the rest; one that ends goes again while the other waits", async () => {
   const { activities, end } = gated();
   const { clock, server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 21 });
   await settle();
   const asked = () =>
     server.polls.map(({ maxTasks, answers, wait }) => [maxTasks, answers.length, Number(wait?.seconds)]);
   expect(asked()).toEqual([
-    [11, 0, 60],
-    [10, 0, 60],
+    [14, 0, 60],
+    [7, 0, 60],
   ]);
   server.add("a", "work", { args: ["a"] });
   await settle();
-  expect(asked().slice(2)).toEqual([[10, 0, 60]]);
+  expect(asked().slice(2)).toEqual([[13, 0, 60]]);
   server.add("b", "work", { args: ["b"] });
   await settle();
   expect([...server.leased.keys()]).toEqual(["a", "b"]);
@@ -124,7 +124,7 @@ test("two polls are under way at most, and together they never ask for more than
   end("j");
 });
 
-test("of many slots each of two polls answers for a half, however many answers wait, so that neither takes over the other's slots", async () => {
+test("of many slots neither of two polls answers for more than two thirds, however many answers wait, so that none takes over the other's slots", async () => {
   const { activities, end } = gated();
   const { server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 20 });
   const ids = Array.from({ length: 40 }, (_, n) => `t${n}`);
@@ -135,8 +135,8 @@ test("of many slots each of two polls answers for a half, however many answers w
   for (const id of ids.slice(0, 20)) end(id);
   await settle();
   expect(server.polls.slice(before).map(({ maxTasks, answers }) => [maxTasks, answers.length])).toEqual([
-    [10, 10],
-    [10, 10],
+    [14, 14],
+    [6, 6],
   ]);
   expect(server.responds).toEqual([]);
   for (const id of ids.slice(20)) end(id);
@@ -154,7 +154,7 @@ test("of two replies that are there together, the first one's answers leave befo
   let made = 0;
   server.beforeReply = async () => replies[made++]?.promise;
   for (let n = 0; n < 16; n++) {
-    const name = n < 8 ? "first" : "second";
+    const name = n < 11 ? "first" : "second";
     server.add(`${name}-${n}`, "work", { args: [name] });
   }
   await settle();
@@ -168,7 +168,7 @@ test("of two replies that are there together, the first one's answers leave befo
     "second begun",
     "second answered",
   ]);
-  expect(server.polls.map(({ answers }) => answers.length)).toEqual([0, 0, 8, 8]);
+  expect(server.polls.map(({ answers }) => answers.length)).toEqual([0, 0, 11, 5]);
 });
 
 test("a poll that is refused for its answers is made without them, and they go by themselves", async () => {

@@ -4,13 +4,13 @@
 // free meanwhile can wait for that. But a busy worker's poll is on its way most of the time, and so a second one, with slots
 // of its own, may go while one is under way, if there are answers for it to take along. It does not wait for tasks.
 //
-// A worker of many slots has two polls under way whenever it can, each with half of its slots at most, and both wait. So
+// A worker of many slots has two polls under way whenever it can, each with two thirds of its slots at most, and both wait. So
 // another poll waits while one is just coming back with a task, and the next task meets a waiting poll as it is added, in the
-// commit of its add. And a backlog is worked off by server and worker at the same time: while the server commits one half the
-// worker runs the other. Two things would put an end to that, after which both would take turns. Neither half may ever take
-// over the other's slots: an answer is one of at most half of them, however many wait. And what ends at once leaves at once:
-// two replies that are there together would otherwise both be begun before the first answers leave, and the server, which
-// commits together what waits together, would answer them together for ever after.
+// commit of its add. And a backlog is worked off by server and worker at the same time: while the server commits one part the
+// worker runs the other. Two things would put an end to that, after which both would take turns. Neither poll may ever take
+// over all of the other's slots: it answers for two thirds of them at most, however many answers wait. And what ends at once
+// leaves at once: two replies that are there together would otherwise both be begun before the first answers leave, and the
+// server, which commits together what waits together, would answer them together for ever after.
 //
 // A poll takes along the answers of its own slots that wait to be sent, and offers those slots too (where they may be lent),
 // for the server takes the answers before it looks for tasks: so a busy worker needs one call for both, and the server
@@ -82,8 +82,10 @@ interface Poll {
 
 /** Polls under way at most: with two, tasks fill 98 % of the slots of a busy worker, with one 93 %; more add nothing to that. */
 const maxPolls = 2;
-/** From so many slots on two polls share them: half of fewer is hardly worth a call. */
-const leastHalved = 16;
+/** From so many slots on two polls share them: a part of fewer is hardly worth a call. */
+const leastShared = 16;
+/** The most that one of two gets. Parts of two sizes work off a backlog a tenth quicker than halves: docs/performance.md. */
+const mostOfShared = 2 / 3;
 /** The contract's bound on a poll. */
 const maxTasksPerPoll = 1_000;
 /** As long as the server holds a poll. */
@@ -165,11 +167,11 @@ export class Poller {
     if (this.#polls.length >= maxPolls || this.#isStopping || this.#isDraining) return false;
     const { outbox, slots } = this.#options;
     const isFirst = this.#polls.length === 0;
-    const isHalved = slots.capacity >= leastHalved;
-    const most = isHalved ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity / 2)) : maxTasksPerPoll;
+    const isShared = slots.capacity >= leastShared;
+    const most = isShared ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity * mostOfShared)) : maxTasksPerPoll;
     const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots, most) : [];
     // Free slots alone are not worth a second call that does not wait.
-    if (!isFirst && !isHalved && answers.length === 0) return false;
+    if (!isFirst && !isShared && answers.length === 0) return false;
     const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
     let free = lent.length;
     while (free < most && slots.tryReserve()) free++;
@@ -177,7 +179,7 @@ export class Poller {
       outbox.putBack(answers);
       return false;
     }
-    const isBrief = (!isFirst && !isHalved) || (answers.length > 0 && this.#options.answersAreAwaited);
+    const isBrief = (!isFirst && !isShared) || (answers.length > 0 && this.#options.answersAreAwaited);
     const poll: Poll = { answers, lent, isBrief, offered: free };
     this.#polls = [...this.#polls, poll];
     void this.#run(poll).then(() => {
