@@ -26,6 +26,8 @@ export interface ColumnText {
   readonly isCalibrated: boolean;
   /** How much worse than the kept result, as a share, is noise still: more is a regression. */
   readonly tolerance: number;
+  /** So much worse, in its unit, is noise as well. Default 0. */
+  readonly slack?: number;
 }
 
 /*
@@ -68,7 +70,13 @@ export const columns: Readonly<Record<Column, ColumnText>> = {
     title: "on the wire",
     meaning: "both ways, added by hundreds and handled, counted between client and server",
   },
-  diskBytes: { ...bytes, title: "on disk", meaning: "growth of the server's folder by a waiting task" },
+  diskBytes: {
+    ...bytes,
+    title: "on disk",
+    meaning: "growth of the server's folder by a waiting task",
+    // The warm-up's tasks leave room, if they are removed: of tq 3 to 73 bytes a task were seen. With tasks that are kept it is 340 to 370.
+    slack: 80,
+  },
   writtenBytes: {
     ...bytes,
     title: "written to disk",

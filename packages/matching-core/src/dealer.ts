@@ -14,14 +14,19 @@ export interface Offer {
 }
 
 /**
- * Deals claimed tasks out to offers, one by one and to each worker in turn, so that workers who wait for the same tasks get the
- * same number of them, however many polls each has open. Of one worker's offers the first is filled before the next: a few
- * tasks are then one answer and one more poll, and the other poll goes on waiting. An offer is full when its slots or its bytes
+ * Deals the tasks that one commit claims out to offers, one by one and to each worker in turn, so that workers who wait for the
+ * same tasks get the same number of them, however many polls each has open. Of one worker's offers the first is filled before
+ * the next: a few tasks are then one answer and one more poll, and the other poll goes on waiting. An offer is full when its slots or its bytes
  * are used up; slots that two queues share are counted once.
  */
 export class Dealer {
-  /** The number of each offer's worker, in the order in which they first come. */
+  /**
+   * The number of each offer's worker, in the order in which they first come. Of two namespaces those with the same id count as
+   * one: no claim has offers of both.
+   */
   readonly #workers: readonly number[];
+  /** The greatest of these numbers. */
+  readonly #lastWorker: number;
   readonly #slotsLeft: number[];
   readonly #bytesLeft: number[];
   readonly #dealt: number[];
@@ -35,6 +40,7 @@ export class Dealer {
       numbers.set(workerId, number);
       return number;
     });
+    this.#lastWorker = numbers.size - 1;
     this.#slotsLeft = offers.map((offer) => offer.slots);
     this.#bytesLeft = offers.map((offer) => offer.maxBytes);
     this.#dealt = offers.map(() => 0);
@@ -56,29 +62,25 @@ export class Dealer {
     return offer;
   }
 
-  /** The first offer with room of the worker that is next behind the last dealt to, or else next from the beginning. */
+  /** The first offer with room of the worker that comes next after the last dealt to, or else from the beginning. */
   #next(among: readonly number[], bytes: number): number | undefined {
-    let behind: number | undefined;
-    let around: number | undefined;
+    let after: number | undefined;
+    let wrapped: number | undefined;
     for (const offer of among) {
       if (!this.#takes(offer, bytes)) continue;
-      if (this.#isAfterTurn(offer)) {
-        if (behind === undefined || this.#comesBefore(offer, behind)) behind = offer;
-        // No worker is nearer.
-        if (this.#workers[behind] === this.#turn + 1) break;
-      } else if (around === undefined || this.#comesBefore(offer, around)) {
-        around = offer;
+      if ((this.#workers[offer] ?? 0) > this.#turn) {
+        if (after === undefined || this.#isOfEarlier(offer, after)) after = offer;
+        if (this.#workers[after] === this.#turn + 1) return after;
+      } else {
+        if (wrapped === undefined || this.#isOfEarlier(offer, wrapped)) wrapped = offer;
+        if (this.#turn === this.#lastWorker && this.#workers[wrapped] === 0) return wrapped;
       }
     }
-    return behind ?? around;
+    return after ?? wrapped;
   }
 
-  #isAfterTurn(offer: number): boolean {
-    return (this.#workers[offer] ?? 0) > this.#turn;
-  }
-
-  /** Whether its worker does. */
-  #comesBefore(offer: number, other: number): boolean {
+  /** Whether the offer's worker has the smaller number. */
+  #isOfEarlier(offer: number, other: number): boolean {
     return (this.#workers[offer] ?? 0) < (this.#workers[other] ?? 0);
   }
 

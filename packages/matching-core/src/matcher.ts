@@ -66,6 +66,9 @@ interface Group<Poll> {
   readonly queue: TaskQueue;
   readonly types: TypeSet;
   readonly polls: Set<Poll>;
+  /** Whose poll came first in the last plan, and in the last one of which a poll got something. */
+  first?: string;
+  servedFirst?: string;
 }
 
 /** Collects waiting polls and plans claims for them. */
@@ -129,6 +132,7 @@ export class Matcher<Poll extends WaitingPoll> {
       const group = ofQueue?.get(typesKey);
       if (ofQueue === undefined || group === undefined) continue;
       group.polls.delete(poll);
+      if (group.first !== undefined) group.servedFirst = group.first;
       if (group.polls.size > 0) continue;
       this.#hot.delete(group);
       this.#wakes.delete(group);
@@ -157,7 +161,12 @@ export class Matcher<Poll extends WaitingPoll> {
     const polls: Poll[] = [];
     const indexes = new Map<Poll, number>();
     const groups = [...this.#hot];
-    const offered = groups.map((group) => firstOf(group.polls, offeredAtOnce));
+    const offered = groups.map((group) => {
+      const ofGroup = anotherFirst(firstOf(group.polls, offeredAtOnce), group.servedFirst);
+      const first = ofGroup[0]?.offer.workerId;
+      if (first !== undefined) group.first = first;
+      return ofGroup;
+    });
     // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
     for (const ofGroup of offered) {
       for (const poll of ofGroup) {
@@ -226,4 +235,14 @@ function firstOf<Item>(items: ReadonlySet<Item>, count: number): Item[] {
     first.push(item);
   }
   return first;
+}
+
+/**
+ * The polls as they come, unless this worker's is the first and another worker waits: whoever is dealt to first gets the task
+ * that is left over, and is not to get it each time.
+ */
+function anotherFirst<Poll extends WaitingPoll>(polls: Poll[], servedFirst: string | undefined): Poll[] {
+  if (servedFirst === undefined || polls[0]?.offer.workerId !== servedFirst) return polls;
+  const next = polls.findIndex(({ offer }) => offer.workerId !== servedFirst);
+  return next === -1 ? polls : [...polls.slice(next), ...polls.slice(0, next)];
 }

@@ -93,6 +93,7 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant("poll" as const),
+      worker: fc.constantFrom("w1", "w2"),
       queues: fc.subarray([0, 1, 2], { minLength: 1 }),
       types,
       slots: fc.integer({ min: 1, max: 4 }),
@@ -124,7 +125,7 @@ function run(steps: readonly Step[], look: (server: Server, polls: readonly Wait
     switch (one.do) {
       case "poll": {
         const offer: Offer = {
-          workerId: "w",
+          workerId: one.worker,
           pollId: `${n}`,
           leaseMs: 1_000,
           slots: one.slots,
@@ -162,6 +163,34 @@ const check = (look: (server: Server, polls: readonly Waiting[]) => void): void 
 };
 
 describe("matching", () => {
+  it("gives two workers with two polls each as many tasks over many commits, also where a commit has three", () => {
+    const server = new Server();
+    const [queue] = queues;
+    if (queue === undefined) throw new Error("no queue");
+    const got = new Map([
+      ["a", 0],
+      ["b", 0],
+    ]);
+    const ask = (workerId: string): Waiting => {
+      const offer: Offer = { workerId, pollId: "", leaseMs: 1_000, slots: 10, maxBytes: 1_000 };
+      const poll: Waiting = { offer, queues: [{ queue, types: null }], until: 60_000, got: [] };
+      server.matcher.add(poll);
+      return poll;
+    };
+    let polls = ["a", "a", "b", "b"].map(ask);
+    for (let commit = 0; commit < 30; commit++) {
+      server.tasks = [0, 1, 2].map((n) => ({ queue, type: "x", place: 3 * commit + n, bytes: 1, closesFor: 0 }));
+      server.matcher.touch([taskQueueKey(queue)]);
+      server.settle();
+      // Who was answered asks again, behind those who wait still.
+      const answered = polls.filter((poll) => poll.got.length > 0);
+      for (const { offer, got: tasks } of answered)
+        got.set(offer.workerId, (got.get(offer.workerId) ?? 0) + tasks.length);
+      polls = [...polls.filter((poll) => poll.got.length === 0), ...answered.map(({ offer }) => ask(offer.workerId))];
+    }
+    expect([...got.values()]).toEqual([45, 45]);
+  });
+
   it("never lets a task overtake one that its poller could have had", () => {
     const property = fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const seen = new Map<Waiting, number>();

@@ -284,6 +284,8 @@ describe("faults", () => {
     const handle = await env.skipUntil(env.client.activity<ReturnType<typeof by>>({ taskQueue: "q" }).start("work"));
     await env.sleep("1s");
     const fault = env.faults.stallWorker(stalled);
+    // As long as nobody else is there, what it lost is dispatched to its polls, which wait still.
+    await env.sleep("30s");
     const other = await env.createWorker({ taskQueue: "q", activities: by("other") });
     expect(await env.skipUntil(other.runUntil(handle.result()))).toBe("done by the other");
     fault.clear();

@@ -124,7 +124,7 @@ test("two polls are under way at most, and together they never ask for more than
   end("j");
 });
 
-test("of many slots neither of two polls answers for more than two thirds, however many answers wait, so that none takes over the other's slots", async () => {
+test("of many slots neither of two polls answers for more than two thirds, however many answers wait, so that a third is left for the other", async () => {
   const { activities, end } = gated();
   const { server } = await rig({ activities, maxConcurrentActivityTaskExecutions: 20 });
   const ids = Array.from({ length: 40 }, (_, n) => `t${n}`);

@@ -70,21 +70,25 @@ export function claims(harness: Harness): void {
       expect(outcomes[1]).toEqual({ dry: false });
     });
 
-    test("deals one claim out among its offers in turn", async (d) => {
+    const offer = (workerId: string, slots: number) => ({ workerId, pollId: "", leaseMs: 1_000, slots, maxBytes: 1e6 });
+
+    test("deals one claim out among its workers in turn", async (d) => {
       await d.add(...["a", "b", "c", "d", "e"].map((id) => ({ id })));
-      const offer = (workerId: string, slots: number) => ({
-        workerId,
-        pollId: "",
-        leaseMs: 1_000,
-        slots,
-        maxBytes: 1e6,
-      });
       const { granted } = await d.commit([], () => ({
         offers: [offer("w1", 1), offer("w2", 9), offer("w3", 9)],
         claims: [{ queue: activities, types: null, offers: [0, 1, 2] }],
       }));
       expect(granted.map((tasks) => tasks.map((task) => task.id))).toEqual([["a"], ["b", "d"], ["c", "e"]]);
       expect((await d.task("c")).started?.workerId).toBe("w3");
+    });
+
+    test("fills one offer of a worker before its next, and gives each worker as many", async (d) => {
+      await d.add(...["a", "b", "c", "d", "e"].map((id) => ({ id })));
+      const { granted } = await d.commit([], () => ({
+        offers: [offer("w1", 2), offer("w1", 9), offer("w2", 9)],
+        claims: [{ queue: activities, types: null, offers: [0, 1, 2] }],
+      }));
+      expect(granted.map((tasks) => tasks.map((task) => task.id))).toEqual([["a", "c"], ["e"], ["b", "d"]]);
     });
 
     test("gives only the types that are asked for", async (d) => {

@@ -103,8 +103,8 @@ export class Walk {
     const dice = this.#dice;
     const queue = dice.of(queues);
     const wanted = dice.once(2) ? null : dice.some([...types, "closed"]);
-    const offers = workers.slice(0, 1 + dice.below(2)).map((workerId) => ({
-      workerId,
+    const offers = workers.slice(0, 1 + dice.below(2)).map(() => ({
+      workerId: dice.of(workers),
       pollId: dice.of(["", `p${this.#n++}`]),
       leaseMs: 1_000 + 500 * dice.below(6),
       slots: 1 + dice.below(4),
