@@ -56,8 +56,7 @@ console.log(
     "",
     ...durabilityLines(measured.contenders),
     "",
-    ...judged.map(({ text }) => text),
-    "",
+    ...(cold ? [] : [...judged.map(({ text }) => text), ""]),
     roundsLine(measured, rounds),
   ].join("\n"),
 );

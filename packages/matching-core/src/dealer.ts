@@ -16,8 +16,8 @@ export interface Offer {
 /**
  * Deals the tasks that one commit claims out to offers, one by one and to each worker in turn, so that workers who wait for the
  * same tasks get the same number of them, however many polls each has open. Of one worker's offers the first is filled before
- * the next: a few tasks are then one answer and one more poll, and the other poll goes on waiting. An offer is full when its slots or its bytes
- * are used up; slots that two queues share are counted once.
+ * the next: a few tasks are then one answer and one more poll, and the other poll goes on waiting. An offer is full when its
+ * slots or its bytes are used up; slots that two queues share are counted once.
  */
 export class Dealer {
   /**
@@ -25,8 +25,7 @@ export class Dealer {
    * one: no claim has offers of both.
    */
   readonly #workers: readonly number[];
-  /** The greatest of these numbers. */
-  readonly #lastWorker: number;
+  readonly #workerCount: number;
   readonly #slotsLeft: number[];
   readonly #bytesLeft: number[];
   readonly #dealt: number[];
@@ -40,7 +39,7 @@ export class Dealer {
       numbers.set(workerId, number);
       return number;
     });
-    this.#lastWorker = numbers.size - 1;
+    this.#workerCount = numbers.size;
     this.#slotsLeft = offers.map((offer) => offer.slots);
     this.#bytesLeft = offers.map((offer) => offer.maxBytes);
     this.#dealt = offers.map(() => 0);
@@ -62,26 +61,24 @@ export class Dealer {
     return offer;
   }
 
-  /** The first offer with room of the worker that comes next after the last dealt to, or else from the beginning. */
+  /** The first offer with room of the worker who is next in turn and has one. */
   #next(among: readonly number[], bytes: number): number | undefined {
-    let after: number | undefined;
-    let wrapped: number | undefined;
+    let next: number | undefined;
+    let fewest = Infinity;
     for (const offer of among) {
       if (!this.#takes(offer, bytes)) continue;
-      if ((this.#workers[offer] ?? 0) > this.#turn) {
-        if (after === undefined || this.#isOfEarlier(offer, after)) after = offer;
-        if (this.#workers[after] === this.#turn + 1) return after;
-      } else {
-        if (wrapped === undefined || this.#isOfEarlier(offer, wrapped)) wrapped = offer;
-        if (this.#turn === this.#lastWorker && this.#workers[wrapped] === 0) return wrapped;
-      }
+      const before = this.#workersBefore(offer);
+      if (before >= fewest) continue;
+      next = offer;
+      fewest = before;
+      if (fewest === 0) break;
     }
-    return after ?? wrapped;
+    return next;
   }
 
-  /** Whether the offer's worker has the smaller number. */
-  #isOfEarlier(offer: number, other: number): boolean {
-    return (this.#workers[offer] ?? 0) < (this.#workers[other] ?? 0);
+  /** How many workers are in turn before this offer's. */
+  #workersBefore(offer: number): number {
+    return ((this.#workers[offer] ?? 0) - this.#turn - 1 + this.#workerCount) % this.#workerCount;
   }
 
   #takes(offer: number, bytes: number): boolean {

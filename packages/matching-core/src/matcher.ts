@@ -66,9 +66,9 @@ interface Group<Poll> {
   readonly queue: TaskQueue;
   readonly types: TypeSet;
   readonly polls: Set<Poll>;
-  /** Whose poll came first in the last plan, and in the last one of which a poll got something. */
-  first?: string;
-  servedFirst?: string;
+  /** Whose poll came first in the last plan, and in the last one after which a poll left. */
+  first: string | undefined;
+  servedFirst: string | undefined;
 }
 
 /** Collects waiting polls and plans claims for them. */
@@ -113,7 +113,7 @@ export class Matcher<Poll extends WaitingPoll> {
       const typesKey = keyOf(types);
       let group = ofQueue.get(typesKey);
       if (group === undefined) {
-        group = { queueKey, queue, types, polls: new Set() };
+        group = { queueKey, queue, types, polls: new Set(), first: undefined, servedFirst: undefined };
         ofQueue.set(typesKey, group);
         this.#hot.add(group);
       }
@@ -132,7 +132,7 @@ export class Matcher<Poll extends WaitingPoll> {
       const group = ofQueue?.get(typesKey);
       if (ofQueue === undefined || group === undefined) continue;
       group.polls.delete(poll);
-      if (group.first !== undefined) group.servedFirst = group.first;
+      group.servedFirst = group.first;
       if (group.polls.size > 0) continue;
       this.#hot.delete(group);
       this.#wakes.delete(group);
@@ -163,8 +163,7 @@ export class Matcher<Poll extends WaitingPoll> {
     const groups = [...this.#hot];
     const offered = groups.map((group) => {
       const ofGroup = anotherFirst(firstOf(group.polls, offeredAtOnce), group.servedFirst);
-      const first = ofGroup[0]?.offer.workerId;
-      if (first !== undefined) group.first = first;
+      group.first = ofGroup[0]?.offer.workerId;
       return ofGroup;
     });
     // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.

@@ -9,8 +9,8 @@
 // commit of its add. And a backlog is worked off by server and worker at the same time: while the server commits one part the
 // worker runs the other. Two things would put an end to that, after which both would take turns. Neither poll may ever take
 // over all slots: it answers for two thirds of them at most, however many answers wait, and leaves the rest to the other. And
-// what ends at once leaves at once: two replies that are there together would otherwise both be begun before the first answers leave, and the
-// server, which commits together what waits together, would answer them together for ever after.
+// what ends at once leaves at once: two replies that are there together would otherwise both be begun before the first
+// answers leave, and the server, which commits together what waits together, would answer them together for ever after.
 //
 // A poll takes along the answers of its own slots that wait to be sent, and offers those slots too (where they may be lent),
 // for the server takes the answers before it looks for tasks: so a busy worker needs one call for both, and the server
@@ -83,9 +83,9 @@ interface Poll {
 /** Polls under way at most: with two, tasks fill 98 % of the slots of a busy worker, with one 93 %; more add nothing to that. */
 const maxPolls = 2;
 /** From so many slots on two polls wait, each with a part of them: a part of fewer is hardly worth a call. */
-const leastShared = 16;
-/** The most that one of two gets, of 1. Unequal parts were seen to work off a backlog 2 to 17 % quicker than halves: docs/performance.md. */
-const mostOfShared = 2 / 3;
+const leastSlotsForTwo = 16;
+/** The most that one of these gets, of 1. Unequal parts work off a backlog 2 to 17 % quicker than halves: docs/performance.md. */
+const largestPart = 2 / 3;
 /** The contract's bound on a poll. */
 const maxTasksPerPoll = 1_000;
 /** As long as the server holds a poll. */
@@ -167,11 +167,11 @@ export class Poller {
     if (this.#polls.length >= maxPolls || this.#isStopping || this.#isDraining) return false;
     const { outbox, slots } = this.#options;
     const isFirst = this.#polls.length === 0;
-    const isShared = slots.capacity >= leastShared;
-    const most = isShared ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity * mostOfShared)) : maxTasksPerPoll;
+    const bothWait = slots.capacity >= leastSlotsForTwo;
+    const most = bothWait ? Math.min(maxTasksPerPoll, Math.ceil(slots.capacity * largestPart)) : maxTasksPerPoll;
     const answers = this.#carriesAnswers && slots.isLendable ? outbox.take(slots, most) : [];
     // Free slots alone are not worth a second call that does not wait.
-    if (!isFirst && !isShared && answers.length === 0) return false;
+    if (!isFirst && !bothWait && answers.length === 0) return false;
     const lent = answers.flatMap(({ held }) => (held?.takeSlot() === true ? held : []));
     let free = lent.length;
     while (free < most && slots.tryReserve()) free++;
@@ -179,7 +179,7 @@ export class Poller {
       outbox.putBack(answers);
       return false;
     }
-    const isBrief = (!isFirst && !isShared) || (answers.length > 0 && this.#options.answersAreAwaited);
+    const isBrief = (!isFirst && !bothWait) || (answers.length > 0 && this.#options.answersAreAwaited);
     const poll: Poll = { answers, lent, isBrief, offered: free };
     this.#polls = [...this.#polls, poll];
     void this.#run(poll).then(() => {

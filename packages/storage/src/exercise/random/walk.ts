@@ -103,7 +103,7 @@ export class Walk {
     const dice = this.#dice;
     const queue = dice.of(queues);
     const wanted = dice.once(2) ? null : dice.some([...types, "closed"]);
-    const offers = workers.slice(0, 1 + dice.below(2)).map(() => ({
+    const offers = Array.from({ length: 1 + dice.below(2) }, () => ({
       workerId: dice.of(workers),
       pollId: dice.of(["", `p${this.#n++}`]),
       leaseMs: 1_000 + 500 * dice.below(6),
