@@ -13,6 +13,7 @@ import { playRounds } from "./table/rounds.ts";
 import { onlyKinds, scenarioKinds, tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable } from "./table/text.ts";
 import { roundsLine } from "./table/time-limit.ts";
+import { stolenLine } from "./table/undisturbed.ts";
 
 const usage = `usage: pnpm bench [OPTION...]
 Measures tq as its users have it, and compares it with benchmarks/results/tq.json.
@@ -60,7 +61,7 @@ const measured = await playRounds(tqContenders(profiling), rounds, options, (lin
 const result = { ...provenance(new Date()), ...measured };
 const { contenders, calibration } = measured;
 console.log([measuredTable(contenders), "", ...durabilityLines(contenders)].join("\n"));
-console.log(roundsLine(measured, rounds));
+console.log([roundsLine(measured, rounds), stolenLine(measured)].join("\n"));
 console.log(`Calibration: ${rounded(calibration.median)} batches of 100 encoded and fsynced a second.`);
 for (const { name, failures } of contenders) for (const failure of failures) console.log(`FAILED ${name}: ${failure}`);
 

@@ -12,6 +12,7 @@ import { playRounds } from "./table/rounds.ts";
 import { tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable, ratioTable } from "./table/text.ts";
 import { roundsLine } from "./table/time-limit.ts";
+import { stolenLine } from "./table/undisturbed.ts";
 
 const usage = `usage: pnpm bench:peers [OPTION...]
 Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
@@ -58,6 +59,7 @@ console.log(
     "",
     ...(cold ? [] : [...judged.map(({ text }) => text), ""]),
     roundsLine(measured, rounds),
+    stolenLine(measured),
   ].join("\n"),
 );
 for (const { name, failures } of measured.contenders) {

@@ -35,17 +35,13 @@ export async function latencyAtRate(
   if (!(await isIdle(run))) return {};
   const ages: number[] = [];
   run.tally.onTask = (payload) => ages.push(ageMs(payload));
-  const add = (): Promise<boolean> =>
-    run.adapter.add(stampedPayload()).then(
-      () => true,
-      () => false,
-    );
-  const adds = await callAtRate(scenario.perSecond, scenario.forMs, add);
-  const acknowledged = adds.filter((isAcknowledged) => isAcknowledged).length;
-  run.added += acknowledged;
+  const { made, failed } = await callAtRate(scenario.perSecond, scenario.forMs, () =>
+    run.adapter.add(stampedPayload()),
+  );
+  run.added += made - failed;
   await run.tally.until(run.added, patienceMs);
   run.tally.onTask = () => {};
-  const keptUp = acknowledged === adds.length && run.tally.handled >= run.added;
+  const keptUp = failed === 0 && run.tally.handled >= run.added;
   return keptUp ? defined({ loadedP99Ms: quantile(ages, 0.99) }) : {};
 }
 
