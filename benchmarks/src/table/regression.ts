@@ -28,9 +28,10 @@ export function regressions(measured: Comparable, kept: Comparable): Regression[
       const expected = better === "higher" ? before * factor : before / factor;
       const times = timesBetter(column, after, expected);
       if (times >= 1 - tolerance || Math.abs(after - expected) <= slack) return [];
+      const andSlack = slack === 0 ? "" : `, or ${slack} ${unit},`;
       const text =
         `${name}, ${title}: ${rounded(after)} ${unit}, ${Math.round(100 * (1 - times))} % worse than the kept result ` +
-        `would be on this machine just now (${rounded(expected)}; ${Math.round(100 * tolerance)} % is noise)`;
+        `would be on this machine just now (${rounded(expected)}; ${Math.round(100 * tolerance)} %${andSlack} is noise)`;
       return [{ contender: name, column, text }];
     });
   });
