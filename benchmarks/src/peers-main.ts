@@ -6,22 +6,24 @@ import { installPeerPackages } from "./contenders/peer-packages.ts";
 import { allPeers, installCommand, isInstalled } from "./contenders/peers.ts";
 import { tqContenders } from "./contenders/tq.ts";
 import { provenance } from "./machine/machine.ts";
+import { stolenLines } from "./table/disturbed.ts";
 import { verdicts } from "./table/musts.ts";
 import { resultFile, writeResult } from "./table/result-file.ts";
 import { playRounds } from "./table/rounds.ts";
+import { runOnce } from "./table/run-once.ts";
 import { tableScenarios, warmUpScenarios } from "./table/scenarios.ts";
 import { durabilityLines, measuredTable, ratioTable } from "./table/text.ts";
 import { roundsLine } from "./table/time-limit.ts";
-import { stolenLine } from "./table/undisturbed.ts";
 
 const usage = `usage: pnpm bench:peers [OPTION...]
 Measures tq and each peer whose server is installed, in turn, and says where tq is ahead and where it is short.
 
-  --rounds N     rounds; each is a run of every system (default 3: some 13 minutes). None is begun that would pass 14 minutes
+  --rounds N     rounds; each is a run of every system (default 3: 12 to 14 minutes). None is begun that would pass 14 minutes
   --cold         without the warm-up: what new servers and clients do in their first seconds. Nothing is asked of tq then
   --only NAMES   some systems, by their names in the table, separated by commas, such as "tq,NATS JetStream"
   --save         keeps what was measured as benchmarks/results/peers.json, with --cold as peers-cold.json
 
+A run of which the host took more than 5 % of the processor time is played again at the end, while there is time.
 It fails if a must is short (but with --cold), or a run fails. Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
 
 const { rounds, cold, only, save } = commandLine(
@@ -44,7 +46,11 @@ const peers = allPeers();
 const command = installCommand(peers);
 const contenders = [...tqContenders(), ...peers.filter(isInstalled)].filter(({ name }) => only?.includes(name) ?? true);
 const options = { warmUp: cold ? [] : warmUpScenarios, scenarios: tableScenarios };
-const measured = await playRounds(contenders, rounds, options, (line) => console.error(line));
+const measured = await playRounds(contenders, {
+  rounds,
+  run: (contender) => runOnce(contender, options),
+  progress: (line) => console.error(line),
+});
 // What is asked of tq is asked of it once it is warm.
 const judged = cold ? [] : verdicts(measured.contenders);
 console.log(
@@ -59,7 +65,7 @@ console.log(
     "",
     ...(cold ? [] : [...judged.map(({ text }) => text), ""]),
     roundsLine(measured, rounds),
-    stolenLine(measured),
+    ...stolenLines(measured.contenders),
   ].join("\n"),
 );
 for (const { name, failures } of measured.contenders) {

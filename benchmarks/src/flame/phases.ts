@@ -57,8 +57,8 @@ export function flamePhases(
       for (let i = 0; i < single; i++) await Promise.all([add(), allHandled()]);
     },
     "at-rate": async () => {
-      const { failed } = await callAtRate(ratePerSecond, atRateMs, add);
-      if (failed > 0) throw new Error(`${failed} adds failed at ${ratePerSecond}/s`);
+      const { failed, firstError } = await callAtRate(ratePerSecond, atRateMs, add);
+      if (failed > 0) throw new Error(`${failed} adds failed at ${ratePerSecond}/s`, { cause: firstError });
       await allHandled();
     },
   };

@@ -26,12 +26,12 @@ export function processorTimeIn(stat: string): ProcessorTime | undefined {
 }
 
 /**
- * Which share of the processor time that was asked for since then the host took for others. 0 where the kernel does not
- * tell, or nothing ran.
+ * Which share of the processor time that was asked for since then the host took for others; 0 if nothing ran. Undefined
+ * where the kernel does not tell.
  */
-export function stolenSince(before: ProcessorTime | undefined, now = processorTime()): number {
-  if (before === undefined || now === undefined) return 0;
-  const stolen = now.stolen - before.stolen;
-  const asked = now.busy - before.busy + stolen;
+export function stolenShare(before: ProcessorTime | undefined, after: ProcessorTime | undefined): number | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  const stolen = after.stolen - before.stolen;
+  const asked = after.busy - before.busy + stolen;
   return asked === 0 ? 0 : stolen / asked;
 }

@@ -23,34 +23,58 @@ export interface Called {
   readonly made: number;
   /** How many of them were rejected. */
   readonly failed: number;
+  /** Why the first of these was. */
+  readonly firstError?: unknown;
+  /** Whether all were made: false if so many were unanswered at once that no more were. */
+  readonly isWhole: boolean;
 }
 
+/** What calls at a rate go by. */
+export interface RateClock {
+  nowMs(): number;
+  /** Resolves a millisecond later, or when there is time. */
+  turn(): Promise<unknown>;
+}
+
+const thisClock: RateClock = { nowMs: () => performance.now(), turn: () => sleep(1) };
+
 /**
- * Calls so many times a second, for so long, whether earlier calls are answered or not. Resolves once all are answered. Of a
- * call that is answered nothing is kept: what lives on until the end is copied by each collection of the client's garbage,
- * and brings on the large ones, whose stops then count as the latency of whatever is measured.
+ * Calls so many times a second, for so long, whether earlier calls are answered or not; but no more once half a second's worth
+ * is unanswered, which is no steady rate any longer. Resolves once all are answered.
+ *
+ * Of a call that is answered nothing is kept: what lives on until the end is copied by each collection of the client's
+ * garbage, and brings on the large ones, whose stops then count as the latency of whatever is measured.
  */
-export async function callAtRate(perSecond: number, forMs: number, call: () => Promise<unknown>): Promise<Called> {
+export async function callAtRate(
+  perSecond: number,
+  forMs: number,
+  call: () => Promise<unknown>,
+  clock = thisClock,
+): Promise<Called> {
+  const mostOpen = perSecond / 2;
   let made = 0;
-  let failed = 0;
   let open = 0;
+  let failed = 0;
+  let firstError: unknown;
   let allAnswered: (() => void) | undefined;
   const answered = (): void => {
     if (--open === 0) allAnswered?.();
   };
-  const refused = (): void => {
-    failed++;
+  const refused = (error: unknown): void => {
+    if (failed++ === 0) firstError = error;
     answered();
   };
-  const sinceMs = performance.now();
-  for (let elapsedMs = 0; elapsedMs < forMs; elapsedMs = performance.now() - sinceMs) {
+  const sinceMs = clock.nowMs();
+  let isWhole = true;
+  for (let elapsedMs = 0; elapsedMs < forMs && isWhole; elapsedMs = clock.nowMs() - sinceMs) {
     const due = Math.floor((elapsedMs * perSecond) / 1_000);
-    for (; made < due; made++) {
+    for (; made < due && open < mostOpen; made++) {
       open++;
       call().then(answered, refused);
     }
-    await sleep(1);
+    isWhole = made >= due;
+    await clock.turn();
   }
   if (open > 0) await new Promise<void>((resolve) => (allAnswered = resolve));
-  return { made, failed };
+  return { made, failed, ...(failed > 0 && { firstError }), isWhole };
 }

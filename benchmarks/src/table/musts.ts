@@ -80,7 +80,8 @@ function verdict(contenders: readonly MeasuredContender[], column: Column, bar: 
   const isReached = bar.factor === 1 ? times > 1 : times >= bar.factor;
   const { unit } = columns[column];
   const figures = `${rounded(ours)} to ${rounded(best.value)} ${unit} of ${best.name}, ${times.toFixed(2)} ×`;
-  const short = isReached ? "reached" : `SHORT by ${Math.round(100 * (1 - times / bar.factor))} %`;
+  const missing = 100 * (1 - times / bar.factor);
+  const short = isReached ? "reached" : `SHORT by ${missing < 1 ? "less than 1" : Math.round(missing)} %`;
   return { column, isGoal, isReached, text: `${heading}: ${short} (${figures})` };
 }
 

@@ -1,11 +1,10 @@
 import type { Contender } from "../contenders/contender.ts";
 import { calibrate } from "../machine/calibration.ts";
-import { processorTime, stolenSince } from "../machine/stolen.ts";
+import { type ProcessorTime, processorTime, stolenShare } from "../machine/stolen.ts";
 import type { Readings } from "./columns.ts";
-import { runOnce, type RunOptions } from "./run-once.ts";
+import { disturbedRuns, type PlayedRun, theOneThatCounts } from "./disturbed.ts";
 import { type Spread, spreadOf, type Spreads, spreadsOf } from "./statistics.ts";
-import { hasTimeFor, hasTimeForAnother } from "./time-limit.ts";
-import { type Played, undisturbed } from "./undisturbed.ts";
+import { hasTimeForAnother } from "./time-limit.ts";
 
 /** What results are compared by. */
 export interface Comparable {
@@ -20,10 +19,6 @@ export interface Measured extends Comparable {
   readonly rounds: number;
   /** How long all took, from the start of the program. */
   readonly seconds: number;
-  /** Share of the processor time that the host took for others, of each run that counts. */
-  readonly stolen: Spread;
-  /** How many runs were played again since that was too much. */
-  readonly again: number;
 }
 
 /** One contender's part. */
@@ -34,89 +29,110 @@ export interface MeasuredContender {
   readonly spreads: Spreads;
   /** Why runs failed. Empty if none did. */
   readonly failures: readonly string[];
+  /** Share of a run's processor time that the host took for others. Unset where the machine cannot tell. */
+  readonly stolen?: Spread;
+  /** How many of its runs were played again since that was too much. Default 0. */
+  readonly again?: number;
+}
+
+/** What is to be played, and with what. */
+export interface RoundsOptions {
+  readonly rounds: number;
+  /** One run of a contender: what it measured. */
+  readonly run: (contender: Contender) => Promise<Readings>;
+  /** Whether what the host disturbed is played again. Default: yes. */
+  readonly playsAgain?: boolean;
+  /** Told of each run. */
+  readonly progress: (line: string) => void;
+  /** What is read of the machine. Default: this one. */
+  readonly machine?: BenchMachine;
+}
+
+/** What is read of the machine beside the runs. */
+export interface BenchMachine {
+  /** Since the start of the program. */
+  nowMs(): number;
+  /** In batches a second. */
+  calibrate(): number;
+  processorTime(): ProcessorTime | undefined;
+}
+
+const thisMachine: BenchMachine = { nowMs: () => performance.now(), calibrate: () => calibrate(), processorTime };
+
+interface Run {
+  readonly contender: Contender;
+  played: PlayedRun<Readings>;
+  again: boolean;
 }
 
 /**
- * Every contender in turn, and again for each round: what disturbs the machine for a while disturbs all alike, and a run
- * that the host disturbed is played again, if that leaves time for all. A run that fails is told, and leaves the others to go on. No round is begun that would end too late, nor a run in it.
+ * Every contender in turn, and again for each round: what disturbs the machine for a while disturbs all alike. After that the
+ * runs that the host disturbed are played once more, the most disturbed first, while there is time. A run that fails is told,
+ * and leaves the others to go on. No round is begun that would end too late, nor a run.
  */
 export async function playRounds(
   contenders: readonly Contender[],
-  rounds: number,
-  options: RunOptions,
-  progress: (line: string) => void,
+  { rounds, run, playsAgain = true, progress, machine = thisMachine }: RoundsOptions,
 ): Promise<Measured> {
-  const readings = new Map<string, Readings[]>();
-  const failures = new Map<string, string[]>();
+  const runs: Run[] = [];
   const calibrations: number[] = [];
-  const stolen: number[] = [];
-  let again = 0;
   const [roundsMs, runsMs]: [number[], number[]] = [[], []];
-  const playOnce = async (contender: Contender): Promise<Played<Readings>> => {
-    const { name } = contender;
-    const sinceMs = performance.now();
-    calibrations.push(calibrate());
-    const before = processorTime();
-    let result: Readings | undefined;
-    try {
-      result = await runOnce(contender, options);
-    } catch (error) {
-      listOf(failures, name).push(error instanceof Error ? error.message : String(error));
-    }
-    const share = stolenSince(before);
-    runsMs.push(performance.now() - sinceMs);
-    const said = [name, ...(result === undefined ? ["(failed)"] : [])].join(" ");
-    const host = `the host took ${(100 * share).toFixed(1)} %`;
-    progress(
-      `round ${roundsMs.length + 1} of ${rounds}: ${said}, ${seconds(sinceMs)} s, ${host}, ${seconds(0)} s in all`,
-    );
-    return result === undefined ? { stolen: share } : { result, stolen: share };
-  };
-  const playRun = async (contender: Contender, left: number): Promise<void> => {
-    const more = left + (rounds - roundsMs.length - 1) * contenders.length;
-    const hasTime = (): boolean => hasTimeFor(more + 1, runsMs, performance.now());
-    const [best, ...others] = await undisturbed(() => playOnce(contender), hasTime);
-    again += others.length;
-    stolen.push(best.stolen);
-    if (best.result !== undefined) listOf(readings, contender.name).push(best.result);
+  const hasTime = (tookMs: readonly number[]): boolean => hasTimeForAnother(tookMs, machine.nowMs());
+  const play = async (contender: Contender, which: string): Promise<PlayedRun<Readings>> => {
+    const sinceMs = machine.nowMs();
+    calibrations.push(machine.calibrate());
+    const before = machine.processorTime();
+    const came = await outcomeOf(run(contender));
+    const stolen = stolenShare(before, machine.processorTime());
+    const nowMs = machine.nowMs();
+    runsMs.push(nowMs - sinceMs);
+    const failed = came.failure === undefined ? "" : " (failed)";
+    const host = stolen === undefined ? "" : `, the host took ${(100 * stolen).toFixed(1)} %`;
+    const took = `${seconds(nowMs - sinceMs)} s, ${seconds(nowMs)} s in all`;
+    progress(`${which}: ${contender.name}${failed}, ${took}${host}`);
+    return { ...came, stolen };
   };
   const playRound = async (): Promise<boolean> => {
-    const sinceMs = performance.now();
-    for (const [index, contender] of contenders.entries()) {
-      if (!hasTimeForAnother(runsMs, performance.now())) return false;
-      await playRun(contender, contenders.length - index - 1);
+    const sinceMs = machine.nowMs();
+    for (const contender of contenders) {
+      if (!hasTime(runsMs)) return false;
+      const played = await play(contender, `round ${roundsMs.length + 1} of ${rounds}`);
+      runs.push({ contender, played, again: false });
     }
-    roundsMs.push(performance.now() - sinceMs);
+    roundsMs.push(machine.nowMs() - sinceMs);
     return true;
   };
   let isWhole = true;
-  while (isWhole && roundsMs.length < rounds && hasTimeForAnother(roundsMs, performance.now())) {
-    isWhole = await playRound();
+  while (isWhole && roundsMs.length < rounds && hasTime(roundsMs)) isWhole = await playRound();
+  for (const disturbed of playsAgain ? disturbedRuns(runs) : []) {
+    if (!hasTime(runsMs)) break;
+    disturbed.played = theOneThatCounts(disturbed.played, await play(disturbed.contender, "again"));
+    disturbed.again = true;
   }
-  const [calibration, stolenSpread] = [spreadOf(calibrations), spreadOf(stolen)];
-  if (calibration === undefined || stolenSpread === undefined)
-    throw new Error("there is nothing to measure: no round, or no contender");
-  const ofContenders = contenders.map(({ name, durability, isDurable }) => {
-    const spreads = spreadsOf(readings.get(name) ?? []);
-    return { name, durability, isDurable, spreads, failures: failures.get(name) ?? [] };
-  });
-  return {
-    rounds: roundsMs.length,
-    seconds: performance.now() / 1_000,
-    calibration,
-    stolen: stolenSpread,
-    again,
-    contenders: ofContenders,
-  };
+  const calibration = spreadOf(calibrations);
+  if (calibration === undefined) throw new Error("there is nothing to measure: no round, or no contender");
+  const measured = contenders.map((contender) => measuredOf(contender, runs));
+  return { rounds: roundsMs.length, seconds: machine.nowMs() / 1_000, calibration, contenders: measured };
 }
 
-function listOf<T>(lists: Map<string, T[]>, name: string): T[] {
-  const list = lists.get(name) ?? [];
-  lists.set(name, list);
-  return list;
+function measuredOf(contender: Contender, allRuns: readonly Run[]): MeasuredContender {
+  const { name, durability, isDurable } = contender;
+  const runs = allRuns.filter((run) => run.contender === contender);
+  const spreads = spreadsOf(runs.flatMap(({ played }) => played.result ?? []));
+  const failures = runs.flatMap(({ played }) => played.failure ?? []);
+  const stolen = spreadOf(runs.flatMap(({ played }) => played.stolen ?? []));
+  const again = runs.filter((run) => run.again).length;
+  return { name, durability, isDurable, spreads, failures, ...(stolen !== undefined && { stolen }), again };
 }
 
-/** Since then; 0 is the start of this process. */
-function seconds(sinceMs: number): string {
-  return ((performance.now() - sinceMs) / 1_000).toFixed(0);
+async function outcomeOf(running: Promise<Readings>): Promise<PlayedRun<Readings>> {
+  try {
+    return { result: await running };
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(0);
 }

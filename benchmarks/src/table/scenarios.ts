@@ -55,8 +55,8 @@ export const warmUpScenarios: readonly (readonly Scenario[])[] = [
   [
     { kind: "bulk-add", tasks: 40_000, callers: 10, batch: 100, limitMs: 800 },
     { kind: "add-one", callers: 100, limitMs: 500 },
-    { kind: "drain", limitMs: 1_000 },
-    { kind: "add-and-drain", tasks: 20_000, callers: 10, batch: 100, limitMs: 600 },
+    { kind: "drain", limitMs: 1_500 },
+    { kind: "add-and-drain", tasks: 20_000, callers: 10, batch: 100, limitMs: 800 },
   ],
   [
     { kind: "idle-latency", tasks: 1_000, limitMs: 800 },

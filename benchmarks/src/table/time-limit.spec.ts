@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hasTimeFor, hasTimeForAnother, roundsLine } from "./time-limit.ts";
+import { hasTimeForAnother, roundsLine } from "./time-limit.ts";
 
 const minutes = (count: number): number => count * 60_000;
 
@@ -11,11 +11,6 @@ test("another round is begun if one as long as the longest so far would end with
 test("nothing is known of the first; past 14 minutes it is not begun either", () => {
   expect(hasTimeForAnother([], minutes(1))).toBe(true);
   expect(hasTimeForAnother([], minutes(14) + 1)).toBe(false);
-});
-
-test("so many more have time if they end within 14 minutes at the pace so far", () => {
-  expect(hasTimeFor(2, [minutes(1), minutes(3)], minutes(10))).toBe(true);
-  expect(hasTimeFor(2, [minutes(1), minutes(3)], minutes(10) + 1)).toBe(false);
 });
 
 test("rounds that are missing are told, and why", () => {

@@ -6,12 +6,6 @@ export function hasTimeForAnother(tookMs: readonly number[], elapsedMs: number):
   return elapsedMs + Math.max(0, ...tookMs) <= limitMinutes * 60_000;
 }
 
-/** Whether so many more would end in time if each took what those so far took on average. */
-export function hasTimeFor(more: number, tookMs: readonly number[], elapsedMs: number): boolean {
-  const sum = tookMs.reduce((all, each) => all + each, 0);
-  return elapsedMs + (more * sum) / Math.max(1, tookMs.length) <= limitMinutes * 60_000;
-}
-
 /** How many rounds were played, in what time; and why no more, if more were asked for. */
 export function roundsLine({ rounds, seconds }: { rounds: number; seconds: number }, asked: number): string {
   const played = `${rounds} of ${asked} rounds played, in ${seconds.toFixed(0)} s`;

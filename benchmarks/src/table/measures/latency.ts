@@ -26,7 +26,7 @@ export async function idleLatency(run: Run, scenario: Extract<Scenario, { kind: 
 
 /**
  * See {@link Scenario}. A task's time begins as `add` is called, whether earlier adds are acknowledged or not. Left out if
- * the system does not keep up, or gives adds up.
+ * the system does not keep up, in adding or in handling, or gives adds up.
  */
 export async function latencyAtRate(
   run: Run,
@@ -35,13 +35,13 @@ export async function latencyAtRate(
   if (!(await isIdle(run))) return {};
   const ages: number[] = [];
   run.tally.onTask = (payload) => ages.push(ageMs(payload));
-  const { made, failed } = await callAtRate(scenario.perSecond, scenario.forMs, () =>
+  const { made, failed, isWhole } = await callAtRate(scenario.perSecond, scenario.forMs, () =>
     run.adapter.add(stampedPayload()),
   );
   run.added += made - failed;
   await run.tally.until(run.added, patienceMs);
   run.tally.onTask = () => {};
-  const keptUp = failed === 0 && run.tally.handled >= run.added;
+  const keptUp = isWhole && failed === 0 && run.tally.handled >= run.added;
   return keptUp ? defined({ loadedP99Ms: quantile(ages, 0.99) }) : {};
 }
 
