@@ -38,7 +38,9 @@ export class Chunks {
   /** Of those in the file, by the number of their first task, in order of use. */
   readonly #cache = new Map<number, Cached>();
   #cachedBytes = 0;
+  /** The two that were found last: claims and the answers that come with them go through neighbours in turn. */
   #lastFound: Chunk | undefined;
+  #foundBefore: Chunk | undefined;
   /** Not in the file yet. Tasks are put into the last one. */
   readonly #unwritten: Chunk[] = [];
   #filling: Chunk | undefined;
@@ -115,6 +117,7 @@ export class Chunks {
     this.#cache.clear();
     this.#cachedBytes = 0;
     this.#lastFound = undefined;
+    this.#foundBefore = undefined;
     this.#unwritten.length = 0;
     this.#filling = undefined;
     if (this.#changed.size > 0) this.#changed = new Set();
@@ -254,11 +257,15 @@ export class Chunks {
   /** Up to `limit` chunks of which little is left since then or longer. */
   *sparse(since: number, limit: number): Iterable<Chunk> {
     this.settle();
+    this.#sparse.forget();
     // Read one by one: they are large.
     for (const seq of this.#sql.sparse.all(since, limit)) yield this.#read(seq);
   }
 
-  /** Since when little is left of the first of these; undefined: there is none. */
+  /**
+   * Since when little is left of the first of these, or earlier, until they are gone through: that of one of which nothing is
+   * left any more counts until then. Undefined: there is none.
+   */
   nextSparse(): number | undefined {
     return this.#sparse.get();
   }
@@ -314,7 +321,7 @@ export class Chunks {
 
   #noteNew(chunk: Chunk, known: (namespaceId: number, id: string) => void): void {
     if (chunk.left === 0) {
-      if (this.#lastFound === chunk) this.#lastFound = undefined;
+      this.#noLongerFound(chunk);
       return;
     }
     const { seq, count } = chunk;
@@ -335,7 +342,7 @@ export class Chunks {
   #noteChanged(chunk: Chunk, now: number): void {
     const { seq } = chunk;
     if (chunk.left === 0) {
-      if (chunk.sparseSince !== undefined) this.#sparse.removed(chunk.sparseSince);
+      // Its time stays: to find the next one all that is late would have to be written, with nearly each commit of a drain.
       this.#sql.delete.promise(seq);
       this.#sql.deleteBody.promise(seq);
       if (this.#dropLate(chunk)) return;
@@ -362,7 +369,10 @@ export class Chunks {
   /** The chunk that this number falls into, whether or not the task is in it. */
   #over(seq: number): Chunk | undefined {
     const last = this.#lastFound;
-    if (last !== undefined && last.seq <= seq && seq <= last.last) return last;
+    if (last !== undefined && isOver(last, seq)) return last;
+    const before = this.#foundBefore;
+    this.#foundBefore = last;
+    if (before !== undefined && isOver(before, seq)) return (this.#lastFound = before);
     const unwritten = overIn(this.#unwritten, seq) ?? overIn(this.#late, seq);
     if (unwritten !== undefined) return (this.#lastFound = unwritten);
     const stored = this.#stored(seq);
@@ -411,7 +421,12 @@ export class Chunks {
       cached.chunk = undefined;
       this.#cachedBytes -= chunk.cachedBytes;
     }
+    this.#noLongerFound(chunk);
+  }
+
+  #noLongerFound(chunk: Chunk): void {
     if (this.#lastFound === chunk) this.#lastFound = undefined;
+    if (this.#foundBefore === chunk) this.#foundBefore = undefined;
   }
 }
 
@@ -441,6 +456,10 @@ function columnsOf(chunk: Chunk): readonly Value[] {
 /** Whether an id from the first of these to the last may be in a chunk that knows its ids. */
 function knowsBetween(chunk: Chunk, namespaceId: number, first: string, last: string): boolean {
   return chunk.head.namespaceId === namespaceId && chunk.idAt(0) <= last && chunk.idAt(chunk.count - 1) >= first;
+}
+
+function isOver({ seq: first, last }: Chunk, seq: number): boolean {
+  return first <= seq && seq <= last;
 }
 
 /** The one of these chunks, which are in order, that a number falls into. There may be one for each of many queues. */

@@ -60,10 +60,21 @@ export function writeOptions(task: TaskOptions, kind: TaskQueueKind): Buffer | n
   return null;
 }
 
+/** Tasks that say nothing of their own mostly come one after the other, with the same timeout: what they have in common. */
+let lastPlain:
+  | { readonly kind: TaskQueueKind; readonly startToCloseMs: number | null; readonly options: TaskOptions }
+  | undefined;
+
 /** Reads the options column. */
 export function readOptions(column: Buffer | null, kind: TaskQueueKind, startToCloseMs: number | null): TaskOptions {
-  const own = startToCloseMs === null ? {} : { startToCloseMs };
-  if (column === null) return { retryPolicy: defaultRetryPolicy(kind), timeouts: own };
+  if (column === null) {
+    if (lastPlain?.kind !== kind || lastPlain.startToCloseMs !== startToCloseMs) {
+      const options = { retryPolicy: defaultRetryPolicy(kind), timeouts: ownTimeouts(startToCloseMs) };
+      lastPlain = { kind, startToCloseMs, options };
+    }
+    return lastPlain.options;
+  }
+  const own = ownTimeouts(startToCloseMs);
   const { value: json, blobs } = unframe<OptionsJson>(column);
   const [fallbackInput, context] = blobs;
   return {
@@ -203,4 +214,8 @@ export function readHistory(column: Buffer | null): readonly FailedAttemptRecord
     failedAt,
     failure: readFailure(failure, blobs[i]),
   }));
+}
+
+function ownTimeouts(startToCloseMs: number | null): TimeoutsRecord {
+  return startToCloseMs === null ? {} : { startToCloseMs };
 }

@@ -11,8 +11,17 @@ export function isPaused(pause: PauseRecord | undefined, now: number): boolean {
   return pause !== undefined && (pause.until === undefined || pause.until > now);
 }
 
+/** Of each config, which never changes, the column: a queue's row is written with each commit that moves it. */
+const columns = new WeakMap<TaskQueueConfig, string | null>();
+
 /** The config column; null if nothing is set. */
 export function writeConfig(config: TaskQueueConfig): string | null {
+  let column = columns.get(config);
+  if (column === undefined) columns.set(config, (column = columnOf(config)));
+  return column;
+}
+
+function columnOf(config: TaskQueueConfig): string | null {
   if (!isSet(config)) return null;
   const { revision: _, fairnessKeys, ...rest } = config;
   return JSON.stringify({ ...rest, fairnessKeys: [...fairnessKeys] });

@@ -52,6 +52,8 @@ interface Open {
   /** The last number that was given out, as of the last record. */
   numbers: number;
   readonly openedAt: number;
+  /** A transaction of SQLite's is under way. Told here, since SQLite is asked in each commit otherwise. */
+  isInTransaction: boolean;
   /** A commit failed, and what is in memory may differ from the file. */
   stale: boolean;
   /** It is to be settled once those who wait for the last commit have been told. */
@@ -111,6 +113,7 @@ export class SqliteStore implements Store {
         now,
         numbers,
         openedAt: now,
+        isInTransaction: db.inTransaction,
         stale: false,
         settling: undefined,
         settlingFailed: false,
@@ -305,10 +308,12 @@ export class SqliteStore implements Store {
   }
 
   /** A transaction of SQLite's is under way from here on. While it is, nobody else can write to the file. */
-  #begin({ db, begin, epochNow }: Open, epoch: number): void {
-    if (db.inTransaction) return;
+  #begin(open: Open, epoch: number): void {
+    if (open.isInTransaction) return;
+    const { begin, epochNow } = open;
     try {
       begin.run();
+      open.isInTransaction = true;
     } catch (error) {
       // Who writes to it is another server, if the epoch says so; else somebody who will be gone.
       if (epochNow.get() === epoch) throw error;
@@ -320,12 +325,13 @@ export class SqliteStore implements Store {
 
   /** Commits SQLite's transaction, so that the records so far need not be run again. */
   #settle(open: Open): void {
-    const { checkpoints, db, journal, now, numbers, parts } = open;
-    if (!db.inTransaction) return;
+    const { checkpoints, journal, now, numbers, parts } = open;
+    if (!open.isInTransaction) return;
     try {
       settleParts(parts);
       open.stamp.run(now, numbers, journal.last);
       open.commit.run();
+      open.isInTransaction = false;
       open.settlingFailed = false;
       journal.settled();
     } catch (error) {
@@ -372,10 +378,13 @@ export class SqliteStore implements Store {
   /** Takes back a commit that failed, and forgets everything in memory that it may have changed. */
   #undo(open: Open): void {
     const { db, journal, parts, now } = open;
+    // SQLite may have taken it back by itself.
     if (db.inTransaction) open.rollback.run();
+    open.isInTransaction = false;
     const again = journal.unsettled();
     if (again.length > 0) {
       open.begin.run();
+      open.isInTransaction = true;
       runAgain(db, again, journal.sqlOf);
     }
     parts.namespaces.reset();

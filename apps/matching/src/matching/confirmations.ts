@@ -1,6 +1,9 @@
 import { ChurnMap, Deadlines, type LeaseRef } from "@tq/matching-core";
 import type { ConfirmOperation, Operation, UnconfirmedDelivery } from "@tq/storage";
 
+/** How many deliveries are gone through to find which of them a call may mean. */
+const mostUnindexed = 64;
+
 /** What one poll was given, until its worker has mentioned it. */
 interface Delivery {
   /** Its first lease number, by which the store knows it. */
@@ -8,8 +11,12 @@ interface Delivery {
   readonly key: string | undefined;
   /** All that it began with. */
   readonly leases: readonly LeaseRef[];
+  /** The smallest of their numbers. */
+  readonly least: number;
   /** How many of them were not mentioned. */
   left: number;
+  /** Whether {@link Confirmations} can find it by them. */
+  isIndexed: boolean;
 }
 
 /**
@@ -20,6 +27,12 @@ export class Confirmations {
   readonly #byPoll = new ChurnMap<string, Delivery>();
   /** By lease number of what was not mentioned: no two deliveries of a task have the same. */
   readonly #byLease = new ChurnMap<number, Delivery>();
+  /**
+   * By their numbers, those that cannot be found by it yet; and what none of their lease numbers is below. Nearly all are
+   * mentioned by their poll, and what a worker answers was given to it before what is on its way, so has smaller numbers.
+   */
+  readonly #unindexed = new ChurnMap<number, Delivery>();
+  #leastUnindexed = Infinity;
   readonly #deadlines = new Deadlines<Delivery>();
   /** What the store is to be told, by delivery: which of its leases are left. */
   #toTell = new Map<number, () => readonly LeaseRef[]>();
@@ -54,7 +67,10 @@ export class Confirmations {
   }
 
   /** The worker mentioned these. */
-  confirm(leases: Iterable<LeaseRef>): void {
+  confirm(leases: readonly LeaseRef[]): void {
+    let greatest = 0;
+    for (const { leaseNo } of leases) if (leaseNo > greatest) greatest = leaseNo;
+    if (greatest >= this.#leastUnindexed) this.#index(greatest);
     if (this.#byLease.size === 0) return;
     for (const { leaseNo } of leases) {
       const delivery = this.#byLease.get(leaseNo);
@@ -100,14 +116,35 @@ export class Confirmations {
   }
 
   #watch(number: number, key: string | undefined, leases: readonly LeaseRef[], until: number): void {
-    const delivery: Delivery = { number, key, leases, left: leases.length };
+    let least = Infinity;
+    for (const { leaseNo } of leases) if (leaseNo < least) least = leaseNo;
+    const delivery: Delivery = { number, key, leases, least, left: leases.length, isIndexed: false };
     if (key !== undefined) this.#byPoll.set(key, delivery);
-    for (const { leaseNo } of leases) this.#byLease.set(leaseNo, delivery);
+    this.#unindexed.set(number, delivery);
+    this.#leastUnindexed = Math.min(this.#leastUnindexed, least);
     this.#deadlines.set(delivery, until);
+  }
+
+  /** Lets those be found by their leases that have one up to this number; all of them where there are too many to look. */
+  #index(greatest: number): void {
+    const isAll = this.#unindexed.size > mostUnindexed;
+    let leastLeft = Infinity;
+    for (const delivery of this.#unindexed.values()) {
+      if (!isAll && delivery.least > greatest) {
+        leastLeft = Math.min(leastLeft, delivery.least);
+        continue;
+      }
+      for (const { leaseNo } of delivery.leases) this.#byLease.set(leaseNo, delivery);
+      delivery.isIndexed = true;
+      if (!isAll) this.#unindexed.delete(delivery.number);
+    }
+    if (isAll) this.#unindexed.clear();
+    this.#leastUnindexed = leastLeft;
   }
 
   /** Which of its leases were not mentioned. */
   #leftOf(delivery: Delivery): readonly LeaseRef[] {
+    if (!delivery.isIndexed) return delivery.leases;
     return delivery.leases.filter(({ leaseNo }) => this.#byLease.get(leaseNo) === delivery);
   }
 
@@ -116,7 +153,8 @@ export class Confirmations {
     const { key, number } = delivery;
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
-    if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
+    if (!delivery.isIndexed) this.#unindexed.delete(number);
+    else if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
     this.#toTell.set(number, () => []);
   }
 }

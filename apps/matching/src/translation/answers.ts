@@ -90,6 +90,9 @@ export function readAnswers(
   return { operation, refused };
 }
 
+/** Nearly all of them are it. */
+const accepted: AnswerStatusMessage = { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.ACCEPTED };
+
 /** The statuses of a call's items, in the request's order, from those of the answers that were carried out. */
 export function toAnswerStatuses(
   batch: Pick<AnswerBatch, "commandsOf">,
@@ -101,7 +104,7 @@ export function toAnswerStatuses(
     if (error !== undefined) return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.REFUSED, error };
     const status = statuses[next++];
     if (status === undefined) throw new Error("the engine gave fewer statuses than there were answers");
-    return toAnswerStatus(status, () => batch.commandsOf(i));
+    return status.status === "accepted" ? accepted : toAnswerStatus(status, () => batch.commandsOf(i));
   });
 }
 
@@ -168,7 +171,7 @@ function readCanceled(message: TaskCanceled, violations: Violations): FailureRec
 function toAnswerStatus(status: AnswerStatus, commands: () => readonly Command[]): AnswerStatusMessage {
   switch (status.status) {
     case "accepted":
-      return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.ACCEPTED };
+      return accepted;
     case "already-answered":
       return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.ALREADY_ANSWERED };
     case "lease-lost":

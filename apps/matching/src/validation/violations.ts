@@ -41,6 +41,7 @@ export class Violations {
 
   /** Takes out the first one, and forgets the others: for lists of which a bad item does not fail the rest. */
   takeFirst(): FieldViolation | undefined {
+    if (this.#total === 0) return undefined;
     const first = this.#found[0];
     this.#found = [];
     this.#total = 0;

@@ -7,6 +7,9 @@ import { given } from "../waiting.ts";
 import { checkCommands, runCommands } from "./commands.ts";
 import { type AnswerCodec, once } from "./requests.ts";
 
+/** What becomes of nearly all answers. */
+const accepted: AnswerStatus = { status: "accepted" };
+
 /** Answers attempts. */
 export function answer(tx: Transaction, operation: AnswerOperation): AnswerOperationResult {
   return once<AnswerOperation>(
@@ -36,7 +39,7 @@ function keptStatuses({ answers }: AnswerOperation): AnswerCodec<AnswerOperation
       return JSON.stringify(unusual);
     },
     read: (text) => {
-      const statuses: AnswerStatus[] = answers.map(() => ({ status: "accepted" }));
+      const statuses: AnswerStatus[] = answers.map(() => accepted);
       for (const [index, status] of JSON.parse(text) as [number, AnswerStatus][]) statuses[index] = status;
       return { verb: "answer", statuses };
     },
@@ -63,7 +66,7 @@ function answerOne(tx: Transaction, namespace: string, one: Answer): AnswerStatu
       release(tx, task, one);
       break;
   }
-  return { status: "accepted" };
+  return accepted;
 }
 
 /**
@@ -124,5 +127,5 @@ function complete(
   }
   const use = { attempts: row.attempts + 1, answered: task.leaseNo, history: row.history };
   closeStarted(tx, task, "completed", result === undefined ? {} : { result }, use);
-  return { status: "accepted" };
+  return accepted;
 }

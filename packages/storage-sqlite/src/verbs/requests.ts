@@ -70,10 +70,13 @@ function fingerprint(parts: Iterable<string | number>): string {
       hash = Math.imul(hash ^ Math.floor(part / 2 ** 32), prime);
       continue;
     }
-    const text = `${part}/`;
+    const text = typeof part === "string" ? part : String(part);
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), prime);
+    hash = Math.imul(hash ^ slash, prime);
   }
   return (hash >>> 0).toString(36);
 }
 
 const prime = 0x01000193;
+/** Ends a text. */
+const slash = 0x2f;
