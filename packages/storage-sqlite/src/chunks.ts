@@ -256,6 +256,8 @@ export class Chunks {
 
   /** Up to `limit` chunks of which little is left since then or longer. */
   *sparse(since: number, limit: number): Iterable<Chunk> {
+    const next = this.nextSparse();
+    if (next === undefined || next > since) return;
     this.settle();
     this.#sparse.forget();
     // Read one by one: they are large.
@@ -311,6 +313,8 @@ export class Chunks {
   evict(): void {
     for (const [seq, { chunk }] of this.#cache) {
       if (this.#cachedBytes <= maxCachedBytes) return;
+      // In use, though they are found without the cache.
+      if (chunk === this.#lastFound || chunk === this.#foundBefore) continue;
       if (chunk === undefined || this.#lateChanged.has(chunk) || overIn(this.#late, seq) === chunk) continue;
       this.#forget(seq, chunk);
       if (!chunk.wasUsed) continue;

@@ -45,3 +45,18 @@ test.each([2, 5, 100])("of %d deliveries at once, what is left is what no call h
     expect(confirmations.nextWake()).toBeUndefined();
   }
 });
+
+test("what a repeated poll was given counts once, if the server ended before it could forget the first answer", () => {
+  const confirmations = new Confirmations();
+  const found = [1, 2].map((delivery) => ({
+    delivery,
+    namespace: "default",
+    workerId: "w",
+    pollId: "p",
+    confirmMs: 10,
+    leases: [lease(2), lease(3)],
+  }));
+  confirmations.start(found, () => "p", 0);
+  confirmations.confirmPoll("p");
+  expect(confirmations.takeOverdue(Infinity)).toEqual([]);
+});

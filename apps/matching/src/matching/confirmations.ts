@@ -48,6 +48,8 @@ export class Confirmations {
       const key = delivery.pollId === "" ? undefined : keyOf(delivery);
       this.#watch(delivery.delivery, key, delivery.leases, now + delivery.confirmMs);
     }
+    // Two of them may hold one lease, if a crash came between a repeated poll and the end of what it had before: it is the later one's.
+    this.#index(Infinity);
   }
 
   /** A poll was answered with these, and the store knows of it. `pollKey`: undefined for a poll without an id. */
@@ -153,8 +155,9 @@ export class Confirmations {
     const { key, number } = delivery;
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
-    if (!delivery.isIndexed) this.#unindexed.delete(number);
-    else if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
+    if (!delivery.isIndexed && this.#unindexed.get(number) === delivery) this.#unindexed.delete(number);
+    if (delivery.isIndexed && delivery.left > 0)
+      for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
     this.#toTell.set(number, () => []);
   }
 }
