@@ -30,13 +30,17 @@ export function disturbedRuns<R extends { readonly played: PlayedRun<unknown> }>
   return runs.filter((run) => stolen(run) > disturbingShare).toSorted((a, b) => stolen(b) - stolen(a));
 }
 
+/** A share as a text: 0.0512 is `5.1 %`. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 /** What the host took of the runs that count, and whose were disturbed. Empty where the machine cannot tell. */
 export function stolenLines(contenders: readonly MeasuredContender[]): string[] {
   const told = contenders.flatMap(({ name, stolen, again = 0 }) =>
     stolen === undefined ? [] : [{ name, stolen, again }],
   );
   if (told.length === 0) return [];
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const most = Math.max(...told.map(({ stolen }) => stolen.max));
   const again = told.filter(({ again }) => again > 0).map(({ name, again }) => `${name} (${again})`);
   const still = told

@@ -2,7 +2,7 @@ import type { Contender } from "../contenders/contender.ts";
 import { calibrate } from "../machine/calibration.ts";
 import { type ProcessorTime, processorTime, stolenShare } from "../machine/stolen.ts";
 import type { Readings } from "./columns.ts";
-import { disturbedRuns, type PlayedRun, theOneThatCounts } from "./disturbed.ts";
+import { disturbedRuns, percent, type PlayedRun, theOneThatCounts } from "./disturbed.ts";
 import { type Spread, spreadOf, type Spreads, spreadsOf } from "./statistics.ts";
 import { hasTimeForAnother } from "./time-limit.ts";
 
@@ -87,7 +87,7 @@ export async function playRounds(
     const nowMs = machine.nowMs();
     runsMs.push(nowMs - sinceMs);
     const failed = came.failure === undefined ? "" : " (failed)";
-    const host = stolen === undefined ? "" : `, the host took ${(100 * stolen).toFixed(1)} %`;
+    const host = stolen === undefined ? "" : `, the host took ${percent(stolen)}`;
     const took = `${seconds(nowMs - sinceMs)} s, ${seconds(nowMs)} s in all`;
     progress(`${which}: ${contender.name}${failed}, ${took}${host}`);
     return { ...came, stolen };

@@ -15,8 +15,6 @@ interface Delivery {
   readonly least: number;
   /** How many of them were not mentioned. */
   left: number;
-  /** Whether {@link Confirmations} can find it by them. */
-  isIndexed: boolean;
 }
 
 /**
@@ -120,7 +118,7 @@ export class Confirmations {
   #watch(number: number, key: string | undefined, leases: readonly LeaseRef[], until: number): void {
     let least = Infinity;
     for (const { leaseNo } of leases) if (leaseNo < least) least = leaseNo;
-    const delivery: Delivery = { number, key, leases, least, left: leases.length, isIndexed: false };
+    const delivery: Delivery = { number, key, leases, least, left: leases.length };
     if (key !== undefined) this.#byPoll.set(key, delivery);
     this.#unindexed.set(number, delivery);
     this.#leastUnindexed = Math.min(this.#leastUnindexed, least);
@@ -129,24 +127,22 @@ export class Confirmations {
 
   /** Lets those be found by their leases that have one up to this number; all of them where there are too many to look. */
   #index(greatest: number): void {
-    const isAll = this.#unindexed.size > mostUnindexed;
+    const upTo = this.#unindexed.size > mostUnindexed ? Infinity : greatest;
     let leastLeft = Infinity;
     for (const delivery of this.#unindexed.values()) {
-      if (!isAll && delivery.least > greatest) {
+      if (delivery.least > upTo) {
         leastLeft = Math.min(leastLeft, delivery.least);
         continue;
       }
       for (const { leaseNo } of delivery.leases) this.#byLease.set(leaseNo, delivery);
-      delivery.isIndexed = true;
-      if (!isAll) this.#unindexed.delete(delivery.number);
+      this.#unindexed.delete(delivery.number);
     }
-    if (isAll) this.#unindexed.clear();
     this.#leastUnindexed = leastLeft;
   }
 
   /** Which of its leases were not mentioned. */
   #leftOf(delivery: Delivery): readonly LeaseRef[] {
-    if (!delivery.isIndexed) return delivery.leases;
+    if (this.#unindexed.get(delivery.number) === delivery) return delivery.leases;
     return delivery.leases.filter(({ leaseNo }) => this.#byLease.get(leaseNo) === delivery);
   }
 
@@ -155,9 +151,8 @@ export class Confirmations {
     const { key, number } = delivery;
     if (key !== undefined && this.#byPoll.get(key) === delivery) this.#byPoll.delete(key);
     this.#deadlines.delete(delivery);
-    if (!delivery.isIndexed && this.#unindexed.get(number) === delivery) this.#unindexed.delete(number);
-    if (delivery.isIndexed && delivery.left > 0)
-      for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
+    if (this.#unindexed.get(number) === delivery) this.#unindexed.delete(number);
+    else if (delivery.left > 0) for (const { leaseNo } of this.#leftOf(delivery)) this.#byLease.delete(leaseNo);
     this.#toTell.set(number, () => []);
   }
 }

@@ -104,7 +104,7 @@ export function toAnswerStatuses(
     if (error !== undefined) return { $typeName: "tq.v1.AnswerStatus", result: AnswerResult.REFUSED, error };
     const status = statuses[next++];
     if (status === undefined) throw new Error("the engine gave fewer statuses than there were answers");
-    return status.status === "accepted" ? accepted : toAnswerStatus(status, () => batch.commandsOf(i));
+    return toAnswerStatus(status, batch, i);
   });
 }
 
@@ -168,7 +168,11 @@ function readCanceled(message: TaskCanceled, violations: Violations): FailureRec
   return { type: canceledType, message: text, nonRetryable: false, encoded: toBinary(FailureSchema, failure) };
 }
 
-function toAnswerStatus(status: AnswerStatus, commands: () => readonly Command[]): AnswerStatusMessage {
+function toAnswerStatus(
+  status: AnswerStatus,
+  batch: Pick<AnswerBatch, "commandsOf">,
+  index: number,
+): AnswerStatusMessage {
   switch (status.status) {
     case "accepted":
       return accepted;
@@ -182,7 +186,7 @@ function toAnswerStatus(status: AnswerStatus, commands: () => readonly Command[]
       const path =
         status.refused.reason === "not-a-workflow-task"
           ? itself
-          : pathOfCommand(commands()[status.commandIndex]?.command, status.commandIndex);
+          : pathOfCommand(batch.commandsOf(index)[status.commandIndex]?.command, status.commandIndex);
       const cause = refusedByStore(status.refused, path);
       const error: ItemError = {
         $typeName: "tq.v1.ItemError",
