@@ -3,8 +3,8 @@ import { StoreError } from "@tq/storage";
 
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
-/** Grows with each change of the tables. A file of another version is refused, not guessed at. */
-const schemaVersion = 7;
+/** Grows with each change of the tables, or of the journal's files. A file of another version is refused, not guessed at. */
+const schemaVersion = 8;
 
 /*
  * Names are short where they stand in a row of the hot path. `place` numbers come from one counter and are never reused;

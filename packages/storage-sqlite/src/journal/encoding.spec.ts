@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RecordBuffer, readRecords, type JournalRecord, type Value } from "./encoding.ts";
+import { blockBytes, Blocks, nextBlock } from "./blocks.ts";
+import { eachRecord, RecordBuffer, readRecords, type JournalRecord, type Value } from "./encoding.ts";
 
 const bytesOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 const plain = { noNullPrototype: true } as const;
@@ -89,6 +90,24 @@ describe("the encoding of records", () => {
         if (found.length < written.length) {
           expect(bytesWritten(written.slice(0, found.length + 1)).length).toBeGreaterThan(cut.length);
         }
+      }),
+    );
+  });
+
+  it("are found each at the next block, where they are laid out so, as far as they are whole", () => {
+    fc.assert(
+      fc.property(records, fc.double({ min: 0, max: 1, noNaN: true }), (written, share) => {
+        const each = [...eachRecord(bytesWritten(written))];
+        expect(each).toHaveLength(written.length);
+        const bytes = Buffer.from(new Blocks().layOut(each));
+        const starts = each.map((_, i) => each.slice(0, i).reduce((sum, { length }) => sum + nextBlock(length), 0));
+        expect(starts.every((start, i) => bytes.subarray(start).indexOf(each[i] ?? "") === 0)).toBe(true);
+        const rest = starts.flatMap((start, i) => [...bytes.subarray(start + (each[i]?.length ?? 0), starts[i + 1])]);
+        expect(rest.every((byte) => byte === 0)).toBe(true);
+        expect([...readRecords(bytes, blockBytes)]).toStrictEqual(expected(written));
+        const cut = Math.floor(bytes.length * share);
+        const whole = starts.filter((start, i) => start + (each[i]?.length ?? 0) <= cut).length;
+        expect([...readRecords(bytes.subarray(0, cut), blockBytes)]).toStrictEqual(expected(written).slice(0, whole));
       }),
     );
   });

@@ -6,9 +6,11 @@
  *            | 0xffff, statement u16, text            what a statement's number stands for, before its first use in a file
  *   value    = 0 null | 1 f64 | 2 string | 3 bytes    strings and bytes begin with their length, u32
  *
- * Little-endian. The checksum is over everything behind it, so what was torn by a crash is not taken for a record.
+ * Little-endian. The checksum is over everything behind it, so what was torn by a crash is not taken for a record. In memory one
+ * stands right behind the other, in a file each at a block (blocks.ts).
  */
 import { crc32 } from "node:zlib";
+import { nextBlock } from "./blocks.ts";
 
 /** What can be bound to a statement here. */
 export type Value = number | string | Uint8Array | null;
@@ -139,11 +141,22 @@ export class RecordBuffer {
   }
 }
 
+/** Each of the records of a {@link RecordBuffer}, as its bytes. */
+export function* eachRecord(bytes: Buffer): Iterable<Buffer> {
+  for (let start = 0; start < bytes.length;) {
+    const end = start + bytes.readUInt32LE(start);
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
 /**
  * The records at the beginning of some bytes, as far as each is whole and numbered one behind the one before: what follows
  * was torn by a crash, or is of an earlier use of the file.
+ *
+ * @param blockBytes each begins at a multiple of it
  */
-export function* readRecords(bytes: Buffer): Iterable<JournalRecord> {
+export function* readRecords(bytes: Buffer, blockBytes = 1): Iterable<JournalRecord> {
   let last: number | undefined;
   for (let start = 0; start + headerBytes <= bytes.length;) {
     const length = bytes.readUInt32LE(start);
@@ -155,7 +168,7 @@ export function* readRecords(bytes: Buffer): Iterable<JournalRecord> {
     last = number;
     const [now, numbers] = [bytes.readDoubleLE(start + 16), bytes.readDoubleLE(start + 24)];
     yield { number, now, numbers, ...readEntries(bytes, start + headerBytes, end) };
-    start = end;
+    start = nextBlock(end, blockBytes);
   }
 }
 

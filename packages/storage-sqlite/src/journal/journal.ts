@@ -8,7 +8,8 @@
  */
 import { closeSync, openSync } from "node:fs";
 import type { StoreError } from "@tq/storage";
-import { RecordBuffer, type JournalRecord, readRecords, type Value } from "./encoding.ts";
+import { Blocks } from "./blocks.ts";
+import { eachRecord, RecordBuffer, type JournalRecord, readRecords, type Value } from "./encoding.ts";
 import { LogSync, systemCalls, type LogCalls, type Piece } from "./log-sync.ts";
 import { Segments } from "./segments.ts";
 
@@ -29,7 +30,7 @@ export const journalLimits: JournalLimits = {
   segmentBytes: 8 * 1_024 * 1_024,
 };
 
-/** How much memory there is for records at first, and how much of each of two is kept from one settling to the next. */
+/** How much memory there is for records at first, and how much of it is kept from one settling to the next. */
 const firstBytes = 64 * 1_024;
 const mostBytesKept = 8 * 1_024 * 1_024;
 
@@ -43,9 +44,8 @@ export class Journal {
   readonly #walFd: number;
   /** The records since the last settling. */
   #window = new RecordBuffer(firstBytes);
-  /** Gave way to the present one while the disk was still to get of it; and one of which it has all. */
-  #givenUp: RecordBuffer | undefined;
-  #spare: RecordBuffer | undefined;
+  /** What is being written of them. */
+  readonly #blocks = new Blocks();
   /** How much of the window has been handed to be written. */
   #taken = 0;
   #commits = 0;
@@ -163,9 +163,7 @@ export class Journal {
   settled(): void {
     this.#commits = 0;
     const rest = this.#window.from(this.#taken);
-    if (rest.length > 0) this.#untaken.push(rest);
-    // What is being written, or still to be, is read from where it stands.
-    if (!this.#sync.isSettled) this.#swapWindow();
+    if (rest.length > 0) this.#untaken.push(Buffer.from(rest));
     if (this.#window.capacity > mostBytesKept) this.#window = new RecordBuffer(mostBytesKept);
     this.#window.clear();
     this.#taken = 0;
@@ -188,26 +186,12 @@ export class Journal {
     closeSync(this.#walFd);
   }
 
-  /**
-   * Two take turns. One made anew each time would be in V8's old generation by the time that it is garbage, and V8 collects
-   * the whole heap the sooner the more there is of such.
-   */
-  #swapWindow(): void {
-    const { capacity } = this.#window;
-    if (capacity <= mostBytesKept) this.#givenUp = this.#window;
-    this.#window = this.#spare ?? new RecordBuffer(Math.min(capacity, mostBytesKept));
-    this.#spare = undefined;
-  }
-
   /** Everything that is to be written, at its place in the file. One write has ended before the next is asked for. */
   #take(): Piece {
     const rest = this.#window.from(this.#taken);
     this.#taken += rest.length;
-    const bytes = this.#untaken.length === 0 ? rest : Buffer.concat([...this.#untaken, rest]);
+    const bytes = this.#blocks.layOut([...this.#untaken, rest].flatMap((some) => [...eachRecord(some)]));
     this.#untaken = [];
-    // What was under way of it is written, and what was not is copied.
-    this.#spare = this.#givenUp ?? this.#spare;
-    this.#givenUp = undefined;
     const { fd, path } = this.#segments;
     return { fd, path, bytes, position: this.#segments.advance(bytes.length) };
   }

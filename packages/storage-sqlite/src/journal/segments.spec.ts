@@ -1,11 +1,26 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { removeFolder, temporaryFolder } from "../../test/temporary.ts";
-import { RecordBuffer } from "./encoding.ts";
+import { Blocks, blocksOfMemory } from "./blocks.ts";
+import { eachRecord, RecordBuffer } from "./encoding.ts";
 import { recordsBehind, removeJournals, Segments } from "./segments.ts";
 
-/** The bytes of records with these numbers; each defines its statement, which is named after it. */
+/** Records with these numbers, as they lie in a file; each defines its statement, which is named after it. */
 function records(...numbers: readonly number[]): Buffer {
   const buffer = new RecordBuffer(64);
   for (const number of numbers) {
@@ -14,7 +29,36 @@ function records(...numbers: readonly number[]): Buffer {
     buffer.change(number, [number, "x".repeat(number)]);
     buffer.finish(number, 1_000 + number, number * 10);
   }
-  return Buffer.from(buffer.from(0));
+  return Buffer.from(new Blocks().layOut([...eachRecord(buffer.from(0))]));
+}
+
+const mayMountRamfs = ((): boolean => {
+  const folder = temporaryFolder();
+  try {
+    execFileSync("mount", ["-t", "ramfs", "ramfs", folder], { stdio: "ignore" });
+    execFileSync("umount", [folder], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    removeFolder(folder);
+  }
+})();
+
+/** Whether a file there can be written past the system's cache. */
+function takesDirect(folder: string): boolean {
+  const path = join(folder, "probe");
+  writeFileSync(path, "");
+  try {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_DIRECT);
+    try {
+      return writeSync(fd, blocksOfMemory(4_096), 0, 4_096, 0) === 4_096;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
 }
 
 describe("the files of the journal", () => {
@@ -57,6 +101,41 @@ describe("the files of the journal", () => {
       expect([segments.path, segments.fd, segments.advance(1)]).toEqual([`${database}-log.7.0`, first, 0]);
     } finally {
       segments.close();
+    }
+  });
+
+  it.skipIf(!mayMountRamfs)(
+    "are written with the system's cache between where a file system knows no other way",
+    () => {
+      const disk = join(folder, "ramfs");
+      mkdirSync(disk);
+      execFileSync("mount", ["-t", "ramfs", "ramfs", disk]);
+      try {
+        const segments = new Segments(join(disk, "tq.db"), 1, 8_192);
+        // Past the cache it would be refused: it neither begins at a block nor fills one.
+        writeSync(segments.fd, Buffer.from("xyz"), 0, 3, 5);
+        expect(readFileSync(segments.path).subarray(4, 9).toString()).toBe("\0xyz\0");
+        segments.close();
+      } finally {
+        execFileSync("umount", [disk]);
+      }
+    },
+  );
+
+  it.runIf(process.platform === "linux")("are written past the system's cache where that can be", () => {
+    // The folder of the other tests may be in memory; what this one is on is not known, so it is asked.
+    const at = mkdtempSync(join(tmpdir(), "tq-direct-"));
+    try {
+      const isDirect = takesDirect(at);
+      const segments = new Segments(join(at, "tq.db"), 1, 8_192);
+      const unaligned = (): number => writeSync(segments.fd, Buffer.from("xyz"), 0, 3, 5);
+      if (isDirect) expect(unaligned).toThrow(/EINVAL/);
+      else expect(unaligned()).toBe(3);
+      expect(writeSync(segments.fd, blocksOfMemory(4_096).fill(7), 0, 4_096, 4_096)).toBe(4_096);
+      expect(readFileSync(segments.path).readUInt8(4_096)).toBe(7);
+      segments.close();
+    } finally {
+      removeFolder(at);
     }
   });
 

@@ -19,10 +19,11 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "@tq/storage";
+import { blockBytes, blocksOfMemory } from "./blocks.ts";
 import { readRecords, type JournalRecord } from "./encoding.ts";
 
 /** A page: a file that is filled with larger pieces is kept in larger ones, and a sync writes them whole. */
-const zeros = Buffer.alloc(4_096);
+const zeros = blocksOfMemory(blockBytes);
 
 /** The files of one epoch's journal. */
 export class Segments {
@@ -58,7 +59,7 @@ export class Segments {
     return this.#fds[this.#current];
   }
 
-  /** Where the next bytes go. Moves on by so many. */
+  /** Where the next bytes go, which are whole blocks. Moves on by so many. */
   advance(bytes: number): number {
     const position = this.#position;
     this.#position += bytes;
@@ -96,7 +97,7 @@ export interface Found {
 export function recordsBehind(database: string, epoch: number, number: number): Found {
   const files = filesOf(database)
     .filter(({ ofEpoch }) => ofEpoch === epoch)
-    .map(({ path }) => [...readRecords(readFileSync(path))])
+    .map(({ path }) => [...readRecords(readFileSync(path), blockBytes)])
     .sort(([a], [b]) => (a?.number ?? 0) - (b?.number ?? 0));
   const statements = new Map<number, string>();
   const records: JournalRecord[] = [];
@@ -156,6 +157,26 @@ function create(path: string, bytes: number): number {
   } finally {
     closeSync(folder);
   }
-  // Each write is on disk when it returns: one system call instead of a write and a sync.
-  return openSync(path, constants.O_WRONLY | (constants.O_DSYNC ?? 0));
+  return openToWrite(path);
+}
+
+/**
+ * Each write is on disk when it returns: one system call instead of a write and a sync. It goes past the system's cache where
+ * the file system lets it: some refuse to open a file so, some to write to it.
+ */
+function openToWrite(path: string): number {
+  const flags = constants.O_WRONLY | (constants.O_DSYNC ?? 0);
+  try {
+    const fd = openSync(path, flags | (constants.O_DIRECT ?? 0));
+    try {
+      writeSync(fd, zeros, 0, zeros.length, 0);
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+    return openSync(path, flags);
+  }
 }
