@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
 import type { Worker as Thread } from "node:worker_threads";
 import { Context, Worker } from "@tq/worker-sdk";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { startWorkerRig } from "./worker-rig.ts";
 
 /** The threads that this process begins, as it begins them. */
@@ -14,8 +15,8 @@ function threadsBegun(): readonly Thread[] {
 }
 
 test(
-  "one thread keeps the leases of all workers of a process, of each until it ends, and the next worker begins another",
-  { timeout: 60_000 },
+  "one thread keeps the leases of all workers of a process, of each until it ends, and stays a while for the next one",
+  { timeout: 90_000 },
   async () => {
     const threads = threadsBegun();
     const { server, client } = await startWorkerRig();
@@ -48,16 +49,29 @@ test(
     await Promise.all(others.map(({ run }) => run));
     expect(await kept(await add("first"))).toBe(1);
     expect(threads.length).toBe(1);
-    expect(threads[0]?.threadId).toBeGreaterThan(0);
+    const [thread] = threads;
+    if (thread === undefined) throw new Error("no thread has begun");
 
     first.worker.shutdown();
     await first.run;
-    // It has ended.
-    expect(threads[0]?.threadId).toBe(-1);
     const next = await start("next");
     expect(await kept(await add("next"))).toBe(1);
-    expect(threads.length).toBe(2);
+    expect(threads.length).toBe(1);
+
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    onTestFinished(() => timers.mockRestore());
     next.worker.shutdown();
     await next.run;
+    const staying = timers.mock.calls.flatMap(([callback, ms]) => (ms === 10_000 ? [callback] : []));
+    expect(staying).toHaveLength(1);
+    const ended = once(thread, "exit");
+    // The ten seconds are over.
+    for (const end of staying) end();
+    await ended;
+    const last = await start("last");
+    expect(await kept(await add("last"))).toBe(1);
+    expect(threads.length).toBe(2);
+    last.worker.shutdown();
+    await last.run;
   },
 );

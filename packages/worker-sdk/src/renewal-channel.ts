@@ -1,6 +1,7 @@
 // The two ways to run a renewal: in the thread that keeps the leases of all workers of this process, or in the worker's own.
 //
 // One thread for all, since what it costs is its start, 0.1 s of processor time even though all of it is in one file, and to be woken.
+// So it also stays for the next worker of a process that begins one soon behind another: tests do, and who measures.
 
 import { Worker } from "node:worker_threads";
 import type { Client, HttpVersion } from "@tq/client";
@@ -73,9 +74,12 @@ export function renewHere(
   };
 }
 
+/** How long the thread stays for the next worker when it has none. It does nothing then. */
+const threadStaysMs = 10_000;
+
 /**
- * Runs a renewal in the thread, with a connection of its own. The thread begins with the first one and ends with the last. It
- * keeps no process alive, and ends with it.
+ * Runs a renewal in the thread, with a connection of its own. The thread begins with the first one and ends {@link threadStaysMs} behind
+ * the last. It keeps no process alive, and ends with it.
  *
  * @param onGone the thread has ended by itself, or never began
  */
@@ -105,7 +109,7 @@ export function renewInThread(
     },
     async stop() {
       holdings.stop();
-      await thread.close(renewal);
+      thread.close(renewal);
     },
   };
 }
@@ -122,6 +126,8 @@ class RenewalThread {
   readonly #thread: Worker;
   readonly #owners = new Map<number, Owner>();
   #opened = 0;
+  /** Nobody has needed it since it was set. */
+  #ending: NodeJS.Timeout | undefined;
 
   constructor() {
     // Written out like this so that bundlers find the module. The build makes one file of it: scripts/bundle-renewal-thread.js.
@@ -133,6 +139,7 @@ class RenewalThread {
   }
 
   open(data: RenewalThreadData, owner: Owner): number {
+    clearTimeout(this.#ending);
     const renewal = ++this.#opened;
     this.#owners.set(renewal, owner);
     this.post({ kind: "open", renewal, data });
@@ -143,17 +150,18 @@ class RenewalThread {
     if (this.#owners.has(input.renewal)) this.#thread.postMessage(input);
   }
 
-  async close(renewal: number): Promise<void> {
+  close(renewal: number): void {
     if (!this.#owners.delete(renewal)) return;
-    if (this.#owners.size > 0) {
-      this.#thread.postMessage({ kind: "close", renewal } satisfies ThreadInput);
-      return;
-    }
-    this.#forget();
-    await this.#thread.terminate();
+    this.#thread.postMessage({ kind: "close", renewal } satisfies ThreadInput);
+    if (this.#owners.size > 0) return;
+    this.#ending = setTimeout(() => {
+      this.#forget();
+      void this.#thread.terminate();
+    }, threadStaysMs).unref();
   }
 
   #gone(error: Error): void {
+    clearTimeout(this.#ending);
     this.#forget();
     const owners = [...this.#owners.values()];
     this.#owners.clear();
