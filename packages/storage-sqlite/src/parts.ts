@@ -53,6 +53,6 @@ export function openParts(db: Database.Database, writes: Writes, random: () => n
 }
 
 /** Writes what the journal alone has. */
-export function settleParts({ ages, kept, passes, queues, started, tasks, unconfirmed }: Parts): void {
-  for (const part of [tasks, started, unconfirmed, kept, queues, ages, passes]) part.settle();
+export function settleParts({ ages, kept, order, passes, queues, started, tasks, unconfirmed }: Parts): void {
+  for (const part of [tasks, order, started, unconfirmed, kept, queues, ages, passes]) part.settle();
 }

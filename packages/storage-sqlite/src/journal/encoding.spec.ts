@@ -97,7 +97,7 @@ describe("the encoding of records", () => {
   it("are found each at the next block, where they are laid out so, as far as they are whole", () => {
     fc.assert(
       fc.property(records, fc.double({ min: 0, max: 1, noNaN: true }), (written, share) => {
-        const each = [...eachRecord(bytesWritten(written))];
+        const each = eachRecord(bytesWritten(written));
         expect(each).toHaveLength(written.length);
         const bytes = Buffer.from(new Blocks().layOut(each));
         const starts = each.map((_, i) => each.slice(0, i).reduce((sum, { length }) => sum + nextBlock(length), 0));

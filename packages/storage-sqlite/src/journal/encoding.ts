@@ -142,12 +142,14 @@ export class RecordBuffer {
 }
 
 /** Each of the records of a {@link RecordBuffer}, as its bytes. */
-export function* eachRecord(bytes: Buffer): Iterable<Buffer> {
+export function eachRecord(bytes: Buffer): Buffer[] {
+  const records: Buffer[] = [];
   for (let start = 0; start < bytes.length;) {
     const end = start + bytes.readUInt32LE(start);
-    yield bytes.subarray(start, end);
+    records.push(bytes.subarray(start, end));
     start = end;
   }
+  return records;
 }
 
 /**

@@ -29,7 +29,7 @@ function records(...numbers: readonly number[]): Buffer {
     buffer.change(number, [number, "x".repeat(number)]);
     buffer.finish(number, 1_000 + number, number * 10);
   }
-  return Buffer.from(new Blocks().layOut([...eachRecord(buffer.from(0))]));
+  return Buffer.from(new Blocks().layOut(eachRecord(buffer.from(0))));
 }
 
 const mayMountRamfs = ((): boolean => {

@@ -6,7 +6,8 @@ import { prepareSchema } from "../schema.ts";
 import { LaneRows, type LaneId, type LaneRow, type Run } from "./lane-rows.ts";
 import { noLog, Writes } from "../journal/writes.ts";
 
-const lanes = [1, 2, 3].map((id) => ({ queue: { id } as QueueState, key: "k", priority: 3, type: "t" }) as const);
+const laneOf = (id: number): LaneId => ({ queue: { id } as QueueState, key: "k", priority: 3, type: "t" });
+const lanes = [1, 2, 3].map(laneOf);
 
 /** What is done to a lane: some are added in one transaction, or a stretch of it goes, or one comes back, or some are read. */
 const step = fc.oneof(
@@ -18,7 +19,10 @@ const step = fc.oneof(
   fc.record({ behind: fc.nat(60), limit: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ upTo: fc.nat(60), further: fc.nat(9) }),
 );
-const steps = fc.array(fc.record({ on: fc.nat(2), does: step, isLookedAt: fc.boolean() }), { maxLength: 40 });
+const steps = fc.array(
+  fc.record({ on: fc.nat(2), does: step, isLookedAt: fc.boolean(), isSettled: fc.nat(9).map((of) => of === 0) }),
+  { maxLength: 40 },
+);
 
 /** Few runs are let go of again and again; so many never are. */
 const heldRuns = fc.constantFrom(3, 10, 8_192);
@@ -91,14 +95,16 @@ it("is what sorted lists would be, in a few rows", () => {
       prepareSchema(db, ":memory:", 0);
       const rows = new LaneRows(db, new Writes(db, noLog), most);
       const each = lanes.map((id) => new Lane(id, rows));
-      for (const { on, does, isLookedAt } of all) {
+      for (const { on, does, isLookedAt, isSettled } of all) {
         each[on]?.does(does);
         // What is read of it all is remembered: so not each time.
         if (isLookedAt) each[on]?.check();
+        if (isSettled) rows.settle();
         expect(rows.held).toBeLessThanOrEqual(most);
       }
       for (const lane of each) lane.check();
       rows.flush();
+      rows.settle();
       for (const lane of each) lane.check(new LaneRows(db, new Writes(db, noLog)));
       rows.letGo();
       expect(rows.held).toBe(0);
@@ -106,4 +112,22 @@ it("is what sorted lists would be, in a few rows", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+it("has nothing left of a run that was taken to its end part by part, where its last task comes back", () => {
+  const db = new Database(":memory:");
+  prepareSchema(db, ":memory:", 0);
+  const rows = new LaneRows(db, new Writes(db, noLog));
+  const lane = laneOf(1);
+  let tail: Run | undefined;
+  const all = [1, 2, 3, 4].map((place) => ({ place, seq: place, weight: 1, since: 7 }));
+  for (const row of all) tail = rows.push(lane, row, tail);
+  expect([rows.remove(lane, 0, 2), rows.remove(lane, 2, 4)]).toEqual([2, 2]);
+  rows.putInto(lane, { place: 4, seq: 9, weight: 2, since: 8 });
+  expect(rows.behind(lane, 0, 10)).toEqual([{ place: 4, seq: 9, weight: 2, since: 8 }]);
+  rows.settle();
+  expect(new LaneRows(db, new Writes(db, noLog)).behind(lane, 0, 10)).toEqual([
+    { place: 4, seq: 9, weight: 2, since: 8 },
+  ]);
+  db.close();
 });

@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
 import { steady } from "../steady.ts";
+import type { Value } from "../journal/encoding.ts";
 import type { Writes } from "../journal/writes.ts";
 
 /** A task in a lane. */
@@ -31,6 +32,9 @@ export interface Run extends LaneRow {
   isWritten: boolean;
 }
 
+/** Of so many lanes, at most, the run of which a part was taken is written late: mostly the next claim takes the next part. */
+const mostLate = 16;
+
 /** How many runs are held in memory, of all lanes: beyond, all are let go of and read again as needed. */
 const maxHeldRuns = 8_192;
 
@@ -44,6 +48,8 @@ export class LaneRows {
    */
   readonly #heads = new Map<LaneId, Run[]>();
   #heldRuns = 0;
+  /** The run of a lane of which the journal alone has how much is left: the file has its last task, and more in front. */
+  readonly #late = new Map<LaneId, Run>();
   readonly #mostHeld: number;
   readonly #sql;
 
@@ -71,7 +77,14 @@ export class LaneRows {
   /** Forgets what is in memory: the transaction failed. */
   reset(): void {
     this.#unwritten.length = 0;
+    this.#late.clear();
     this.letGo();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    for (const [lane, run] of this.#late) this.#sql.shorten.settle(...shortened(lane, run));
+    this.#late.clear();
   }
 
   /** How many runs are held in memory. */
@@ -168,7 +181,11 @@ export class LaneRows {
       // Its last task goes, and its row is named after it.
       else whole = true;
     }
-    if (whole) this.#sql.delete.run(lane.queue.id, lane.key, lane.priority, lane.type, after, upTo);
+    if (whole) {
+      const late = this.#late.get(lane);
+      if (late !== undefined && late.last > after && late.last <= upTo) this.#late.delete(lane);
+      this.#sql.delete.run(lane.queue.id, lane.key, lane.priority, lane.type, after, upTo);
+    }
     for (const run of parts) this.#insert(lane, run);
     this.#hold(lane, isInHead ? left : []);
     return removed;
@@ -185,11 +202,14 @@ export class LaneRows {
   }
 
   /** The runs that reach behind a place. */
-  *#runs({ queue, key, priority, type }: LaneId, place: number): Iterable<Run> {
+  *#runs(lane: LaneId, place: number): Iterable<Run> {
+    const { queue, key, priority, type } = lane;
     this.flush();
+    const late = this.#late.get(lane);
     for (const row of this.#sql.behind.iterate(queue.id, key, priority, type, place)) {
       const [last, first, count, seq, weight, since] = row;
-      yield { place: first, seq, weight, since, last, count, isWritten: true };
+      if (last === late?.last) yield late;
+      else yield { place: first, seq, weight, since, last, count, isWritten: true };
     }
   }
 
@@ -209,9 +229,19 @@ export class LaneRows {
     this.#sql.insert.run(queue.id, key, priority, type, last, place, count, seq, weight, since);
   }
 
-  #shorten({ queue, key, priority, type }: LaneId, { place, count, seq, last }: Run): void {
-    this.#sql.shorten.run(place, count, seq, queue.id, key, priority, type, last);
+  #shorten(lane: LaneId, run: Run): void {
+    const late = this.#late.get(lane);
+    if (late === undefined ? this.#late.size >= mostLate : late.last !== run.last) {
+      this.#sql.shorten.run(...shortened(lane, run));
+      return;
+    }
+    this.#late.set(lane, run);
+    this.#sql.shorten.promise(...shortened(lane, run));
   }
+}
+
+function shortened({ queue, key, priority, type }: LaneId, { place, count, seq, last }: Run): Value[] {
+  return [place, count, seq, queue.id, key, priority, type, last];
 }
 
 type RunColumns = [last: number, place: number, count: number, seq: number, weight: number, since: number];

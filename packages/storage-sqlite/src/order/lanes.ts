@@ -4,10 +4,14 @@ import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
 import type { KeyLimits } from "../key-limits.ts";
 import { LaneRows, type LaneId, type LaneRow, type Run } from "./lane-rows.ts";
+import type { Value } from "../journal/encoding.ts";
 import type { Writes } from "../journal/writes.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
+
+/** Of so many, at most, it is written late where their markers are and how many tasks they have: as of those of the front. */
+const mostLate = 16;
 
 /** Where the marker of a type's lane stands in the front, unless it is blocked. */
 export interface LaneMarker {
@@ -34,6 +38,8 @@ export class Lanes {
   readonly #rows: LaneRows;
   /** Those that the transaction changed. */
   readonly #changed: Lane[] = [];
+  /** Of which the journal alone has how they are. */
+  readonly #late = new Set<Lane>();
   readonly #limits: KeyLimits;
   readonly #sql;
 
@@ -67,7 +73,15 @@ export class Lanes {
   reset(): void {
     this.#cache.clear();
     this.#changed.length = 0;
+    this.#late.clear();
     this.#rows.reset();
+  }
+
+  /** Writes what the journal alone has. */
+  settle(): void {
+    this.#rows.settle();
+    for (const lane of this.#late) this.#sql.change.settle(...changeOf(lane));
+    this.#late.clear();
   }
 
   /** Writes what the transaction put into lanes. */
@@ -76,9 +90,15 @@ export class Lanes {
     for (const lane of this.#changed) {
       // It was closed meanwhile.
       if (!lane.isChanged) continue;
-      const { queue, key, priority, type } = lane.id;
-      this.#sql.change.run(lane.markerPass, lane.markerPlace, lane.tasks, queue.id, key, priority, type);
       lane.isChanged = false;
+      // How much of a key is held back is read from the file.
+      if (lane.blocked || (this.#late.size >= mostLate && !this.#late.has(lane))) {
+        this.#late.delete(lane);
+        this.#sql.change.run(...changeOf(lane));
+      } else {
+        this.#late.add(lane);
+        this.#sql.change.promise(...changeOf(lane));
+      }
     }
     this.#changed.length = 0;
   }
@@ -133,7 +153,10 @@ export class Lanes {
     const lanes = this.#of(queue, key, priority);
     const at = lanes.findIndex((lane) => lane.type === type);
     if (at !== -1) {
-      for (const lane of lanes.splice(at, 1)) lane.isChanged = false;
+      for (const lane of lanes.splice(at, 1)) {
+        lane.isChanged = false;
+        this.#late.delete(lane);
+      }
       queue.lanes -= 1;
     }
     this.#sql.delete.run(queue.id, key, priority, type);
@@ -202,6 +225,10 @@ export class Lanes {
     }
     return lanes;
   }
+}
+
+function changeOf({ id, markerPass, markerPlace, tasks }: Lane): Value[] {
+  return [markerPass, markerPlace, tasks, id.queue.id, id.key, id.priority, id.type];
 }
 
 function laneOf(id: LaneId, { type, markerPass, markerPlace, blocked }: LaneMarker, tasks: number): Lane {

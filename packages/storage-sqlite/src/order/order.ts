@@ -63,6 +63,12 @@ export class Order {
     this.lanes.flush();
   }
 
+  /** Writes what the journal alone has. Between transactions. */
+  settle(): void {
+    this.front.settle();
+    this.lanes.settle();
+  }
+
   /** Gives a task its place: behind everything of its key, and fairly among the others. */
   place(queue: QueueState, task: Placeable, place: number): Place {
     const { type, priority, key, seq, since } = task;
@@ -88,7 +94,7 @@ export class Order {
   /** Puts a task back where it was dispatched from, before everything that was placed after it. */
   putBack(queue: QueueState, task: Placeable, at: Place): void {
     const { type, priority, key, weight, seq, since } = task;
-    this.front.insert(queue, priority, type, { ...at, seq, key, marker: false, weight, since });
+    this.front.insertAgain(queue, priority, type, { ...at, seq, key, marker: false, weight, since });
   }
 
   /** Moves a task of the front to an earlier pass of its key. */
@@ -112,7 +118,7 @@ export class Order {
     this.limits.setHeldBack(queue, key, held, now);
     for (const { priority, lane } of this.lanes.ofKey(queue, key)) {
       if (lane.blocked) continue;
-      this.front.delete(queue, priority, lane.type, { pass: lane.markerPass, place: lane.markerPlace });
+      this.front.removeMarker(lane);
       const { type, markerPass, markerPlace } = lane;
       this.lanes.set(queue, key, priority, { type, markerPass, markerPlace, blocked: true });
     }
@@ -194,14 +200,13 @@ export class Order {
     const newPass = pass ?? markerPass;
     const head = known ?? this.lanes.rows(queue, key, priority, type, 0, 1)[0];
     if (head?.place === markerPlace && newPass === markerPass) return;
-    if (!blocked) this.front.delete(queue, priority, type, { pass: markerPass, place: markerPlace });
     if (head === undefined) {
+      if (!blocked) this.front.removeMarker(lane);
       this.lanes.delete(queue, key, priority, type);
       return;
     }
     const { place, weight, since } = head;
+    if (!blocked) this.front.moveMarker(lane, { pass: newPass, place, seq: 0, key, marker: true, weight, since });
     this.lanes.set(queue, key, priority, { type, markerPass: newPass, markerPlace: place, blocked });
-    if (blocked) return;
-    this.front.insert(queue, priority, type, { pass: newPass, place, seq: 0, key, marker: true, weight, since });
   }
 }
