@@ -4,6 +4,7 @@
  * staleness is found by the store, which knows the current lease number.
  */
 import type { LeaseRef } from "@tq/matching-core";
+import type { WireWriter } from "@tq/proto/wire";
 
 const version = 1;
 /** SQLite has one shard. */
@@ -15,6 +16,18 @@ const maxBytes = 1 + 5 + 8 + 8 + checkBytes;
 /** A delivery, as a token. */
 export function encodeTaskToken(lease: LeaseRef, shard = onlyShard): Uint8Array {
   const buffer = Buffer.allocUnsafe(maxBytes);
+  return buffer.subarray(0, encode(lease, shard, buffer));
+}
+
+const scratch = new Uint8Array(maxBytes);
+
+/** Writes a delivery's token as the field `tag`. */
+export function writeTaskToken(writer: WireWriter, tag: number, lease: LeaseRef): void {
+  writer.someBytes(tag, scratch, 0, encode(lease, onlyShard, scratch));
+}
+
+/** Answers where it ends. */
+function encode(lease: LeaseRef, shard: number, buffer: Uint8Array): number {
   buffer[0] = version;
   let at = writeNumber(shard, buffer, 1);
   at = writeNumber(lease.seq, buffer, at);
@@ -22,7 +35,7 @@ export function encodeTaskToken(lease: LeaseRef, shard = onlyShard): Uint8Array 
   const check = checkOf(buffer, at);
   buffer[at] = check & 0xff;
   buffer[at + 1] = check >>> 8;
-  return buffer.subarray(0, at + checkBytes);
+  return at + checkBytes;
 }
 
 /**

@@ -35,7 +35,7 @@ export function writePolled(
   let inputBytes = 0;
   for (const { input } of tasks) inputBytes += input.length;
   const writer = new WireWriter(inputBytes + tasks.length * dispatchedOverheadBytes + answerStatuses.length * 4 + 4);
-  for (const task of tasks) writeDispatched(writer, pollTasksResponseTags.tasks, task);
+  writeDispatched(writer, pollTasksResponseTags.tasks, tasks);
   for (const status of answerStatuses) writeStatus(writer, pollTasksResponseTags.answerStatuses, status);
   writer.bool(pollTasksResponseTags.registrationsWanted, registrationsWanted);
   writer.bool(pollTasksResponseTags.drainRequested, drainRequested);

@@ -92,17 +92,31 @@ export class WireWriter {
 
   /** A bytes field, or a message that is encoded already; empty or not. */
   bytes(tag: number, value: Uint8Array): void {
-    const { length } = value;
-    this.#reserve(16 + length);
+    this.someBytes(tag, value, 0, value.length);
+  }
+
+  /** The same with a part of some bytes. */
+  someBytes(tag: number, source: Uint8Array, from: number, to: number): void {
+    this.#reserve(16 + to - from);
     this.#varint(tag);
-    this.#varint(length);
-    this.#copy(value, 0, length);
+    this.#varint(to - from);
+    this.#copy(source, from, to);
   }
 
   /** Whole fields that are encoded already. */
   raw(fields: Uint8Array): void {
     this.#reserve(fields.length);
     this.#copy(fields, 0, fields.length);
+  }
+
+  /** What was written from a place to another, once more: whole fields. */
+  again(from: number, to: number): void {
+    this.#reserve(to - from);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    // Mostly some 50 bytes: the call into the runtime takes as long.
+    for (let i = from; i < to; i++) bytes[at++] = bytes[i] ?? 0;
+    this.#at = at;
   }
 
   /** A field whose length and bytes lie there already, one behind the other. */
