@@ -15,9 +15,7 @@ const fewestOrderedIds = 16;
 /** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
 const maxOutcomeBytes = 2_048;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
-const maxCachedBytes = 16 * 1_024 * 1_024;
-/** With more than this of a queue that no task was asked of, and no more room, what is added to it is asked for too late to be held. */
-const longBacklogBytes = 4 * 1_024 * 1_024;
+const maxCachedBytes = 8 * 1_024 * 1_024;
 /** How many of those that were let go of are known. */
 const mostLetGo = 100_000;
 /** How many tasks of chunks that were read again get rows in one go, about: a few ms. */
@@ -40,8 +38,6 @@ export class Chunks {
   /** Of those in the file, by the number of their first task, in order of use. */
   readonly #cache = new Map<number, Cached>();
   #cachedBytes = 0;
-  /** By queue: how many bytes of those of its chunks there are of which no task was asked for yet. */
-  readonly #unused = new Map<number, number>();
   /** The two that were found last: claims and the answers that come with them go through neighbours in turn. */
   #lastFound: Chunk | undefined;
   #foundBefore: Chunk | undefined;
@@ -120,7 +116,6 @@ export class Chunks {
   reset(): void {
     this.#cache.clear();
     this.#cachedBytes = 0;
-    this.#unused.clear();
     this.#lastFound = undefined;
     this.#foundBefore = undefined;
     this.#unwritten.length = 0;
@@ -207,8 +202,6 @@ export class Chunks {
     id: () => number,
   ): void {
     chunk.completed.set(index, this.#closings.add(chunk.seq, index, at, how, id));
-    // It is counted as it is read.
-    if (this.#cache.get(chunk.seq)?.chunk !== chunk) return;
     const bytes = completedBytes + (how.outcome?.length ?? 0);
     chunk.cachedBytes += bytes;
     this.#cachedBytes += bytes;
@@ -343,9 +336,7 @@ export class Chunks {
       !this.knowsSomeId(namespaceId, chunk.idAt(0), chunk.idAt(count - 1));
     this.#sql.insertBody.promise(seq, chunk.write());
     this.#sql.insert.promise(...columnsOf(chunk));
-    // Of a backlog that is too long those are held that will be asked for first.
-    const isLong = (this.#unused.get(chunk.head.queueId) ?? 0) > longBacklogBytes;
-    if (!isLong || this.#cachedBytes + chunk.bytes <= maxCachedBytes) this.#keep(seq, chunk);
+    this.#keep(seq, chunk);
     this.#late.push(chunk);
     if (!chunk.knowsIds) return;
     this.#lateKnowing.push(chunk);
@@ -395,7 +386,6 @@ export class Chunks {
 
   #use(chunk: Chunk): void {
     if (chunk.wasUsed) return;
-    if (this.#cache.get(chunk.seq)?.chunk === chunk) this.#countUnused(chunk, -chunk.bytes);
     chunk.wasUsed = true;
     if (this.#letGo.delete(chunk.seq)) this.#readAgain.add(chunk);
   }
@@ -426,13 +416,6 @@ export class Chunks {
     chunk.cachedBytes = chunk.bytes;
     for (const { outcome } of chunk.completed.values()) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
     this.#cachedBytes += chunk.cachedBytes;
-    if (!chunk.wasUsed) this.#countUnused(chunk, chunk.bytes);
-  }
-
-  #countUnused({ head: { queueId } }: Chunk, by: number): void {
-    const bytes = (this.#unused.get(queueId) ?? 0) + by;
-    if (bytes === 0) this.#unused.delete(queueId);
-    else this.#unused.set(queueId, bytes);
   }
 
   #forget(seq: number, chunk: Chunk): void {
@@ -441,7 +424,6 @@ export class Chunks {
       this.#cache.delete(seq);
       cached.chunk = undefined;
       this.#cachedBytes -= chunk.cachedBytes;
-      if (!chunk.wasUsed) this.#countUnused(chunk, -chunk.bytes);
     }
     this.#noLongerFound(chunk);
   }
