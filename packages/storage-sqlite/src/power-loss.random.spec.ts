@@ -30,7 +30,7 @@ const someTasks = {
 /** `TQ_SEED=<seed>`, or `TQ_SEED=<first>-<last>`, goes through others. */
 const [firstSeed = 1, lastSeed = firstSeed] = process.env["TQ_SEED"]?.split("-").map(Number) ?? [1, 16];
 /** So few that a walk settles often, and uses each file many times. */
-const journalLimits = { commits: 3, bytes: 20_000, segmentBytes: 6_000 };
+const journalLimits = { commits: 3, bytes: 50_000, segmentBytes: 64 * 1_024 };
 const sectorBytes = 512;
 
 /** A write to the journal that has begun. */

@@ -19,7 +19,7 @@ export function copyDatabase(from: string, to: string): void {
 /** So that tests of a few commits see everything: commits that are settled, and those that are not, and both files used. */
 const sometimesSettled = {
   logCalls: syncedAtOnce,
-  journalLimits: { commits: 7, bytes: 100_000, segmentBytes: 8_192 },
+  journalLimits: { commits: 7, bytes: 100_000, segmentBytes: 128 * 1_024 },
 };
 
 /** A SQLite file for one test. */

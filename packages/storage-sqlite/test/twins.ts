@@ -25,7 +25,7 @@ class Twins implements Store {
 
   constructor(paths: readonly [string, string], randoms: readonly [() => number, () => number], commits: number) {
     const [often, rarely] = paths;
-    const journalLimits = { commits, bytes: Number.MAX_SAFE_INTEGER, segmentBytes: 8_192 };
+    const journalLimits = { commits, bytes: Number.MAX_SAFE_INTEGER, segmentBytes: 128 * 1_024 };
     this.#paths = paths;
     this.#often = new SqliteStore({ path: often, random: randoms[0], logCalls: syncedAtOnce });
     this.#rarely = new SqliteStore({ path: rarely, random: randoms[1], logCalls: syncedAtOnce, journalLimits });

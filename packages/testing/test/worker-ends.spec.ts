@@ -83,7 +83,7 @@ test(
 );
 
 test(
-  "asked to end, it finishes what runs, gives back the rest, and leaves no thread, timer or socket behind",
+  "asked to end, it finishes what runs, gives back the rest, and leaves no thread, timer or socket that keeps its process",
   { timeout: 60_000 },
   async () => {
     const { activity, start, begun } = await rig();

@@ -132,10 +132,11 @@ class RenewalThread {
   constructor() {
     // Written out like this so that bundlers find the module. The build makes one file of it: scripts/bundle-renewal-thread.js.
     this.#thread = new Worker(new URL("./renewal-thread.cjs", import.meta.url), { name: "tq renewal" });
-    this.#thread.unref();
     this.#thread.on("message", ({ renewal, news }: ThreadNews) => this.#owners.get(renewal)?.report(news));
     this.#thread.on("error", (error: unknown) => this.#gone(error instanceof Error ? error : new Error(String(error))));
     this.#thread.on("exit", (code) => this.#gone(new Error(`the thread has ended with code ${code}`)));
+    // Behind the listeners: one for messages would have the process wait for them again.
+    this.#thread.unref();
   }
 
   open(data: RenewalThreadData, owner: Owner): number {
@@ -155,6 +156,8 @@ class RenewalThread {
     this.#thread.postMessage({ kind: "close", renewal } satisfies ThreadInput);
     if (this.#owners.size > 0) return;
     this.#ending = setTimeout(() => {
+      // Somebody's clock may have kept it from being cleared.
+      if (this.#owners.size > 0) return;
       this.#forget();
       void this.#thread.terminate();
     }, threadStaysMs).unref();

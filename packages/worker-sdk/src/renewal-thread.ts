@@ -143,6 +143,10 @@ function serve(port: MessagePort): void {
       case "close":
         void renewals.get(renewal)?.stop();
         renewals.delete(renewal);
+        if (renewals.size > 0) return;
+        // Whoever comes next looks for itself.
+        look?.end();
+        look = undefined;
     }
   });
 }

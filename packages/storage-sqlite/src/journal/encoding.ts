@@ -43,6 +43,7 @@ export class RecordBuffer {
   /** Where the record under way begins, and where the next byte goes. */
   #start = 0;
   #end = 0;
+  #bytesInFile = 0;
 
   constructor(size: number) {
     this.#bytes = Buffer.allocUnsafeSlow(size);
@@ -56,6 +57,11 @@ export class RecordBuffer {
   /** How much there is, without the record under way. */
   get length(): number {
     return this.#start;
+  }
+
+  /** How much that is in a file. */
+  get bytesInFile(): number {
+    return this.#bytesInFile;
   }
 
   /** Whether the record under way has an entry. */
@@ -93,6 +99,7 @@ export class RecordBuffer {
     this.#bytes.writeDoubleLE(now, start + 16);
     this.#bytes.writeDoubleLE(numbers, start + 24);
     this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(start + 8, this.#end)), start + 4);
+    this.#bytesInFile += nextBlock(this.#end - start);
     this.#start = this.#end;
   }
 
@@ -102,7 +109,7 @@ export class RecordBuffer {
   }
 
   clear(): void {
-    this.#start = this.#end = 0;
+    this.#start = this.#end = this.#bytesInFile = 0;
   }
 
   #value(value: Value): void {
@@ -135,7 +142,6 @@ export class RecordBuffer {
   #reserve(bytes: number): void {
     if (this.#end + bytes <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#end + bytes));
-    // What is being written to the file meanwhile is read from the old one.
     larger.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = larger;
   }

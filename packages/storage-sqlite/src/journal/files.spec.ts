@@ -16,7 +16,7 @@ import { syncedAtOnce } from "./log-sync.ts";
 
 const holder = join(dirname(fileURLToPath(import.meta.url)), "../../test/holder.ts");
 const nothing = { offers: [], claims: [] };
-const few: JournalLimits = { commits: 3, bytes: 4_000, segmentBytes: 8_192 };
+const few: JournalLimits = { commits: 3, bytes: 40_000, segmentBytes: 64 * 1_024 };
 
 /** Whether this process may mount a file system. */
 const mayMount = ((): boolean => {
@@ -258,26 +258,29 @@ describe("the journal's files", () => {
       },
     );
 
-    it("have room for what is not settled yet, wherever in a file it begins", async () => {
-      const at = join(disk, "tq.db");
-      const limits = { commits: 1_000, bytes: 100_000, segmentBytes: 250_000 };
-      const { store, lease } = await openAt(at, limits);
-      let n = 0;
-      const next = async () => {
-        await addTask(store, lease, newTask({ id: `t${n++}`, input: new Uint8Array(3_000) }));
-        await new Promise((resolve) => void setImmediate(resolve));
-      };
-      for (let i = 0; i < 70; i++) await next();
-      expect(() => {
-        for (let i = 0; ; i++) writeFileSync(join(disk, `more-${i}`), Buffer.alloc(2_000));
-      }).toThrow(/ENOSPC/);
-      const fill = async () => {
-        for (let i = 0; i < 200; i++) await next();
-      };
-      await expect(fill()).rejects.toMatchObject({ code: "unavailable" });
-      for (const name of readdirSync(disk)) if (name.startsWith("more")) rmSync(join(disk, name));
-      await next();
-    });
+    it.each([3_000, 4_200])(
+      "have room for what is not settled yet, wherever in a file it begins: inputs of %i bytes",
+      async (bytes) => {
+        const at = join(disk, "tq.db");
+        const limits = { commits: 1_000, bytes: 100_000, segmentBytes: 250_000 };
+        const { store, lease } = await openAt(at, limits);
+        let n = 0;
+        const next = async () => {
+          await addTask(store, lease, newTask({ id: `t${n++}`, input: new Uint8Array(bytes) }));
+          await new Promise((resolve) => void setImmediate(resolve));
+        };
+        for (let i = 0; i < 70; i++) await next();
+        expect(() => {
+          for (let i = 0; ; i++) writeFileSync(join(disk, `more-${i}`), Buffer.alloc(2_000));
+        }).toThrow(/ENOSPC/);
+        const fill = async () => {
+          for (let i = 0; i < 200; i++) await next();
+        };
+        await expect(fill()).rejects.toMatchObject({ code: "unavailable" });
+        for (const name of readdirSync(disk)) if (name.startsWith("more")) rmSync(join(disk, name));
+        await next();
+      },
+    );
 
     it("let go of the database when it is closed, and have what there was no room for", async () => {
       const at = join(disk, "tq.db");

@@ -9,7 +9,7 @@ import { Journal } from "./journal.ts";
 import { syncedAtOnce, type LogCalls } from "./log-sync.ts";
 import { recordsBehind } from "./segments.ts";
 
-const limits = { commits: 4, bytes: 10_000, segmentBytes: 128 * 1_024 };
+const limits = { commits: 4, bytes: 100_000, segmentBytes: 128 * 1_024 };
 
 /** A disk whose later writes and syncs end when the test says so. */
 class HeldDisk {
@@ -107,9 +107,9 @@ describe("the journal", () => {
     expect(seen.indexOf("true true")).toBe(15);
     journal.settled();
     expect([journal.isDue, journal.isOverdue]).toEqual([false, false]);
-    void commit("x".repeat(10_000));
+    void commit("x".repeat(100_000));
     expect([journal.isDue, journal.isOverdue]).toEqual([true, false]);
-    void commit("x".repeat(30_000));
+    void commit("x".repeat(300_000));
     expect([journal.isDue, journal.isOverdue]).toEqual([true, true]);
   });
 

@@ -17,7 +17,7 @@ import { Segments } from "./segments.ts";
 export interface JournalLimits {
   /** How many commits go into one transaction of SQLite, at most. */
   readonly commits: number;
-  /** How many bytes of records, about: as many are run again after a crash. */
+  /** How many bytes of records as they lie in a file, about: as many are run again after a crash. */
   readonly bytes: number;
   /** Size of a file: twice as much or more, so that it need not grow. */
   readonly segmentBytes: number;
@@ -86,12 +86,12 @@ export class Journal {
 
   /** Whether it is time to settle. */
   get isDue(): boolean {
-    return this.#commits >= this.#limits.commits || this.#window.length >= this.#limits.bytes;
+    return this.#commits >= this.#limits.commits || this.#window.bytesInFile >= this.#limits.bytes;
   }
 
   /** Whether it should have been settled long ago. */
   get isOverdue(): boolean {
-    return this.#commits >= 4 * this.#limits.commits || this.#window.length >= 4 * this.#limits.bytes;
+    return this.#commits >= 4 * this.#limits.commits || this.#window.bytesInFile >= 4 * this.#limits.bytes;
   }
 
   /** Whether the record under way says anything. */

@@ -176,7 +176,8 @@ function openToWrite(path: string): number {
       throw error;
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(code)) throw error;
     return openSync(path, flags);
   }
 }

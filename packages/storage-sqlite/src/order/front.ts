@@ -4,6 +4,7 @@ import { BulkInsert } from "../bulk-insert.ts";
 import type { QueueState } from "../queues.ts";
 import { steady } from "../steady.ts";
 import type { Lane } from "./lanes.ts";
+import { mostLate } from "./late.ts";
 import type { Value } from "../journal/encoding.ts";
 import type { Writes } from "../journal/writes.ts";
 
@@ -32,9 +33,6 @@ interface LateMarker {
   readonly written: Place;
   row: FrontRow;
 }
-
-/** So many are written late, at most: whoever reads looks at each of them. With more, keys are met more seldom. */
-const mostLate = 16;
 
 /** With more rows of a part than this that are not written yet, it is no gain to look among them. */
 const fewRows = 128;
@@ -66,7 +64,8 @@ export class Front {
       between: db
         .prepare<[number, number, string, number, number, number], Columns>(
           steady(`select pass, place, seq, key, marker, weight, since from front
-           where queue = ? and priority = ? and type = ? and pass >= ? and pass < ? order by pass, place limit ?`),
+           where queue = ? and priority = ? and type = ? and pass >= ? and pass < ? and marker = 0
+           order by pass, place limit ?`),
         )
         .raw(),
       after: db
@@ -216,8 +215,15 @@ export class Front {
     return inOrder([...left, ...moved]).slice(0, limit);
   }
 
-  /** Up to `limit` rows from one pass to below another, in order; markers where they were last written. */
-  between(queue: QueueState, priority: Priority, type: string, from: number, to: number, limit: number): FrontRow[] {
+  /** Up to `limit` tasks from one pass to below another, in order. */
+  tasksBetween(
+    queue: QueueState,
+    priority: Priority,
+    type: string,
+    from: number,
+    to: number,
+    limit: number,
+  ): FrontRow[] {
     this.flush();
     return this.#sql.between.all(queue.id, priority, type, from, to, limit).map(toRow);
   }

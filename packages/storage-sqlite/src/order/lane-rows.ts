@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { Priority } from "@tq/matching-core";
 import type { QueueState } from "../queues.ts";
 import { steady } from "../steady.ts";
+import { mostLate } from "./late.ts";
 import type { Value } from "../journal/encoding.ts";
 import type { Writes } from "../journal/writes.ts";
 
@@ -31,9 +32,6 @@ export interface Run extends LaneRow {
   count: number;
   isWritten: boolean;
 }
-
-/** Of so many lanes, at most, the run of which a part was taken is written late: mostly the next claim takes the next part. */
-const mostLate = 16;
 
 /** How many runs are held in memory, of all lanes: beyond, all are let go of and read again as needed. */
 const maxHeldRuns = 8_192;

@@ -4,14 +4,12 @@ import { QueueCache } from "../queue-cache.ts";
 import type { QueueState } from "../queues.ts";
 import type { KeyLimits } from "../key-limits.ts";
 import { LaneRows, type LaneId, type LaneRow, type Run } from "./lane-rows.ts";
+import { mostLate } from "./late.ts";
 import type { Value } from "../journal/encoding.ts";
 import type { Writes } from "../journal/writes.ts";
 
 /** How many keys' lanes are held in memory; beyond, all are let go and read again as needed. */
 const maxCached = 50_000;
-
-/** Of so many, at most, it is written late where their markers are and how many tasks they have: as of those of the front. */
-const mostLate = 16;
 
 /** Where the marker of a type's lane stands in the front, unless it is blocked. */
 export interface LaneMarker {

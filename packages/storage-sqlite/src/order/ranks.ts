@@ -80,10 +80,10 @@ function find(
   let left = maxExamined;
   for (const [type, counts] of queue.counts) {
     if ((counts[priority]?.ready ?? 0) === 0) continue;
-    for (const row of order.front.between(queue, priority, type, first, end, left + 1)) {
+    for (const row of order.front.tasksBetween(queue, priority, type, first, end, left + 1)) {
       if (left-- === 0) return undefined;
       const from = keys.get(row.key);
-      if (from === undefined || row.marker || row.pass < from) continue;
+      if (from === undefined || row.pass < from) continue;
       const ofKey = standing.get(row.key);
       if (ofKey === undefined) standing.set(row.key, [{ type, row }]);
       else ofKey.push({ type, row });
