@@ -32,7 +32,7 @@ export class Client {
     this.#open =
       config.transport === undefined
         ? openTransport(address ?? defaultAddress, config.httpVersion)
-        : { transport: config.transport, close: () => {} };
+        : { transport: config.transport, close: async () => undefined };
     this.#metrics = new ClientMetrics(config.meter, namespace, () => this.#calls.waitingAdds);
     const connectionLog = new ConnectionLog({ clock, logger, address });
     const transport = withErrorsAndDeadlines(this.#open.transport, {
@@ -103,6 +103,6 @@ export class Client {
   async close(): Promise<void> {
     await this.#calls.close(this.config.closeTimeoutMs);
     this.#metrics.stop();
-    this.#open.close();
+    await this.#open.close();
   }
 }

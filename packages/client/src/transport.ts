@@ -17,7 +17,8 @@ export type HttpVersion = "1.1" | "2";
 /** A transport, and how to close the connections that it keeps. */
 export interface OpenTransport {
   readonly transport: Transport;
-  close(): void;
+  /** Resolves once they are closed. */
+  close(): Promise<void>;
 }
 
 /**
@@ -57,16 +58,16 @@ export function openTransport(baseUrl: string, httpVersion: HttpVersion): OpenTr
       const calls = openUnaryCalls(baseUrl);
       return {
         transport: { unary: calls.unary, stream: streaming.stream.bind(streaming) },
-        close: () => {
-          calls.close();
+        close: async () => {
           agent.destroy();
+          await calls.close();
         },
       };
     }
     case "2": {
       const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs: 15_000 });
       const transport = createConnectTransport({ ...common, httpVersion: "2", sessionManager });
-      return { transport, close: () => sessionManager.abort() };
+      return { transport, close: async () => sessionManager.abort() };
     }
   }
 }

@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  calls.close();
+  await calls.close();
   server.closeAllConnections();
   server.close();
   await once(server, "close");

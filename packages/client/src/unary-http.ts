@@ -20,7 +20,8 @@ import { decodeMessage, encodeMessage } from "./wire/hot-messages.ts";
 /** Unary calls to one server, and how to close the connections that they keep. */
 export interface UnaryCalls {
   readonly unary: Transport["unary"];
-  close(): void;
+  /** Resolves once they are closed. */
+  close(): Promise<void>;
 }
 
 /** An idle connection is kept for so long, unless the server says another time: a call that finds it closed has to be made again. */
@@ -50,7 +51,7 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
       const answer = await dispatch(pool, request, signal, timeoutMs);
       return new UnaryAnswer(method, answer, decodeMessage(method.output, bodyOf(answer)));
     },
-    close: () => void pool.destroy(),
+    close: async () => pool.destroy(),
   };
 }
 
