@@ -9,7 +9,7 @@ import { newTask } from "@tq/storage/exercise";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { copyDatabase } from "../../test/home.ts";
 import { InvariantChecker } from "../../test/invariants.ts";
-import { removeFolder, temporaryFolder } from "../../test/temporary.ts";
+import { mayMount, removeFolder, temporaryFolder } from "../../test/temporary.ts";
 import { SqliteStore } from "../sqlite-store.ts";
 import { journalLimits, type JournalLimits } from "./journal.ts";
 import { syncedAtOnce } from "./log-sync.ts";
@@ -18,19 +18,7 @@ const holder = join(dirname(fileURLToPath(import.meta.url)), "../../test/holder.
 const nothing = { offers: [], claims: [] };
 const few: JournalLimits = { commits: 3, bytes: 40_000, segmentBytes: 64 * 1_024 };
 
-/** Whether this process may mount a file system. */
-const mayMount = ((): boolean => {
-  const folder = temporaryFolder();
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], { stdio: "ignore" });
-    execFileSync("umount", [folder], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    removeFolder(folder);
-  }
-})();
+const mayMountTmpfs = mayMount("tmpfs", "-o", "size=64k", "tmpfs");
 
 describe("the journal's files", () => {
   let folder: string;
@@ -208,7 +196,7 @@ describe("the journal's files", () => {
     }
   });
 
-  describe.skipIf(!mayMount)("on a disk that is full", () => {
+  describe.skipIf(!mayMountTmpfs)("on a disk that is full", () => {
     let disk: string;
     let ballast: string;
     beforeEach(() => {

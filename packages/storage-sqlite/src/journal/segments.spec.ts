@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { removeFolder, temporaryFolder } from "../../test/temporary.ts";
+import { mayMount, removeFolder, temporaryFolder } from "../../test/temporary.ts";
 import { Blocks, blocksOfMemory } from "./blocks.ts";
 import { eachRecord, RecordBuffer } from "./encoding.ts";
 import { recordsBehind, removeJournals, Segments } from "./segments.ts";
@@ -32,18 +32,7 @@ function records(...numbers: readonly number[]): Buffer {
   return Buffer.from(new Blocks().layOut(eachRecord(buffer.from(0))));
 }
 
-const mayMountRamfs = ((): boolean => {
-  const folder = temporaryFolder();
-  try {
-    execFileSync("mount", ["-t", "ramfs", "ramfs", folder], { stdio: "ignore" });
-    execFileSync("umount", [folder], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    removeFolder(folder);
-  }
-})();
+const mayMountRamfs = mayMount("ramfs", "ramfs");
 
 /** Whether a file there can be written past the system's cache. */
 function takesDirect(folder: string): boolean {
