@@ -156,7 +156,7 @@ describe("the encoding of records", () => {
         for (const one of never.entries) if (!("defines" in one)) buffer.change(one.statement, one.values);
         expect([...readRecords(buffer.from(0))]).toStrictEqual(expected(before));
         buffer.clear();
-        expect(buffer.length).toBe(0);
+        expect(buffer.bytesInFile).toBe(0);
         buffer.begin();
         expect(buffer.hasEntries).toBe(false);
         write(buffer, after);

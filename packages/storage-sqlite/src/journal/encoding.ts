@@ -54,12 +54,7 @@ export class RecordBuffer {
     return this.#bytes.length;
   }
 
-  /** How much there is, without the record under way. */
-  get length(): number {
-    return this.#start;
-  }
-
-  /** How much that is in a file. */
+  /** How much there is as it lies in a file, without the record under way. */
   get bytesInFile(): number {
     return this.#bytesInFile;
   }

@@ -190,8 +190,7 @@ export class Journal {
   #take(): Piece {
     const rest = this.#window.from(this.#taken);
     this.#taken += rest.length;
-    const some = this.#untaken.length === 0 ? rest : Buffer.concat([...this.#untaken, rest]);
-    const bytes = this.#blocks.layOut(eachRecord(some));
+    const bytes = this.#blocks.layOut([...this.#untaken, rest].flatMap(eachRecord));
     this.#untaken = [];
     const { fd, path } = this.#segments;
     return { fd, path, bytes, position: this.#segments.advance(bytes.length) };

@@ -61,7 +61,7 @@ export class Front {
           "select since from front where queue = ? and priority = ? and type = ? and pass = ? and place = ? and marker = 0",
         )
         .pluck(),
-      between: db
+      tasksBetween: db
         .prepare<[number, number, string, number, number, number], Columns>(
           steady(`select pass, place, seq, key, marker, weight, since from front
            where queue = ? and priority = ? and type = ? and pass >= ? and pass < ? and marker = 0
@@ -225,7 +225,7 @@ export class Front {
     limit: number,
   ): FrontRow[] {
     this.flush();
-    return this.#sql.between.all(queue.id, priority, type, from, to, limit).map(toRow);
+    return this.#sql.tasksBetween.all(queue.id, priority, type, from, to, limit).map(toRow);
   }
 
   #lateOf(queue: QueueState, priority: Priority, type: string): readonly LateMarker[] {
