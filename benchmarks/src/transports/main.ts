@@ -6,15 +6,17 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
 import { connect, type ClientHttp2Session } from "node:http2";
+import { connect as connectSocket } from "node:net";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { FrameReader, FrameWriter } from "@tq/proto/wire";
 import { commandLine, numberOf } from "../command-line.ts";
 import { usageOf } from "../machine/process-usage.ts";
 import { onMessages, type Round } from "./messages.ts";
 import type { Ports } from "./server.ts";
 
 const usage = `usage: pnpm bench:transports [OPTION...]
-What a worker's round costs before tq does anything: as a call, and in a request that stays open both ways.
+What a worker's round costs before tq does anything: as a call over HTTP, in tq's frames, and in a request that stays open both ways.
 
   --rounds N  how many of each are measured (default 20000)
   --times N   how often each is measured, in turn (default 3)`;
@@ -44,6 +46,7 @@ for (const round of sizes) {
   const ways: readonly (readonly [string, Play[]])[] = [
     ["a call over HTTP/1.1", await each(() => callsOverHttp1(ports, round))],
     ["a call over HTTP/2", await each(() => callsOverHttp2(session, round))],
+    ["in frames", await each(() => callsInFrames(ports, round))],
     ["in an open request over HTTP/1.1", await each(() => openOverHttp1(ports, round))],
     ["in an open request over HTTP/2", await each(() => openOverHttp2(session, round))],
   ];
@@ -97,6 +100,21 @@ function callsOverHttp2(session: ClientHttp2Session, { requestBytes }: Round): P
     stream.end(body);
     await ended(stream);
   };
+}
+
+async function callsInFrames({ frames }: Ports, { requestBytes }: Round): Promise<Play> {
+  const socket = connectSocket({ port: frames, host: "127.0.0.1", noDelay: true });
+  await once(socket, "connect");
+  const body = Buffer.alloc(requestBytes);
+  const writer = new FrameWriter(socket);
+  let answered = (): void => {};
+  const reader = new FrameReader(Number.POSITIVE_INFINITY, () => answered());
+  socket.on("data", (bytes: Buffer) => reader.read(bytes));
+  return () =>
+    new Promise((resolve) => {
+      answered = resolve;
+      writer.write(0, 1, 0, body);
+    });
 }
 
 async function openOverHttp1({ http1 }: Ports, round: Round): Promise<Play> {

@@ -1,17 +1,20 @@
 /*
  * The bare server of pnpm bench:transports: answers each message of so many bytes with another, without reading either. Over
- * HTTP/1.1 and HTTP/2, as a call each (/call) or as one after the other in a request that stays open both ways (/stream).
+ * HTTP/1.1 and HTTP/2, as a call each (/call) or as one after the other in a request that stays open both ways (/stream); and
+ * in frames.
  */
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { FrameReader, FrameWriter } from "@tq/proto/wire";
 import { onMessages, type Round } from "./messages.ts";
 
-/** Where the two listen. */
+/** Where each listens. */
 export interface Ports {
   readonly http1: number;
   readonly http2: number;
+  readonly frames: number;
 }
 
 const { requestBytes, replyBytes } = JSON.parse(process.argv[2] ?? "") as Round;
@@ -46,12 +49,17 @@ const http1 = createHttpServer((request, response) => answer(request, response, 
 const http2 = createHttp2Server({ settings: { initialWindowSize: 1024 * 1024 } }, (request, response) =>
   answer(request, response, () => response.writeHead(200)),
 );
-const listening = [http1, http2].map(
+const frames = createServer({ noDelay: true }, (socket: Socket) => {
+  const writer = new FrameWriter(socket);
+  const reader = new FrameReader(requestBytes, ({ kind, call }) => writer.write(kind, call, 0, reply));
+  socket.on("data", (bytes: Buffer) => reader.read(bytes));
+});
+const listening = [http1, http2, frames].map(
   (server) =>
     new Promise<number>((resolve) =>
       server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)),
     ),
 );
-const [first = 0, second = 0] = await Promise.all(listening);
-process.send?.({ http1: first, http2: second } satisfies Ports);
+const [first = 0, second = 0, third = 0] = await Promise.all(listening);
+process.send?.({ http1: first, http2: second, frames: third } satisfies Ports);
 process.on("disconnect", () => process.exit());

@@ -1,7 +1,8 @@
 /*
  * Unary Connect calls over HTTP/1.1. Connect's own transport for Node makes a request object, two header objects, several
  * async iterators and a signal with a timer for each call, over Node's HTTP client, which is the slower of Node's two. This
- * one hands the bytes of a message to undici and takes those of the answer, with the same protocol and the same errors.
+ * one hands the bytes of a message to undici and takes those of the answer, with the same protocol and the same errors; and
+ * those of the calls that every task passes through to a server that takes frames.
  */
 import {
   create,
@@ -14,7 +15,9 @@ import {
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type Dispatcher, Pool } from "undici";
+import { framedCallBytes, framedMethods } from "@tq/proto/wire";
 import { onceAborted } from "./abort-callbacks.ts";
+import { FramedCalls } from "./framed-calls.ts";
 import { decodeMessage, encodeMessage } from "./wire/hot-messages.ts";
 
 /** Unary calls to one server, and how to close the connections that they keep. */
@@ -29,7 +32,10 @@ const keepAliveMs = 60_000;
 
 /** Unary calls to `baseUrl`. Connections are opened as calls need them: each call that is held open takes one. */
 export function openUnaryCalls(baseUrl: string): UnaryCalls {
-  const { origin, pathname } = new URL(baseUrl);
+  const url = new URL(baseUrl);
+  const { origin, pathname } = url;
+  // Behind TLS, or a path, is a proxy.
+  const frames = url.protocol === "http:" && pathname === "/" ? new FramedCalls(url) : undefined;
   const prefix = pathname.replace(/\/$/, "");
   const pool = new Pool(origin, {
     connections: null,
@@ -42,16 +48,26 @@ export function openUnaryCalls(baseUrl: string): UnaryCalls {
   return {
     async unary(method, signal, timeoutMs, header, input, _contextValues) {
       const message = isMessage(input, method.input) ? input : create(method.input, input);
+      const bytes = bytesOf(method.input, message);
+      const kind = framedMethods.indexOf(method);
+      // Frames have no place for more headers.
+      if (frames !== undefined && kind >= 0 && header === undefined && bytes.length <= framedCallBytes) {
+        if (signal?.aborted === true) throw ConnectError.from(signal.reason, Code.Canceled);
+        const reply = await frames.call({ kind, bytes, signal, timeoutMs: Math.max(0, timeoutMs ?? 0) });
+        if (reply !== undefined) return new UnaryAnswer(method, noHeaders, decodeMessage(method.output, reply));
+      }
       const request: Dispatcher.DispatchOptions = {
         path: `${prefix}/${method.parent.typeName}/${method.name}`,
         method: "POST",
         headers: headersOf(header, timeoutMs),
-        body: bytesOf(method.input, message),
+        body: bytes,
       };
       const answer = await dispatch(pool, request, signal, timeoutMs);
-      return new UnaryAnswer(method, answer, decodeMessage(method.output, bodyOf(answer)));
+      return new UnaryAnswer(method, answer.headers, decodeMessage(method.output, bodyOf(answer)));
     },
-    close: async () => pool.destroy(),
+    close: async () => {
+      await Promise.all([frames?.close(), pool.destroy()]);
+    },
   };
 }
 
@@ -73,24 +89,27 @@ class UnaryAnswer<Input extends DescMessage, Output extends DescMessage> impleme
   readonly service: DescService;
   readonly method: DescMethodUnary<Input, Output>;
   readonly message: MessageShape<Output>;
-  readonly #answer: Answer;
+  readonly #headers: Answer["headers"];
 
-  constructor(method: DescMethodUnary<Input, Output>, answer: Answer, message: MessageShape<Output>) {
+  constructor(method: DescMethodUnary<Input, Output>, headers: Answer["headers"], message: MessageShape<Output>) {
     this.service = method.parent;
     this.method = method;
     this.message = message;
-    this.#answer = answer;
+    this.#headers = headers;
   }
 
   /** Hardly anybody looks at these. */
   get header(): Headers {
-    return toHeaders(this.#answer);
+    return toHeaders(this.#headers);
   }
 
   get trailer(): Headers {
     return new Headers();
   }
 }
+
+/** A reply in a frame has none. */
+const noHeaders: Answer["headers"] = {};
 
 interface Answer {
   readonly status: number;
@@ -173,12 +192,12 @@ function bodyOf(answer: Answer): Uint8Array {
     if (contentType === "application/proto") return body;
     throw new ConnectError(`unsupported content type ${JSON.stringify(contentType)}`, Code.Unknown);
   }
-  const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status), toHeaders(answer));
+  const fallback = new ConnectError(`HTTP ${status}`, codeFromHttpStatus(status), toHeaders(headers));
   if (typeof contentType !== "string" || !contentType.startsWith("application/json")) throw fallback;
-  throw errorFromJsonBytes(body, toHeaders(answer), fallback);
+  throw errorFromJsonBytes(body, toHeaders(headers), fallback);
 }
 
-function toHeaders({ headers }: Answer): Headers {
+function toHeaders(headers: Answer["headers"]): Headers {
   const all = new Headers();
   for (const [name, values] of Object.entries(headers))
     for (const value of Array.isArray(values) ? values : [values]) if (value !== undefined) all.append(name, value);

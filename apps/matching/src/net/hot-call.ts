@@ -31,7 +31,7 @@ export function isPlainCall({ method, headers }: AnyRequest): boolean {
 export async function answerHotCall(
   call: HotCall,
   origin: HttpCall,
-  otherwise: (origin: HttpCall, body: Uint8Array) => Promise<void>,
+  otherwise: (body: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const body = await origin.readBody(Number(origin.request.headers["content-length"]));
   // Its client is gone.
@@ -48,7 +48,7 @@ export async function answerHotCall(
     reply = errorToJsonBytes(error, undefined);
   }
   if (reply === undefined) {
-    await otherwise(origin, body);
+    await otherwise(body);
     return;
   }
   if (origin.isGone) {

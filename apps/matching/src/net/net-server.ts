@@ -1,17 +1,19 @@
 /*
- * One port for HTTP/1.1 and HTTP/2 without TLS. A listener of its own takes the connections, looks at their first bytes,
- * and hands each to Node's http or http2 server, neither of which listens.
+ * One port for HTTP/1.1 and HTTP/2 without TLS, and for calls in frames. A listener of its own takes the connections, looks
+ * at their first bytes, and hands each to Node's http or http2 server, neither of which listens, or reads its frames.
  */
 import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from "node:http";
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { ReportIncident } from "../errors/boundary.ts";
-import { sniffHttpVersion } from "./http-version.ts";
 import type { HotCalls } from "../rpc/hot-calls.ts";
+import { sniffProtocol, type Protocol } from "./first-bytes.ts";
+import { FramedConnection } from "./framed-connection.ts";
 import { explainListenFailure } from "./listen-error.ts";
 import type { AnyRequest, AnyResponse } from "./node-http.ts";
 import { createRequestListener } from "./request-listener.ts";
+import { routesByPath, type Routes } from "./route.ts";
 
 /** Where a server listens, and what it answers. */
 export interface NetServerOptions {
@@ -35,7 +37,7 @@ export interface NetAddress {
 
 /** A connection that says nothing is closed after so long. */
 const silenceMs = 60_000;
-/** An idle HTTP/1.1 connection is kept for so long: longer than a poll, so that a worker's next call finds it open. */
+/** An idle connection for HTTP/1.1 or frames is kept for so long: longer than a poll, so that a worker's next call finds it open. */
 const keepAliveMs = 75_000;
 /** The header of a request must be there within so long. */
 const headersTimeoutMs = 60_000;
@@ -50,6 +52,7 @@ const maxStreams = 10_000;
 /** Listens on a port, and answers there. */
 export class NetServer {
   readonly #options: NetServerOptions;
+  readonly #routes: Routes;
   readonly #listener: Server;
   readonly #http1: HttpServer;
   readonly #http2: Http2Server;
@@ -57,6 +60,8 @@ export class NetServer {
   readonly #sockets = new Map<Socket, ServerResponse | undefined>();
   /** Those of them that speak HTTP/2; their sessions close them. */
   readonly #http2Sockets = new WeakSet<Socket>();
+  /** Those of them that carry calls in frames. */
+  readonly #framed = new Map<Socket, FramedConnection>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #address: NetAddress | undefined;
   #stopping = false;
@@ -64,7 +69,8 @@ export class NetServer {
   constructor(options: NetServerOptions) {
     this.#options = options;
     const { routes, hotCalls, report } = options;
-    const answer = createRequestListener(routes, hotCalls, report, (...call) => this.#requestEnded(...call));
+    this.#routes = routesByPath(routes, hotCalls);
+    const answer = createRequestListener(this.#routes, report, (...call) => this.#requestEnded(...call));
     this.#http1 = createHttpServer(
       { keepAliveTimeout: keepAliveMs, headersTimeout: headersTimeoutMs },
       (request, response) => {
@@ -122,7 +128,9 @@ export class NetServer {
     this.#http1.close();
     for (const session of this.#sessions) session.close();
     for (const [socket, response] of this.#sockets) {
-      if (response !== undefined) closeAfter(response);
+      const framed = this.#framed.get(socket);
+      if (framed !== undefined) framed.stop();
+      else if (response !== undefined) closeAfter(response);
       else if (!this.#http2Sockets.has(socket)) socket.destroy();
     }
     const timer = setTimeout(() => {
@@ -135,22 +143,39 @@ export class NetServer {
 
   #accept(socket: Socket): void {
     this.#sockets.set(socket, undefined);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#framed.delete(socket);
+    });
     // Resets are the client's business; 'close' follows.
     socket.on("error", () => undefined);
     socket.setTimeout(silenceMs, () => socket.destroy());
-    sniffHttpVersion(socket, (version) => {
+    sniffProtocol(socket, (protocol) => {
       socket.setTimeout(0);
       socket.removeAllListeners("timeout");
-      if (version === "http2") {
+      this.#speak(socket, protocol);
+    });
+  }
+
+  #speak(socket: Socket, protocol: Protocol): void {
+    switch (protocol) {
+      case "http2":
         // Its session takes over what lies in the socket's buffer by itself; flowing, the socket would lose that.
         this.#http2Sockets.add(socket);
         this.#http2.emit("connection", socket);
-      } else {
+        break;
+      case "http1":
         this.#http1.emit("connection", socket);
         socket.resume();
+        break;
+      case "frames": {
+        const framed = new FramedConnection(socket, this.#routes, this.#options.report, keepAliveMs);
+        this.#framed.set(socket, framed);
+        socket.resume();
+        if (this.#stopping) framed.stop();
+        break;
       }
-    });
+    }
   }
 
   #requestBegun(socket: Socket, response: ServerResponse): void {

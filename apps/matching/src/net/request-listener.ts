@@ -4,14 +4,14 @@
  * client that is still sending, refusals on the level of HTTP say what to do, and nothing is printed.
  */
 import { randomUUID } from "node:crypto";
-import { createConnectRouter, createContextValues, type ConnectRouter } from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { isCallersLeaving, wasRead, type ReportIncident } from "../errors/boundary.ts";
 import { deliveryKey } from "../rpc/delivery.ts";
-import type { HotCall, HotCalls } from "../rpc/hot-calls.ts";
 import { answerHotCall, isPlainCall } from "./hot-call.ts";
 import { HttpCall, type CallEnded } from "./http-call.ts";
 import type { AnyRequest, AnyResponse } from "./node-http.ts";
+import type { Handler, Routes } from "./route.ts";
 
 const greeting =
   "This is tq, a task queue service. It speaks Connect, gRPC and gRPC-Web on this port: try `tq queue ls`, or `buf curl` with server reflection.\n";
@@ -23,40 +23,21 @@ const explanations: Readonly<Record<number, string>> = {
   505: "This call streams both ways, which needs HTTP/2; for `buf curl`, --http2-prior-knowledge.",
 };
 
-/** Where its request goes. */
-interface Route {
-  readonly handler: Handler;
-  readonly hotCall: HotCall | undefined;
-  /** What a hot call does not answer. */
-  readonly otherwise: (origin: HttpCall, body: Uint8Array) => Promise<void>;
-}
-
 /**
- * Answers the requests to these routes; those of `hotCalls` without Connect where they are plain enough.
+ * Answers the requests to these routes; those of hot calls without Connect where they are plain enough.
  *
  * @param report takes what went wrong with sending an answer
  * @param ended told of each request as it has been answered, or its connection has gone
  */
 export function createRequestListener(
-  routes: (router: ConnectRouter) => void,
-  hotCalls: HotCalls,
+  routes: Routes,
   report: ReportIncident,
   ended: CallEnded,
 ): (request: AnyRequest, response: AnyResponse) => void {
-  const router = createConnectRouter();
-  routes(router);
-  const routesByPath = new Map(
-    router.handlers.map((handler): [string, Route] => {
-      const path = handler.requestPath;
-      const otherwise: Route["otherwise"] = (origin, body) => answer(handler, origin, body);
-      return [path, { handler, hotCall: hotCalls.get(path), otherwise }];
-    }),
-  );
-
   return (request, response) => {
     const origin = new HttpCall(request, response, ended);
     const path = request.url?.split("?", 1)[0] ?? "";
-    const route = routesByPath.get(path);
+    const route = routes.get(path);
     if (route === undefined) {
       if (path === "/" && (request.method === "GET" || request.method === "HEAD")) say(response, 200, greeting);
       else
@@ -67,9 +48,11 @@ export function createRequestListener(
         );
       return;
     }
-    const { handler, hotCall, otherwise } = route;
+    const { handler, hotCall } = route;
     const isHot = hotCall !== undefined && isPlainCall(request);
-    const answered = isHot ? answerHotCall(hotCall, origin, otherwise) : answer(handler, origin);
+    const answered = isHot
+      ? answerHotCall(hotCall, origin, (body) => answer(handler, origin, body))
+      : answer(handler, origin);
     answered.catch((cause: unknown) => {
       const id = randomUUID();
       if (!origin.isGone && !isCallersLeaving(cause)) report({ id, call: path.slice(1), cause });
@@ -77,8 +60,6 @@ export function createRequestListener(
     });
   };
 }
-
-type Handler = ReturnType<typeof createConnectRouter>["handlers"][number];
 
 async function answer(handler: Handler, origin: HttpCall, bodyRead?: Uint8Array): Promise<void> {
   const { request, response } = origin;

@@ -4,11 +4,11 @@ import { type BenchServer, benchType, withServer } from "../bench-server.ts";
 import { type GrowthScenario, measureEach, scaledAll } from "../scenario.ts";
 import { pollByHand, untilWaiting } from "./polls.ts";
 
-/** Polls that wait, each on a connection of its own. */
+/** Polls that wait, all of one process. */
 export const waitingPolls: GrowthScenario = {
   name: "waiting-polls",
   title: "Many waiting polls",
-  xTitle: "polls waiting on one queue, a connection each",
+  xTitle: "polls of one process waiting on one queue",
   series: [
     { key: "memoryPerPollKiB", title: "server memory for a poll", unit: "KiB" },
     { key: "firstMs", title: "from add to the first of them that gets the task", unit: "ms" },

@@ -1,3 +1,19 @@
+export {
+  framedCallBytes,
+  framedCallsAtOnce,
+  framedCancel,
+  framedMethods,
+  framedReply,
+  type FrameHeader,
+  frameHeaderBytes,
+  FrameReader,
+  framesAccepted,
+  type FrameSink,
+  framesPreface,
+  FrameWriter,
+  type TakeFrame,
+  writeFrameHeader,
+} from "./frames.ts";
 export { messageOf } from "./message-of.ts";
 export { readDuration, readTaskQueueRef, readTimestamp } from "./small-messages.ts";
 export { splitItems, type SplitMessage } from "./split-items.ts";
