@@ -11,6 +11,7 @@ import {
   framesAccepted,
   framesPreface,
   FrameWriter,
+  writeFrameHeader,
 } from "@tq/proto/wire";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FramedCalls } from "./framed-calls.ts";
@@ -89,12 +90,16 @@ describe("a server that speaks frames", () => {
       waiting.push(frame);
       if (waiting.length === 10) for (const each of waiting.reverse()) echo(each);
     };
-    const replies = await Promise.all(Array.from({ length: 10 }, (_, i) => call(`${i}`, { timeoutMs: 60_000 + i })));
+    const timeout = (i: number): number => 60_000 * (i + 1);
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, i) => call(`${i}`, { timeoutMs: timeout(i) })));
     expect(replies.map(text)).toEqual(Array.from({ length: 10 }, (_, i) => `re: ${i}`));
     const sent = server.frames.toSorted((a, b) => a.timeoutMs - b.timeoutMs);
-    expect(sent.map(({ kind, timeoutMs }) => [kind, timeoutMs])).toEqual(
-      Array.from({ length: 10 }, (_, i) => [1, 60_000 + i]),
-    );
+    for (const [i, { kind, timeoutMs }] of sent.entries()) {
+      expect(kind).toBe(1);
+      // What is left of it, once the connection was there.
+      expect(timeoutMs).toBeLessThanOrEqual(timeout(i));
+      expect(timeoutMs).toBeGreaterThan(timeout(i) - 30_000);
+    }
   });
 
   test("is called over one connection where one call comes after the other, and over four by any number at once", async () => {
@@ -174,7 +179,7 @@ describe("a server that speaks frames", () => {
   });
 
   test("loses a connection that has had no call for a while, and none that has one", async () => {
-    calls = callsTo(server.url, { acceptMs: 5_000, keepAliveMs: 5 });
+    calls = callsTo(server.url, { acceptMs: 5_000, keepAliveMs: 5, refusedMs: 60_000 });
     const first = server.next();
     const waiting = call("waiting");
     const frame = await first;
@@ -209,7 +214,7 @@ describe("a server that speaks none", () => {
 
   test("is found out though it says nothing", async () => {
     server.greeting = undefined;
-    calls = callsTo(server.url, { acceptMs: 5, keepAliveMs: 60_000 });
+    calls = callsTo(server.url, { acceptMs: 5, keepAliveMs: 60_000, refusedMs: 60_000 });
     expect(await call("a")).toBeUndefined();
     expect(await call("b")).toBeUndefined();
     expect(server.frames).toEqual([]);
@@ -227,14 +232,37 @@ describe("a server that speaks none", () => {
     expect(text(await call("b"))).toBe("re: b");
   });
 
-  test("is one that hangs up before it has said anything, and that is asked again", async () => {
+  test("is one that hangs up before it has said anything, and that is asked again after a while", async () => {
+    calls = callsTo(server.url, { acceptMs: 5_000, keepAliveMs: 60_000, refusedMs: 60_000 });
+    server.server.once("connection", (socket: Socket) => void socket.once("data", () => socket.destroy()));
     server.greeting = undefined;
+    expect([await call("a"), await call("b")]).toEqual([undefined, undefined]);
+    expect(server.sockets).toHaveLength(1);
+    calls = callsTo(server.url, { acceptMs: 5_000, keepAliveMs: 60_000, refusedMs: 0 });
     server.server.once("connection", (socket: Socket) => void socket.once("data", () => socket.destroy()));
     expect(await call("a")).toBeUndefined();
     server.greeting = framesAccepted;
     server.onFrame = echo;
     expect(text(await call("b"))).toBe("re: b");
   });
+});
+
+test("a reply that cannot be read fails its call, and no other", async () => {
+  server.onFrame = ({ writer, call: number, bytes }) => {
+    const [kind, body] = text(bytes) === "kind" ? [7, ""] : [framedReply.error, "no JSON"];
+    writer.write(kind, number, 0, bytesOf(body));
+  };
+  await expect(call("kind")).rejects.toMatchObject({ code: Code.Unknown });
+  await expect(call("body")).rejects.toMatchObject({ code: Code.Unknown });
+  server.onFrame = echo;
+  expect(text(await call("a"))).toBe("re: a");
+  expect(server.sockets).toHaveLength(1);
+});
+
+test("a reply of a length that none has breaks the connection", async () => {
+  server.onFrame = ({ socket, call: number }) =>
+    void socket.write(writeFrameHeader({ length: 0xffff_ffff, kind: 0, call: number, timeoutMs: 0 }));
+  await expect(call("a")).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
 test("calls that were given up before the server had spoken are never sent", async () => {
@@ -258,7 +286,7 @@ test("closing fails what is under way, closes every connection, and nothing is c
   const failed = waiting.catch((error: unknown) => error);
   const { socket } = await arrived;
   const gone = once(socket, "close");
-  await calls.close();
+  await Promise.all([calls.close(), calls.close()]);
   expect(await failed).toMatchObject({ code: "ECONNRESET" });
   await gone;
   expect(await call("b")).toBeUndefined();

@@ -2,22 +2,33 @@
  * Calls in frames, over a few connections: what tq's server takes in place of HTTP for the calls that every task passes
  * through. Whoever else answers at that address refuses, and then everything goes over HTTP.
  */
-import { type ConnectionEvents, type ConnectionTimes, type FramedCall, FramedConnection } from "./framed-connection.ts";
+import {
+  type ConnectionEvents,
+  type ConnectionTimes,
+  type FramedRequest,
+  FramedConnection,
+} from "./framed-connection.ts";
 
 /**
- * Most connections at once. One each for the two polls of a worker and for a call that adds, so that none waits for the bytes
- * of another; thousands of polls share them.
+ * Most connections at once: one each for the two polls of a worker and a call that adds, and one more, so that none waits for
+ * the bytes of another. Thousands of polls share them.
  */
 const mostConnections = 4;
 
+/** Times of all of it. */
+export interface Times extends ConnectionTimes {
+  /** Where frames were refused, everything goes over HTTP for so long before they are tried again. */
+  readonly refusedMs: number;
+}
+
 /** Connections are kept for less than the server does (75 s), so that a call does not find its connection closed. */
-const usualTimes: ConnectionTimes = { acceptMs: 5_000, keepAliveMs: 60_000 };
+const usualTimes: Times = { acceptMs: 5_000, keepAliveMs: 60_000, refusedMs: 60_000 };
 
 /** Calls in frames to one server. */
 export class FramedCalls {
   readonly #host: string;
   readonly #port: number;
-  readonly #times: ConnectionTimes;
+  readonly #times: Times;
   /** Those that take calls. */
   readonly #inUse: FramedConnection[] = [];
   /** All that are open. */
@@ -27,12 +38,13 @@ export class FramedCalls {
     closed: (connection) => {
       this.#leave(connection);
       this.#open.delete(connection);
-      if (this.#open.size === 0) this.#allClosed?.();
+      if (this.#isClosed && this.#open.size === 0) this.#allClosed.resolve();
     },
-    refused: () => (this.#isSpoken = false),
+    refused: () => (this.#refusedUntil = performance.now() + this.#times.refusedMs),
   };
-  #isSpoken = true;
-  #allClosed: (() => void) | undefined;
+  #refusedUntil = 0;
+  #isClosed = false;
+  readonly #allClosed = Promise.withResolvers<void>();
 
   /** Connections are opened as calls need them. */
   constructor({ hostname, port }: URL, times = usualTimes) {
@@ -41,32 +53,30 @@ export class FramedCalls {
     this.#times = times;
   }
 
-  /** See {@link FramedConnection.call}; undefined as well where the server was found to speak no frames, or has too many calls. */
-  async call(call: FramedCall): Promise<Uint8Array | undefined> {
-    if (!this.#isSpoken) return undefined;
+  /** See {@link FramedConnection.call}; undefined as well where frames were refused, or too many calls are under way. */
+  async call(request: FramedRequest): Promise<Uint8Array | undefined> {
+    if (this.#isClosed) return undefined;
     const connection = this.#leastBusy();
-    return connection.isFull ? undefined : connection.call(call);
+    return connection === undefined || connection.isFull ? undefined : connection.call(request);
   }
 
   /** Ends what is under way, and resolves once all connections are closed. */
-  async close(): Promise<void> {
-    this.#isSpoken = false;
-    if (this.#open.size === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#allClosed = resolve;
+  close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#open.size === 0) this.#allClosed.resolve();
     for (const connection of this.#open) connection.destroy();
-    await promise;
+    return this.#allClosed.promise;
   }
 
-  #leastBusy(): FramedConnection {
+  #leastBusy(): FramedConnection | undefined {
     let least: FramedConnection | undefined;
     for (const connection of this.#inUse) if (least === undefined || connection.calls < least.calls) least = connection;
-    if (least === undefined || (least.calls > 0 && this.#inUse.length < mostConnections)) {
-      least = new FramedConnection(this.#host, this.#port, this.#events, this.#times);
-      this.#inUse.push(least);
-      this.#open.add(least);
-    }
-    return least;
+    const wantsOne = least === undefined || (least.calls > 0 && this.#inUse.length < mostConnections);
+    if (!wantsOne || performance.now() < this.#refusedUntil) return least;
+    const connection = new FramedConnection(this.#host, this.#port, this.#events, this.#times);
+    this.#inUse.push(connection);
+    this.#open.add(connection);
+    return connection;
   }
 
   #leave(connection: FramedConnection): void {

@@ -5,6 +5,7 @@ import {
   framedCallsAtOnce,
   framedCancel,
   framedReply,
+  framedReplyBytes,
   type FrameHeader,
   FrameReader,
   framesAccepted,
@@ -15,14 +16,14 @@ import { onceAborted } from "./abort-callbacks.ts";
 
 /** Times of a connection. */
 export interface ConnectionTimes {
-  /** A server that has not said within so long that it speaks frames is one that does not. */
+  /** How long to wait for a connection, and for the server to say that it speaks frames. */
   readonly acceptMs: number;
   /** A connection without a call is kept for so long. */
   readonly keepAliveMs: number;
 }
 
 /** One call, as its frame will have it. */
-export interface FramedCall {
+export interface FramedRequest {
   readonly kind: number;
   readonly bytes: Uint8Array;
   readonly signal: AbortSignal | undefined;
@@ -35,16 +36,17 @@ export interface ConnectionEvents {
   /** It is to have no more calls. */
   readonly retired: (connection: FramedConnection) => void;
   readonly closed: (connection: FramedConnection) => void;
-  /** The server speaks no frames. */
+  /** What is there speaks no frames: it said something else, nothing in time, or hung up. */
   readonly refused: () => void;
 }
 
 /** A call that is under way. */
 interface Pending {
-  readonly call: FramedCall;
+  readonly call: FramedRequest;
   readonly resolve: (message: Uint8Array | undefined) => void;
   readonly reject: (reason: Error) => void;
   readonly forget: () => void;
+  readonly madeAt: number;
 }
 
 /** A connection that carries calls in frames, any number at once. */
@@ -59,20 +61,25 @@ export class FramedConnection {
   /** By their numbers. */
   readonly #pending = new Map<number, Pending>();
   #lastNumber = 0;
+  #isConnected = false;
   #isRetired = false;
   #error: Error | undefined;
 
   constructor(host: string, port: number, events: ConnectionEvents, { acceptMs, keepAliveMs }: ConnectionTimes) {
     this.#events = events;
-    this.#frames = new FrameReader(Number.POSITIVE_INFINITY, (header, bytes) => this.#frameCame(header, bytes));
+    this.#frames = new FrameReader(framedReplyBytes, (header, bytes) => this.#frameCame(header, bytes));
     const socket = connect({ host, port, noDelay: true, keepAlive: true });
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
-    this.#accepting = setTimeout(() => this.#refused(), acceptMs);
+    this.#accepting = setTimeout(() => this.#abandon(), acceptMs);
     socket.write(framesPreface);
+    socket.once("connect", () => (this.#isConnected = true));
     socket.on("data", (bytes: Buffer) => this.#bytesCame(bytes));
-    socket.on("error", (error) => (this.#error ??= error));
     // It closes a while later; until then no call is to be made that cannot be answered.
+    socket.on("error", (error) => {
+      this.#error ??= error;
+      this.#retire();
+    });
     socket.once("end", () => this.#retire());
     socket.once("close", () => this.#closed());
     socket.setTimeout(keepAliveMs);
@@ -98,7 +105,7 @@ export class FramedConnection {
    * @throws ConnectError what the server says, or that the call was canceled or its time is over
    * @throws Error with Node's code, if the connection broke
    */
-  call(call: FramedCall): Promise<Uint8Array | undefined> {
+  call(call: FramedRequest): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs } = call;
       const number = this.#nextNumber();
@@ -109,8 +116,9 @@ export class FramedConnection {
         forgetSignal?.();
       };
       if (this.#pending.size === 0) this.#socket.ref();
-      this.#pending.set(number, { call, resolve, reject, forget });
-      if (this.#said === undefined) this.#send(number, call);
+      const pending = { call, resolve, reject, forget, madeAt: performance.now() };
+      this.#pending.set(number, pending);
+      if (this.#said === undefined) this.#send(number, pending);
     });
   }
 
@@ -126,13 +134,14 @@ export class FramedConnection {
     return this.#lastNumber;
   }
 
-  #send(number: number, { kind, bytes, timeoutMs }: FramedCall): void {
-    this.#writer.write(kind, number, timeoutMs, bytes);
+  #send(number: number, { call: { kind, bytes, timeoutMs }, madeAt }: Pending): void {
+    const left = timeoutMs === 0 ? 0 : Math.max(1, timeoutMs - (performance.now() - madeAt));
+    this.#writer.write(kind, number, left, bytes);
   }
 
   #timedOut(number: number): void {
     // It may be that nothing gets through any more. Whoever calls next is not to wait for that as well.
-    this.#retire();
+    if (this.#said === undefined) this.#retire();
     this.#giveUp(number, new ConnectError("the operation timed out", Code.DeadlineExceeded));
   }
 
@@ -151,30 +160,25 @@ export class FramedConnection {
   #bytesCame(bytes: Buffer): void {
     const said = this.#said;
     if (said === undefined) {
-      this.#frames.read(bytes);
+      // With a length that no reply has, nothing can be made of what follows.
+      if (!this.#frames.read(bytes)) this.#abandon();
       return;
     }
     const all = Buffer.concat([said, bytes]);
     this.#said = all;
     const length = Math.min(all.length, framesAccepted.length);
-    if (!all.subarray(0, length).equals(framesAccepted.subarray(0, length))) this.#refused();
+    if (!all.subarray(0, length).equals(framesAccepted.subarray(0, length))) this.#abandon();
     else if (length === framesAccepted.length) {
       this.#accepted();
-      this.#frames.read(all.subarray(length));
+      if (all.length > length) this.#bytesCame(all.subarray(length));
     }
   }
 
   #accepted(): void {
     clearTimeout(this.#accepting);
     this.#said = undefined;
-    for (const [number, { call }] of this.#pending) this.#send(number, call);
+    for (const [number, pending] of this.#pending) this.#send(number, pending);
     this.#rest();
-  }
-
-  #refused(): void {
-    this.#events.refused();
-    this.#retire();
-    this.#socket.destroy();
   }
 
   #frameCame({ kind, call: number }: FrameHeader, bytes: Uint8Array): void {
@@ -187,10 +191,7 @@ export class FramedConnection {
     if (pending === undefined) return;
     this.#rest();
     if (kind === framedReply.message) pending.resolve(bytes);
-    else
-      pending.reject(
-        errorFromJsonBytes(bytes, undefined, new ConnectError("a reply of an unknown kind", Code.Unknown)),
-      );
+    else pending.reject(errorOf(kind, bytes));
   }
 
   #ended(number: number): Pending | undefined {
@@ -207,20 +208,28 @@ export class FramedConnection {
     this.#rest();
   }
 
+  /** Nothing is to be expected of it. */
+  #abandon(): void {
+    this.#retire();
+    this.#socket.destroy();
+  }
+
   /** A connection without a call does not keep its process, and goes if there will be none. */
   #rest(): void {
     if (this.#pending.size > 0) return;
-    if (this.#isRetired) this.#socket.destroySoon();
+    // What is still to be written are cancels, which its end is as well.
+    if (this.#isRetired) this.#socket.destroy();
     else this.#socket.unref();
   }
 
   #closed(): void {
     clearTimeout(this.#accepting);
     this.#events.closed(this);
-    const wasOpen = this.#said === undefined;
+    const wasAccepted = this.#said === undefined;
+    if (!wasAccepted && this.#isConnected) this.#events.refused();
     for (const [number, { resolve, reject }] of this.#pending) {
       this.#ended(number);
-      if (wasOpen) reject(this.#error ?? brokenConnection("the server closed the connection"));
+      if (wasAccepted) reject(this.#error ?? brokenConnection("the server closed the connection"));
       else resolve(undefined);
     }
   }
@@ -230,4 +239,15 @@ const noBytes = new Uint8Array();
 
 function brokenConnection(message: string): Error {
   return Object.assign(new Error(message), { code: "ECONNRESET" });
+}
+
+/** The error that a reply is. */
+function errorOf(kind: number, bytes: Uint8Array): ConnectError {
+  const unreadable = new ConnectError("the server sent a reply that cannot be read", Code.Unknown);
+  if (kind !== framedReply.error) return unreadable;
+  try {
+    return errorFromJsonBytes(bytes, undefined, unreadable);
+  } catch (reason) {
+    return ConnectError.from(reason, Code.Unknown);
+  }
 }

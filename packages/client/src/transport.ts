@@ -4,7 +4,7 @@ import { type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Clock } from "./clock.ts";
 import { invalidField, toTqError, type TqError } from "./errors.ts";
-import { openUnaryCalls } from "./unary-http.ts";
+import { openUnaryCalls } from "./unary-calls.ts";
 
 /** Where `tq server start` listens unless told otherwise. */
 export const defaultAddress = "127.0.0.1:7333";

@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Client } from "@tq/client";
 import { Worker } from "@tq/worker-sdk";
 import { afterEach, expect, test } from "vitest";
@@ -87,8 +90,36 @@ test("the calls of a process with many polls share a few connections", { timeout
   await expect.poll(() => open).toBe(0);
 });
 
-test("tasks of any size go straight to the server", { timeout: 30_000 }, async () => {
-  await workThrough((await started()).url);
+test("adding, polling and answering need no HTTP", { timeout: 30_000 }, async () => {
+  const { url } = await started();
+  const { port } = new URL(url);
+  const said: string[] = [];
+  const proxy = createServer((socket) => {
+    const onwards = connect(Number(port), "127.0.0.1");
+    socket.on("data", (bytes: Buffer) => said.push(bytes.toString("latin1")));
+    socket.pipe(onwards).pipe(socket);
+    socket.on("error", () => onwards.destroy());
+    onwards.on("error", () => socket.destroy());
+  });
+  await workThrough(`127.0.0.1:${await listening(proxy)}`);
+  const paths = said.flatMap((text) => [...text.matchAll(/POST \/tq\.v1\.\w+\/(\w+)/g)].map(([, name]) => name));
+  expect(paths).toContain("GetTasks");
+  for (const name of ["AddTasks", "PollTasks", "RespondTasks"]) expect(paths).not.toContain(name);
+});
+
+test("a process that is done ends, though its client is not closed", { timeout: 30_000 }, async () => {
+  const { url } = await started();
+  const program = `
+    const { Client } = await import("@tq/client");
+    const client = Client.create({ address: process.argv[1] });
+    await client.tasks.add({ taskQueue: "q", type: "t", id: "a" });
+    console.log("added");
+  `;
+  const cwd = fileURLToPath(new URL("..", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program, url], {
+    cwd,
+  });
+  expect(stdout).toBe("added\n");
 });
 
 test("where a proxy that knows HTTP alone is in between, everything goes over HTTP", { timeout: 30_000 }, async () => {

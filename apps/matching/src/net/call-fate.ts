@@ -10,7 +10,7 @@ export abstract class CallFate implements CallerSignal, Delivery {
   #undelivered: (() => void) | undefined;
   #onAbort: readonly (() => void)[] = [];
 
-  /** Whether the connection is closed. Between a look at this and the first byte written in the same turn there are no events. */
+  /** Whether nobody reads its answer any more: its connection is closed or closing, or its caller has given it up. */
   abstract get isGone(): boolean;
 
   /** Aborts as the caller goes away before it has been answered. */
@@ -40,12 +40,17 @@ export abstract class CallFate implements CallerSignal, Delivery {
     if (this.#fate === "lost") queueMicrotask(() => this.#tellUndelivered());
   }
 
-  /** The answer is about to be written to a connection that is open. */
-  handedOver(): void {
-    if (this.#fate === "pending") this.#fate = "handed-over";
+  /**
+   * Whether the answer is to be written now. Until its first byte is written, in the same turn, there are no events, so that
+   * what is open now is open then.
+   */
+  handOver(): boolean {
+    if (this.isGone) this.lost();
+    else if (this.#fate === "pending") this.#fate = "handed-over";
+    return this.#fate === "handed-over";
   }
 
-  /** The connection has closed. */
+  /** Nobody will read its answer. */
   lost(): void {
     if (this.#fate !== "pending") return;
     this.#fate = "lost";

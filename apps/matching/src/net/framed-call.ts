@@ -17,7 +17,7 @@ export class FramedCall extends CallFate implements CallOrigin {
   }
 
   get isGone(): boolean {
-    return this.#isCanceled || this.#socket.destroyed;
+    return this.#isCanceled || !this.#socket.writable;
   }
 
   /** Its caller has given it up, and reads no reply. */

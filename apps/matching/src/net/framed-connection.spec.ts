@@ -28,6 +28,7 @@ import { refusalOf } from "../../test/in-memory.ts";
 import { startOnAPort, type OnAPort } from "../../test/on-a-port.ts";
 import type { Incident } from "../errors/boundary.ts";
 import type { PollCall, PollReply } from "../matching/matching.ts";
+import { FramedCall } from "./framed-call.ts";
 import { FramedConnection } from "./framed-connection.ts";
 import { NetServer } from "./net-server.ts";
 import { routesByPath } from "./route.ts";
@@ -325,15 +326,87 @@ describe("a connection for frames", () => {
     await once(server, "listening");
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
     const [accepted] = (await once(server, "connection")) as [Socket];
-    new FramedConnection(accepted, routes, () => undefined, 5);
+    new FramedConnection(accepted, routes, () => undefined, 60_000);
     socket.write(writeFrameHeader({ length: 0, kind: 0, call: 1, timeoutMs: 0 }));
     await called.promise;
+    accepted.setTimeout(5);
     await once(accepted, "timeout");
     expect(accepted.destroyed).toBe(false);
     reply.resolve(new Uint8Array());
     socket.resume();
     await once(socket, "close");
     server.close();
+  });
+});
+
+describe("a client that does not read its replies", () => {
+  it("gets no more of its calls carried out, until it does", async () => {
+    let calls = 0;
+    const hotCall = async (): Promise<Uint8Array> => {
+      calls++;
+      return new Uint8Array(20_000);
+    };
+    const routes = routesByPath(
+      (router) => router.service(TaskService, {}),
+      new Map([["/tq.v1.TaskService/AddTasks", hotCall]]),
+    );
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [accepted] = (await once(server, "connection")) as [Socket];
+    new FramedConnection(accepted, routes, () => undefined, 60_000);
+    const [total, length] = [2_000, 16_000];
+    for (let i = 0; i < total; i++)
+      socket.write(
+        Buffer.concat([writeFrameHeader({ length, kind: 0, call: i, timeoutMs: 0 }), new Uint8Array(length)]),
+      );
+    await vi.waitFor(() => expect(accepted.isPaused()).toBe(true));
+    expect(calls).toBeLessThan(total);
+    let replies = 0;
+    const reader = new FrameReader(20_000, () => replies++);
+    let accept: number = framesAccepted.length;
+    socket.on("data", (bytes: Buffer) => {
+      const skipped = Math.min(accept, bytes.length);
+      accept -= skipped;
+      reader.read(bytes.subarray(skipped));
+    });
+    await vi.waitFor(() => expect(replies).toBe(total), 10_000);
+    socket.destroy();
+    server.close();
+  });
+});
+
+describe("a connection whose other end is closed", () => {
+  it("takes no answer for delivered, though its own end is not closed yet", () => {
+    const undelivered = vi.fn();
+    const call = new FramedCall({ writable: false, destroyed: false } as Socket, 0);
+    call.delivery.onUndelivered(() => void undelivered());
+    expect(call.handOver()).toBe(false);
+    expect(undelivered).toHaveBeenCalledTimes(1);
+  });
+
+  it("has nothing of it carried out any more", async () => {
+    const client = await FramesClient.open();
+    port.matching.onPoll = () => new Promise(() => undefined);
+    const add = toBinary(
+      TaskService.method.addTasks.input,
+      create(TaskService.method.addTasks.input, { tasks: [{ taskQueue: queue, type: "t" }] }),
+    );
+    const frames = [
+      [pollKind, pollBytes, 5],
+      [pollKind, pollBytes, 5],
+      [0, add, 6],
+    ] as const;
+    client.socket.write(
+      Buffer.concat(
+        frames.flatMap(([kind, bytes, call]) => [
+          writeFrameHeader({ length: bytes.length, kind, call, timeoutMs: 0 }),
+          bytes,
+        ]),
+      ),
+    );
+    await client.closed();
+    expect(port.matching.adds).toEqual([]);
   });
 });
 

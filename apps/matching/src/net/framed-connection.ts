@@ -63,10 +63,10 @@ export class FramedConnection {
   }
 
   #frameCame({ kind, call: number, timeoutMs }: FrameHeader, bytes: Uint8Array): void {
+    // What comes behind what ended the connection.
+    if (!this.#socket.writable) return;
     if (kind === framedCancel) {
       this.#calls.get(number)?.cancel();
-      this.#calls.delete(number);
-      this.#endIfDone();
       return;
     }
     if (this.#calls.has(number) || this.#calls.size >= framedCallsAtOnce) {
@@ -86,22 +86,17 @@ export class FramedConnection {
       if (!call.isGone) this.#report({ id, call: path.slice(1), cause });
       this.#reply(call, number, failedReply(id));
     }
-  }
-
-  #reply(call: FramedCall, number: number, { kind, bytes }: FramedReply): void {
-    // Between here and the first byte there are no events, so what is open now is open then.
-    if (call.isGone) {
-      call.lost();
-      return;
-    }
-    call.handedOver();
-    this.#writer.write(kind, number, 0, bytes);
+    // Only now, though it may have been canceled long ago: what is worked on counts, or cancels would make room for any number.
     this.#calls.delete(number);
     this.#endIfDone();
   }
 
+  #reply(call: FramedCall, number: number, { kind, bytes }: FramedReply): void {
+    if (call.handOver()) this.#writer.write(kind, number, 0, bytes);
+  }
+
   #endIfDone(): void {
-    if (this.#isStopping && this.#calls.size === 0) this.#socket.destroySoon();
+    if (this.#isStopping && this.#calls.size === 0 && this.#socket.writable) this.#socket.destroySoon();
   }
 }
 

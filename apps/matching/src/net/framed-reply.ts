@@ -1,8 +1,12 @@
+/*
+ * What a call in a frame is answered with: as a hot call where it is plain enough, else through Connect, as if it had come over HTTP.
+ */
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { framedMethods, framedReply } from "@tq/proto/wire";
 import { deliveryKey } from "../rpc/delivery.ts";
 import type { FramedCall } from "./framed-call.ts";
+import { onlyChunk } from "./only-chunk.ts";
 import type { Handler, Route } from "./route.ts";
 
 /** What a call is answered with. */
@@ -69,10 +73,6 @@ async function throughConnect(
   const chunks: Uint8Array[] = [];
   if (body !== undefined) for await (const chunk of body) chunks.push(chunk);
   return { kind: status === 200 ? framedReply.message : framedReply.error, bytes: Buffer.concat(chunks) };
-}
-
-async function* onlyChunk(chunk: Uint8Array): AsyncIterable<Uint8Array> {
-  yield chunk;
 }
 
 function refusal(error: ConnectError): FramedReply {

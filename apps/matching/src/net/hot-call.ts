@@ -51,11 +51,7 @@ export async function answerHotCall(
     await otherwise(body);
     return;
   }
-  if (origin.isGone) {
-    origin.lost();
-    return;
-  }
-  origin.handedOver();
+  if (!origin.handOver()) return;
   const { response } = origin;
   response.statusCode = status;
   response.setHeader("content-type", contentType);

@@ -11,6 +11,7 @@ import { deliveryKey } from "../rpc/delivery.ts";
 import { answerHotCall, isPlainCall } from "./hot-call.ts";
 import { HttpCall, type CallEnded } from "./http-call.ts";
 import type { AnyRequest, AnyResponse } from "./node-http.ts";
+import { onlyChunk } from "./only-chunk.ts";
 import type { Handler, Routes } from "./route.ts";
 
 const greeting =
@@ -78,12 +79,7 @@ async function answer(handler: Handler, origin: HttpCall, bodyRead?: Uint8Array)
       : onlyChunk(bodyRead);
   const universalResponse = await handler({ ...universalRequest, body });
   if (!wasRead(values)) await discardRest(request);
-  // Between here and the first byte there are no events, so what is open now is open then.
-  if (origin.isGone) {
-    origin.lost();
-    return;
-  }
-  origin.handedOver();
+  if (!origin.handOver()) return;
   const explanation = explanations[universalResponse.status];
   if (universalResponse.body === undefined && explanation !== undefined) {
     universalResponse.header?.forEach((value, name) => response.setHeader(name, value));
@@ -91,10 +87,6 @@ async function answer(handler: Handler, origin: HttpCall, bodyRead?: Uint8Array)
     return;
   }
   await universalResponseToNodeResponse(universalResponse, response);
-}
-
-async function* onlyChunk(chunk: Uint8Array): AsyncIterable<Uint8Array> {
-  yield chunk;
 }
 
 /** How much of a request that was refused unread is still taken in. */

@@ -37,6 +37,9 @@ export const framedReply = {
 /** Most bytes of a call's message. A larger one goes over HTTP, where it can be refused unread. */
 export const framedCallBytes = 8 * 1024 * 1024;
 
+/** Most bytes of a reply; the server's are some megabytes at most. */
+export const framedReplyBytes = 64 * 1024 * 1024;
+
 /** Most calls at once on a connection. */
 export const framedCallsAtOnce = 10_000;
 

@@ -4,6 +4,7 @@ export {
   framedCancel,
   framedMethods,
   framedReply,
+  framedReplyBytes,
   type FrameHeader,
   frameHeaderBytes,
   FrameReader,

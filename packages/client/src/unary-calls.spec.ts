@@ -1,12 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { toBinary } from "@bufbuild/protobuf";
+import { type AddressInfo, createServer as createListener } from "node:net";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { AddTasksResponseSchema, TaskService } from "@tq/proto";
+import {
+  framedCallBytes,
+  framedMethods,
+  framedReply,
+  FrameReader,
+  framesAccepted,
+  framesPreface,
+  FrameWriter,
+} from "@tq/proto/wire";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openUnaryCalls, type UnaryCalls } from "./unary-http.ts";
+import { openUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
 
 let server: Server;
 let calls: UnaryCalls;
@@ -108,4 +117,46 @@ test("a connection that breaks is told by its code", async () => {
   const codes: unknown[] = [];
   for (let next: unknown = error; next instanceof Error; next = next.cause) codes.push("code" in next && next.code);
   expect(codes).toContain("UND_ERR_SOCKET");
+});
+
+test("where frames are spoken, only what fits them goes there", async () => {
+  const framed: string[] = [];
+  const bytes = toBinary(AddTasksResponseSchema, create(AddTasksResponseSchema));
+  const both = createListener((socket) => {
+    socket.once("data", (first: Buffer) => {
+      if (!first.subarray(0, framesPreface.length).equals(framesPreface)) {
+        socket.pause();
+        socket.unshift(first);
+        server.emit("connection", socket);
+        socket.resume();
+        return;
+      }
+      socket.write(framesAccepted);
+      const writer = new FrameWriter(socket);
+      const reader = new FrameReader(framedCallBytes, ({ kind, call }) => {
+        framed.push(framedMethods[kind]?.name ?? "");
+        writer.write(framedReply.message, call, 0, bytes);
+      });
+      reader.read(first.subarray(framesPreface.length));
+      socket.on("data", (more: Buffer) => reader.read(more));
+    });
+  }).listen(0, "127.0.0.1");
+  await once(both, "listening");
+  const unary = openUnaryCalls(`http://127.0.0.1:${(both.address() as AddressInfo).port}`);
+  const tasks = createClient(TaskService, { unary: unary.unary, stream: () => Promise.reject(new Error("none")) });
+  const overHttp: string[] = [];
+  answer = (request, response) => {
+    overHttp.push(`${request.url} ${String(request.headers["x-more"] ?? "")}`);
+    reply(response, 200, "application/proto", bytes);
+  };
+  await tasks.addTasks({ tasks: [{ id: "a" }] });
+  expect([framed, overHttp]).toEqual([["AddTasks"], []]);
+  await tasks.addTasks({}, { headers: { "x-more": "yes" } });
+  await tasks.addTasks({ tasks: [{ id: "x".repeat(framedCallBytes) }] });
+  await tasks.getTasks({});
+  expect(framed).toEqual(["AddTasks"]);
+  const path = "/tq.v1.TaskService";
+  expect(overHttp).toEqual([`${path}/AddTasks yes`, `${path}/AddTasks `, `${path}/GetTasks `]);
+  await unary.close();
+  both.close();
 });
