@@ -339,9 +339,10 @@ export class Queues {
   /** Removes the rows of up to `limit` queues that have been empty for so long, and have no configuration. */
   removeEmpty(now: number, keepEmptyMs: number, limit: number): number {
     let removed = 0;
-    this.settle();
     for (const [id, since] of this.#emptied) {
       if (removed >= limit || since + keepEmptyMs > now) break;
+      // Only then: what a thousand queues have late costs more than to look.
+      if (removed === 0) this.settle();
       this.#emptied.delete(id);
       removed += 1;
       const cached = this.#byId.get(id);
