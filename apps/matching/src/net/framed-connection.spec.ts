@@ -25,9 +25,10 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { emptyPoll, fakeDispatched } from "../../test/fake-matching.ts";
 import { refusalOf } from "../../test/in-memory.ts";
+import { holdNextPoll } from "../../test/held-poll.ts";
 import { startOnAPort, type OnAPort } from "../../test/on-a-port.ts";
 import type { Incident } from "../errors/boundary.ts";
-import type { PollCall, PollReply } from "../matching/matching.ts";
+import type { PollReply } from "../matching/matching.ts";
 import { FramedCall } from "./framed-call.ts";
 import { FramedConnection } from "./framed-connection.ts";
 import { NetServer } from "./net-server.ts";
@@ -116,24 +117,6 @@ const pollBytes = toBinary(
 const pollKind = framedMethods.indexOf(WorkerService.method.pollTasks);
 const oneTask: PollReply = { ...emptyPoll, tasks: [fakeDispatched("a")] };
 
-/** A poll that has come to the engine and waits there. */
-interface Held {
-  readonly call: PollCall;
-  readonly answer: (reply: PollReply) => void;
-  readonly undelivered: ReturnType<typeof vi.fn>;
-}
-
-function holdNextPoll(): Promise<Held> {
-  return new Promise((arrived) => {
-    port.matching.onPoll = (call) =>
-      new Promise((answer) => {
-        const undelivered = vi.fn();
-        call.delivery.onUndelivered(() => void undelivered());
-        arrived({ call, answer, undelivered });
-      });
-  });
-}
-
 describe("calls in frames", () => {
   it("add, poll and answer tasks", async () => {
     const client = await FramesClient.open();
@@ -155,7 +138,7 @@ describe("calls in frames", () => {
 
   it("go on while others wait on the same connection, which each reply finds its way back from", async () => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const waiting = client.send(pollKind, pollBytes);
     const { answer } = await held;
     const added = await client.call(TaskService.method.addTasks, { tasks: [{ taskQueue: queue, type: "t", id: "b" }] });
@@ -210,10 +193,10 @@ describe("calls in frames", () => {
 
   it("are held no longer than their callers wait", async () => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     client.send(pollKind, pollBytes, 20_000);
     const patient = (await held).call.waitMs;
-    const longer = holdNextPoll();
+    const longer = holdNextPoll(port.matching);
     client.send(pollKind, pollBytes);
     const unlimited = (await longer).call.waitMs;
     expect(patient).toBeLessThan(20_000);
@@ -250,7 +233,7 @@ describe("a call whose caller leaves", () => {
     ["with its connection", (client: FramesClient) => void client.socket.destroy()],
   ])("is aborted, and its answer is known to be undelivered: %s", async (_how, leave) => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const number = client.send(pollKind, pollBytes);
     const { call, answer, undelivered } = await held;
     const aborted = new Promise<void>((resolve) => call.signal.addEventListener("abort", resolve));
@@ -264,7 +247,7 @@ describe("a call whose caller leaves", () => {
 
   it("by a cancel gets no reply, and the connection goes on", async () => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const number = client.send(pollKind, pollBytes);
     const { answer } = await held;
     client.send(framedCancel, new Uint8Array(), 0, number);
@@ -278,7 +261,7 @@ describe("a call whose caller leaves", () => {
 
   it("has its answer delivered if it stays", async () => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const number = client.send(pollKind, pollBytes);
     const { answer, undelivered } = await held;
     answer(oneTask);
@@ -413,7 +396,7 @@ describe("a connection whose other end is closed", () => {
 describe("stop", () => {
   it("says goodbye, answers what is under way and what still comes, and closes then", async () => {
     const [busy, idle] = [await FramesClient.open(), await FramesClient.open()];
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const waiting = busy.send(pollKind, pollBytes);
     const { answer } = await held;
     let stopped = false;
@@ -430,7 +413,7 @@ describe("stop", () => {
 
   it("cuts off what is still under way after the grace time", async () => {
     const client = await FramesClient.open();
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     client.send(pollKind, pollBytes);
     const { undelivered } = await held;
     await port.server.stop(1);

@@ -7,6 +7,7 @@ import { TaskQueueKind, WorkerService } from "@tq/proto";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "@tq/proto/grpc/health/v1";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { emptyPoll, fakeDispatched } from "../../test/fake-matching.ts";
+import { holdNextPoll } from "../../test/held-poll.ts";
 import { startOnAPort, type OnAPort } from "../../test/on-a-port.ts";
 import type { CallerSignal, PollCall, PollReply } from "../matching/matching.ts";
 import type { Incident } from "../errors/boundary.ts";
@@ -25,26 +26,6 @@ afterEach(async () => {
 
 const poll = { worker: { workerId: "w" }, taskQueues: [{ name: "q", kind: TaskQueueKind.ACTIVITY }] };
 
-/** A poll that has come to the engine and waits there. */
-interface Held {
-  readonly call: PollCall;
-  readonly answer: (reply: PollReply) => void;
-  /** Told whether the answer could not be delivered. */
-  readonly undelivered: ReturnType<typeof vi.fn>;
-}
-
-/** The next poll, held until it is answered. */
-function holdNextPoll(): Promise<Held> {
-  return new Promise((arrived) => {
-    port.matching.onPoll = (call) =>
-      new Promise((answer) => {
-        const undelivered = vi.fn();
-        call.delivery.onUndelivered(() => void undelivered());
-        arrived({ call, answer, undelivered });
-      });
-  });
-}
-
 const oneTask: PollReply = { ...emptyPoll, tasks: [fakeDispatched("a")] };
 
 describe("a long poll whose client goes away", () => {
@@ -55,7 +36,7 @@ describe("a long poll whose client goes away", () => {
     ["HTTP/1.1", () => createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" })],
     ["HTTP/2", () => createGrpcTransport({ baseUrl: port.url })],
   ])("is aborted, and its answer is known to be undelivered: %s", async (_version, transport) => {
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const leaving = new AbortController();
     const call = createClient(WorkerService, transport()).pollTasks(poll, { signal: leaving.signal });
     const failed = call.catch((reason: unknown) => reason);
@@ -86,7 +67,7 @@ describe("a long poll whose client goes away", () => {
   });
 
   it("has its answer delivered if it stays", async () => {
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const reply = createClient(WorkerService, createGrpcTransport({ baseUrl: port.url })).pollTasks(poll);
     const { answer, undelivered } = await held;
     answer(oneTask);
@@ -126,13 +107,13 @@ describe("stop", () => {
     const silent = connect(port.server.address.port, "127.0.0.1");
     await once(silent, "connect");
 
-    const first = holdNextPoll();
+    const first = holdNextPoll(port.matching);
     const one = createClient(
       WorkerService,
       createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" }),
     ).pollTasks(poll);
     const heldOne = await first;
-    const second = holdNextPoll();
+    const second = holdNextPoll(port.matching);
     const two = createClient(WorkerService, createGrpcTransport({ baseUrl: port.url })).pollTasks(poll);
     const heldTwo = await second;
 
@@ -171,7 +152,7 @@ describe("stop", () => {
   });
 
   it("cuts off what is still under way after the grace time", async () => {
-    const held = holdNextPoll();
+    const held = holdNextPoll(port.matching);
     const call = createClient(
       WorkerService,
       createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" }),
