@@ -2,6 +2,7 @@
  * Calls in frames, over a few connections: what tq's server takes in place of HTTP for the calls that every task passes
  * through. Whoever else answers at that address refuses, and then everything goes over HTTP.
  */
+import { framedCallsAtOnce } from "@tq/proto/wire";
 import {
   type ConnectionEvents,
   type ConnectionTimes,
@@ -57,7 +58,7 @@ export class FramedCalls {
   async call(request: FramedRequest): Promise<Uint8Array | undefined> {
     if (this.#isClosed) return undefined;
     const connection = this.#leastBusy();
-    return connection === undefined || connection.isFull ? undefined : connection.call(request);
+    return connection === undefined || connection.calls >= framedCallsAtOnce ? undefined : connection.call(request);
   }
 
   /** Ends what is under way, and resolves once all connections are closed. */

@@ -2,7 +2,6 @@ import { connect, type Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import {
-  framedCallsAtOnce,
   framedCancel,
   framedReply,
   framedReplyBytes,
@@ -92,11 +91,6 @@ export class FramedConnection {
   /** How many are under way. */
   get calls(): number {
     return this.#pending.size;
-  }
-
-  /** Whether another call would be one too many. */
-  get isFull(): boolean {
-    return this.#pending.size >= framedCallsAtOnce;
   }
 
   /**

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
-import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "@tq/client";
@@ -28,6 +28,17 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Passes on to a server what is said to it, and shows each connection. */
+function passingOn(url: string, onConnection: (socket: Socket) => void): Server {
+  return createServer((socket) => {
+    const onwards = connect(Number(new URL(url).port), "127.0.0.1");
+    onConnection(socket);
+    socket.pipe(onwards).pipe(socket);
+    socket.on("error", () => onwards.destroy());
+    onwards.on("error", () => socket.destroy());
+  });
+}
+
 /** Adds tasks of 10 to 300,000 bytes, runs them in a worker, and takes their results. */
 async function workThrough(address: string): Promise<void> {
   const client = Client.create({ address });
@@ -50,15 +61,10 @@ async function workThrough(address: string): Promise<void> {
 
 test("the calls of a process with many polls share a few connections", { timeout: 30_000 }, async () => {
   const { url } = await started();
-  const { port } = new URL(url);
   let open = 0;
   let most = 0;
-  const proxy = createServer((socket) => {
-    const onwards = connect(Number(port), "127.0.0.1");
+  const proxy = passingOn(url, (socket) => {
     most = Math.max(most, ++open);
-    socket.pipe(onwards).pipe(socket);
-    socket.on("error", () => onwards.destroy());
-    onwards.on("error", () => socket.destroy());
     socket.on("close", () => open--);
   });
   const client = Client.create({ address: `127.0.0.1:${await listening(proxy)}` });
@@ -92,14 +98,9 @@ test("the calls of a process with many polls share a few connections", { timeout
 
 test("adding, polling and answering need no HTTP", { timeout: 30_000 }, async () => {
   const { url } = await started();
-  const { port } = new URL(url);
   const said: string[] = [];
-  const proxy = createServer((socket) => {
-    const onwards = connect(Number(port), "127.0.0.1");
+  const proxy = passingOn(url, (socket) => {
     socket.on("data", (bytes: Buffer) => said.push(bytes.toString("latin1")));
-    socket.pipe(onwards).pipe(socket);
-    socket.on("error", () => onwards.destroy());
-    onwards.on("error", () => socket.destroy());
   });
   await workThrough(`127.0.0.1:${await listening(proxy)}`);
   const paths = said.flatMap((text) => [...text.matchAll(/POST \/tq\.v1\.\w+\/(\w+)/g)].map(([, name]) => name));

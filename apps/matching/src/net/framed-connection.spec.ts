@@ -312,10 +312,13 @@ describe("a connection for frames", () => {
     new FramedConnection(accepted, routes, () => undefined, 60_000);
     socket.write(writeFrameHeader({ length: 0, kind: 0, call: 1, timeoutMs: 0 }));
     await called.promise;
-    accepted.setTimeout(5);
-    await once(accepted, "timeout");
+    expect(accepted.timeout).toBe(60_000);
+    accepted.emit("timeout");
     expect(accepted.destroyed).toBe(false);
     reply.resolve(new Uint8Array());
+    // Until the promises behind the reply have come to their end.
+    await new Promise((resolve) => setImmediate(resolve));
+    accepted.emit("timeout");
     socket.resume();
     await once(socket, "close");
     server.close();

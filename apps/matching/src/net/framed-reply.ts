@@ -5,6 +5,7 @@ import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { framedMethods, framedReply } from "@tq/proto/wire";
 import { deliveryKey } from "../rpc/delivery.ts";
+import { cannotBeSent } from "./cannot-be-sent.ts";
 import type { FramedCall } from "./framed-call.ts";
 import { onlyChunk } from "./only-chunk.ts";
 import type { Handler, Route } from "./route.ts";
@@ -44,8 +45,7 @@ export async function replyTo(
 
 /** The reply to a call that could not be answered. @param incident where the log says why */
 export function failedReply(incident: string): FramedReply {
-  const text = `The answer could not be sent; the server's log says why under ${incident}.`;
-  return refusal(new ConnectError(text, Code.Internal));
+  return refusal(new ConnectError(cannotBeSent(incident), Code.Internal));
 }
 
 /** What a hot call leaves to Connect, as the unary call that it would be over HTTP. */

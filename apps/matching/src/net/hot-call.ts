@@ -8,6 +8,7 @@ import type { HotCall } from "../rpc/hot-calls.ts";
 import { bounds } from "../validation/bounds.ts";
 import type { HttpCall } from "./http-call.ts";
 import type { AnyRequest } from "./node-http.ts";
+import type { Handler } from "./route.ts";
 
 const digits = /^\d{1,10}$/;
 
@@ -27,11 +28,12 @@ export function isPlainCall({ method, headers }: AnyRequest): boolean {
   );
 }
 
-/** Answers a call. `otherwise`: answers it the usual way, from the bytes of its request. */
+/** Answers a call. `otherwise`: answers it the usual way, by its handler and from the bytes of its request. */
 export async function answerHotCall(
   call: HotCall,
   origin: HttpCall,
-  otherwise: (body: Uint8Array) => Promise<void>,
+  handler: Handler,
+  otherwise: (handler: Handler, origin: HttpCall, body: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const body = await origin.readBody(Number(origin.request.headers["content-length"]));
   // Its client is gone.
@@ -48,7 +50,7 @@ export async function answerHotCall(
     reply = errorToJsonBytes(error, undefined);
   }
   if (reply === undefined) {
-    await otherwise(body);
+    await otherwise(handler, origin, body);
     return;
   }
   if (!origin.handOver()) return;

@@ -56,12 +56,10 @@ export class NetServer {
   readonly #listener: Server;
   readonly #http1: HttpServer;
   readonly #http2: Http2Server;
-  /** All connections, with the response that is under way on it, if any, where it speaks HTTP/1.1. */
-  readonly #sockets = new Map<Socket, ServerResponse | undefined>();
+  /** All connections: with what carries its calls where it speaks frames, with the response that is under way, if any, where it speaks HTTP/1.1. */
+  readonly #sockets = new Map<Socket, FramedConnection | ServerResponse | undefined>();
   /** Those of them that speak HTTP/2; their sessions close them. */
   readonly #http2Sockets = new WeakSet<Socket>();
-  /** Those of them that carry calls in frames. */
-  readonly #framed = new Map<Socket, FramedConnection>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #address: NetAddress | undefined;
   #stopping = false;
@@ -127,10 +125,9 @@ export class NetServer {
     this.#listener.close(() => resolve());
     this.#http1.close();
     for (const session of this.#sessions) session.close();
-    for (const [socket, response] of this.#sockets) {
-      const framed = this.#framed.get(socket);
-      if (framed !== undefined) framed.stop();
-      else if (response !== undefined) closeAfter(response);
+    for (const [socket, underWay] of this.#sockets) {
+      if (underWay instanceof FramedConnection) underWay.stop();
+      else if (underWay !== undefined) closeAfter(underWay);
       else if (!this.#http2Sockets.has(socket)) socket.destroy();
     }
     const timer = setTimeout(() => {
@@ -143,10 +140,7 @@ export class NetServer {
 
   #accept(socket: Socket): void {
     this.#sockets.set(socket, undefined);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#framed.delete(socket);
-    });
+    socket.once("close", () => this.#sockets.delete(socket));
     // Resets are the client's business; 'close' follows.
     socket.on("error", () => undefined);
     socket.setTimeout(silenceMs, () => socket.destroy());
@@ -170,7 +164,7 @@ export class NetServer {
         break;
       case "frames": {
         const framed = new FramedConnection(socket, this.#routes, this.#options.report, keepAliveMs);
-        this.#framed.set(socket, framed);
+        this.#sockets.set(socket, framed);
         socket.resume();
         if (this.#stopping) framed.stop();
         break;

@@ -8,6 +8,7 @@ import { createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { isCallersLeaving, wasRead, type ReportIncident } from "../errors/boundary.ts";
 import { deliveryKey } from "../rpc/delivery.ts";
+import { cannotBeSent } from "./cannot-be-sent.ts";
 import { answerHotCall, isPlainCall } from "./hot-call.ts";
 import { HttpCall, type CallEnded } from "./http-call.ts";
 import type { AnyRequest, AnyResponse } from "./node-http.ts";
@@ -51,9 +52,7 @@ export function createRequestListener(
     }
     const { handler, hotCall } = route;
     const isHot = hotCall !== undefined && isPlainCall(request);
-    const answered = isHot
-      ? answerHotCall(hotCall, origin, (body) => answer(handler, origin, body))
-      : answer(handler, origin);
+    const answered = isHot ? answerHotCall(hotCall, origin, handler, answer) : answer(handler, origin);
     answered.catch((cause: unknown) => {
       const id = randomUUID();
       if (!origin.isGone && !isCallersLeaving(cause)) report({ id, call: path.slice(1), cause });
@@ -109,7 +108,7 @@ async function discardRest(request: AnyRequest): Promise<void> {
 /** Ends a response that went wrong on its way out: its status is sent, or it is cut off where it is. */
 function abandon(response: AnyResponse, incident: string): void {
   if (response.headersSent) response.destroy();
-  else say(response, 500, `The answer could not be sent; the server's log says why under ${incident}.\n`);
+  else say(response, 500, `${cannotBeSent(incident)}\n`);
 }
 
 function say(response: AnyResponse, status: number, text: string): void {

@@ -9,10 +9,8 @@ export {
   frameHeaderBytes,
   FrameReader,
   framesAccepted,
-  type FrameSink,
   framesPreface,
   FrameWriter,
-  type TakeFrame,
   writeFrameHeader,
 } from "./frames.ts";
 export { messageOf } from "./message-of.ts";
