@@ -42,7 +42,12 @@ export interface ClaimRequest {
 export interface ClaimPlan<Poll extends WaitingPoll = WaitingPoll> {
   readonly polls: readonly Poll[];
   readonly claims: readonly ClaimRequest[];
+  /** Whom each claim is for. */
+  readonly groups: readonly Group<Poll>[];
 }
+
+/** Nothing to claim. */
+export const nothingToClaim: ClaimPlan<never> = { polls: [], claims: [], groups: [] };
 
 /** What one claim found. */
 export interface ClaimOutcome {
@@ -61,7 +66,8 @@ function keyOf(types: TypeSet): string {
  * make room for the next ones, and the claim is repeated until the queue is dry or nobody waits. */
 const offeredAtOnce = 256;
 
-interface Group<Poll> {
+/** Polls of one queue with the same types. The matcher's own. */
+export interface Group<Poll> {
   readonly queueKey: string;
   readonly queue: TaskQueue;
   readonly types: TypeSet;
@@ -159,42 +165,31 @@ export class Matcher<Poll extends WaitingPoll> {
   plan(now: number): ClaimPlan<Poll> {
     for (const group of this.#wakes.takeDue(now)) this.#hot.add(group);
     const polls: Poll[] = [];
-    const indexes = new Map<Poll, number>();
-    const groups = [...this.#hot];
-    const offered = groups.map((group) => {
-      const ofGroup = anotherFirst(firstOf(group.polls, offeredAtOnce), group.servedFirst);
-      group.first = ofGroup[0]?.offer.workerId;
-      return ofGroup;
-    });
+    const shared = new Map<Poll, number>();
+    const groups = this.#hot.now();
     // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
-    for (const ofGroup of offered) {
-      for (const poll of ofGroup) {
-        if (indexes.has(poll)) continue;
-        indexes.set(poll, polls.length);
-        polls.push(poll);
-      }
-    }
+    const claims = groups.map((group): ClaimRequest => {
+      const offered = anotherFirst(firstOf(group.polls, offeredAtOnce), group.servedFirst);
+      group.first = offered[0]?.offer.workerId;
+      const offers = offered.map((poll) => {
+        const number = shared.get(poll) ?? polls.push(poll) - 1;
+        if (poll.queues.length > 1) shared.set(poll, number);
+        return number;
+      });
+      if (offers.length > 1) offers.sort((a, b) => a - b);
+      return { queue: group.queue, types: group.types, offers };
+    });
     // Each round begins with another queue, so that of the queues that share slots none waits behind another's backlog.
     const start = groups.length === 0 ? 0 : this.#round++ % groups.length;
-    const claims: ClaimRequest[] = [];
-    for (let i = 0; i < groups.length; i++) {
-      const at = (start + i) % groups.length;
-      const [group, ofGroup] = [groups[at], offered[at]];
-      if (group === undefined || ofGroup === undefined) continue;
-      const offers = ofGroup.map((poll) => indexes.get(poll) ?? 0);
-      if (offers.length > 1) offers.sort((a, b) => a - b);
-      claims.push({ queue: group.queue, types: group.types, offers });
-    }
-    return { polls, claims };
+    return { polls, claims: beginningAt(claims, start), groups: beginningAt(groups, start) };
   }
 
   /** What the claims of a plan found. Call it before the polls that got something are deleted. */
   settle(plan: ClaimPlan<Poll>, outcomes: readonly ClaimOutcome[]): void {
-    plan.claims.forEach((claim, i) => {
+    plan.groups.forEach((group, i) => {
       const outcome = outcomes[i];
-      const typesKey = keyOf(claim.types);
-      const group = this.#groups.get(taskQueueKey(claim.queue))?.get(typesKey);
-      if (outcome === undefined || group === undefined || !outcome.dry) return;
+      // One without polls is gone.
+      if (outcome === undefined || group.polls.size === 0 || !outcome.dry) return;
       this.#hot.delete(group);
       if (outcome.until === undefined) this.#wakes.delete(group);
       else this.#wakes.set(group, outcome.until);
@@ -210,7 +205,7 @@ export class Matcher<Poll extends WaitingPoll> {
 
   /** Takes out every poll: the server is draining. */
   takeAll(): Poll[] {
-    const all = [...this.#polls];
+    const all = this.#polls.now();
     for (const poll of all) this.delete(poll);
     return all;
   }
@@ -224,6 +219,10 @@ export class Matcher<Poll extends WaitingPoll> {
   nextClaim(): number | undefined {
     return this.#wakes.next();
   }
+}
+
+function beginningAt<Item>(items: readonly Item[], start: number): readonly Item[] {
+  return start === 0 ? items : [...items.slice(start), ...items.slice(0, start)];
 }
 
 /** The first so many of a set, in the order in which they came. */

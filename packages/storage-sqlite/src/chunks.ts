@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
-import { Chunk, type ChunkHead, type ChunkTask } from "./chunk.ts";
+import { Chunk } from "./chunk.ts";
+import type { ChunkHead, ChunkTask } from "./chunk-body.ts";
 import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
 import type { Value } from "./journal/encoding.ts";
@@ -14,6 +15,8 @@ const maxTaskBytes = 16 * 1_024;
 const fewestOrderedIds = 16;
 /** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
 const maxOutcomeBytes = 2_048;
+/** With fewer that are gone it is no gain to go through those that are late. */
+const fewestGone = 32;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
 const maxCachedBytes = 8 * 1_024 * 1_024;
 /** How many of those that were let go of are known. */
@@ -48,8 +51,9 @@ export class Chunks {
   /** Tasks were taken out of these: in the present transaction, of those that are written; and of those in the file, before it. */
   #changed = new Set<Chunk>();
   #lateChanged = new Set<Chunk>();
-  /** Those that the journal alone has, in order; and those of them that know their ids. */
-  readonly #late: Chunk[] = [];
+  /** Those that the journal alone has, in order, with some that are gone since; and those that know their ids. */
+  #late: Chunk[] = [];
+  #lateGone = 0;
   readonly #lateKnowing: Chunk[] = [];
   /** First numbers of those that were used and then let go of, because there was too much. */
   readonly #letGo = new Set<number>();
@@ -122,8 +126,7 @@ export class Chunks {
     this.#filling = undefined;
     if (this.#changed.size > 0) this.#changed = new Set();
     if (this.#lateChanged.size > 0) this.#lateChanged = new Set();
-    this.#late.length = 0;
-    this.#lateKnowing.length = 0;
+    this.#noneLate();
     if (this.#readAgain.size > 0) this.#readAgain = new Set();
     this.#sparse.forget();
     this.#closings.reset();
@@ -142,9 +145,10 @@ export class Chunks {
     // Those of one queue, since they are claimed together.
     if (filling === undefined || isFull || filling.head.queueId !== head.queueId) {
       const { namespaceId, queueId, addedAt } = head;
-      this.#filling = filling = Chunk.empty({ namespaceId, queueId, addedAt }, fullAt.tasks);
-      this.#filledBytes = 0;
+      this.#filling = filling = Chunk.begin({ namespaceId, queueId, addedAt }, task, fullAt.tasks);
+      this.#filledBytes = bytes;
       this.#unwritten.push(filling);
+      return;
     }
     filling.push(task);
     this.#filledBytes += bytes;
@@ -181,9 +185,9 @@ export class Chunks {
   /** A task is gone, or has a row of its own from now on. */
   takeOut({ chunk, index }: InChunk): void {
     chunk.takeOut(index);
-    const completed = chunk.completed.get(index);
+    const completed = chunk.completed?.get(index);
     if (completed !== undefined) {
-      chunk.completed.delete(index);
+      chunk.completed?.delete(index);
       this.#closings.takeOut(completed.closing);
     }
     if (chunk.isWritten) this.#changed.add(chunk);
@@ -201,6 +205,7 @@ export class Chunks {
     how: { readonly answered: number; readonly outcome: Buffer | null },
     id: () => number,
   ): void {
+    chunk.completed ??= new Map();
     chunk.completed.set(index, this.#closings.add(chunk.seq, index, at, how, id));
     const bytes = completedBytes + (how.outcome?.length ?? 0);
     chunk.cachedBytes += bytes;
@@ -212,7 +217,7 @@ export class Chunks {
     const due: number[] = [];
     for (const seq of new Set(this.#closings.due(now, limit))) {
       const chunk = this.#read(seq);
-      for (const [index, { closing }] of chunk.completed) {
+      for (const [index, { closing }] of chunk.completed ?? []) {
         if (due.length === limit) return due;
         if (closing.keptUntil <= now) due.push(chunk.seqAt(index));
       }
@@ -290,12 +295,12 @@ export class Chunks {
   settle(): void {
     const { insert, insertBody, update, delete: remove, deleteBody } = this.#sql;
     for (const chunk of this.#late) {
-      const { seq, body } = chunk;
-      insertBody.settle(seq, body);
+      if (!chunk.isLate) continue;
+      chunk.isLate = false;
+      insertBody.settle(chunk.seq, chunk.body);
       insert.settle(...columnsOf(chunk));
     }
-    this.#late.length = 0;
-    this.#lateKnowing.length = 0;
+    this.#noneLate();
     for (const chunk of this.#lateChanged) {
       const { seq } = chunk;
       if (chunk.left === 0) {
@@ -315,7 +320,7 @@ export class Chunks {
       if (this.#cachedBytes <= maxCachedBytes) return;
       // In use, though they are found without the cache.
       if (chunk === this.#lastFound || chunk === this.#foundBefore) continue;
-      if (chunk === undefined || this.#lateChanged.has(chunk) || overIn(this.#late, seq) === chunk) continue;
+      if (chunk === undefined || chunk.isLate || this.#lateChanged.has(chunk)) continue;
       this.#forget(seq, chunk);
       if (!chunk.wasUsed) continue;
       if (this.#letGo.size >= mostLetGo) this.#letGo.clear();
@@ -337,6 +342,7 @@ export class Chunks {
     this.#sql.insertBody.promise(seq, chunk.write());
     this.#sql.insert.promise(...columnsOf(chunk));
     this.#keep(seq, chunk);
+    chunk.isLate = true;
     this.#late.push(chunk);
     if (!chunk.knowsIds) return;
     this.#lateKnowing.push(chunk);
@@ -349,7 +355,10 @@ export class Chunks {
       // Its time stays: to find the next one all that is late would have to be written, with nearly each commit of a drain.
       this.#sql.delete.promise(seq);
       this.#sql.deleteBody.promise(seq);
-      if (this.#dropLate(chunk)) return;
+      if (chunk.isLate) {
+        this.#dropLate(chunk);
+        return;
+      }
     } else {
       if (chunk.sparseSince === undefined && chunk.left * sparseShare <= chunk.count) {
         chunk.sparseSince = now;
@@ -357,17 +366,25 @@ export class Chunks {
       }
       this.#sql.update.promise(chunk.gone, chunk.sparseSince ?? null, seq);
     }
-    if (overIn(this.#late, seq) !== chunk) this.#lateChanged.add(chunk);
+    if (!chunk.isLate) this.#lateChanged.add(chunk);
   }
 
-  /** If the journal alone has it there is nothing to write of it, and nothing to be held in memory until then. */
-  #dropLate(chunk: Chunk): boolean {
-    const at = indexOver(this.#late, chunk.seq);
-    if (this.#late[at] !== chunk) return false;
-    this.#late.splice(at, 1);
+  /** The journal alone has it: there is nothing to write of it, and nothing to be held in memory until then. */
+  #dropLate(chunk: Chunk): void {
+    chunk.isLate = false;
+    this.#lateGone += 1;
+    if (this.#lateGone >= fewestGone && 2 * this.#lateGone >= this.#late.length) {
+      this.#late = this.#late.filter(({ isLate }) => isLate);
+      this.#lateGone = 0;
+    }
     if (chunk.knowsIds) this.#lateKnowing.splice(this.#lateKnowing.indexOf(chunk), 1);
     this.#forget(chunk.seq, chunk);
-    return true;
+  }
+
+  #noneLate(): void {
+    this.#late.length = 0;
+    this.#lateGone = 0;
+    this.#lateKnowing.length = 0;
   }
 
   /** The chunk that this number falls into, whether or not the task is in it. */
@@ -414,7 +431,7 @@ export class Chunks {
   #keep(seq: number, chunk: Chunk): void {
     this.#cache.set(seq, { chunk });
     chunk.cachedBytes = chunk.bytes;
-    for (const { outcome } of chunk.completed.values()) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
+    for (const { outcome } of chunk.completed?.values() ?? []) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
     this.#cachedBytes += chunk.cachedBytes;
   }
 

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import { taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
+import { KeyedTaskQueue, taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
 import type { DrainRecord, KeyHeldBack, PauseRecord, TaskCounts, TaskQueueConfig } from "@tq/storage";
 import type { Namespaces } from "./namespaces.ts";
 import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
@@ -13,6 +13,19 @@ export type CountedState = (typeof countedStates)[number];
 
 /** Tasks of one type and priority, by state. */
 export type Counts = Record<CountedState, number>;
+
+/** The counters of one type and priority of a queue, which are a row in the file unless all of them are 0. */
+interface Counter extends Counts {
+  readonly queue: QueueState;
+  readonly type: string;
+  readonly priority: Priority;
+  /** Its name among the late rows. */
+  readonly key: string;
+  /** Neither the file nor the journal has a row of it. */
+  isNew: boolean;
+  /** Whether the transaction changed it. */
+  isChanged: boolean;
+}
 
 /** How many queues are held in memory; others are read again when they are next used. */
 const maxCached = 10_000;
@@ -51,13 +64,13 @@ export interface QueueState {
   closed: number;
   /** Where its deletion goes on: of the tasks up to this number, none is a closed one of this queue. */
   closedGoneUpTo: number;
-  /** Whether the transaction changed any of the above. */
+  /** Whether the transaction changed any of the above that its row says. */
   rowChanged: boolean;
+  /** Whether the transaction changed anything of it. */
+  isChanged: boolean;
   /** By type, then by priority; index 0 is not used. */
-  readonly counts: Map<string, (Counts | undefined)[]>;
+  readonly counts: Map<string, (Counter | undefined)[]>;
 }
-
-const nothingDirty = { type: "", priority: 0 };
 
 function isSame(a: TaskQueue, b: TaskQueue): boolean {
   return a === b || (a.name === b.name && a.kind === b.kind && a.namespace === b.namespace);
@@ -69,7 +82,8 @@ export function noCounts(): Counts {
 }
 
 function isZero(counts: Counts): boolean {
-  return countedStates.every((state) => counts[state] === 0);
+  const { scheduled, ready, waiting, started, dead } = counts;
+  return scheduled === 0 && ready === 0 && waiting === 0 && started === 0 && dead === 0;
 }
 
 /** Whether it holds no task at all, and no operator has set anything on it. */
@@ -94,12 +108,12 @@ export class Queues {
   readonly #forgotten: (queueId: number) => void;
   readonly #byKey = new Map<string, QueueState>();
   readonly #byId = new Map<number, QueueState>();
-  /** Counter rows to write: queue, type, priority. */
-  #dirty = new Map<QueueState, Map<string, Set<Priority>>>();
+  /** What the transaction changed. */
+  #changed: QueueState[] = [];
+  #changedCounters: Counter[] = [];
   /** Queues that have become empty, and since when: their rows go once they have been so for a while. */
   readonly #emptied = new Map<number, number>();
   #lastFound: QueueState | undefined;
-  #lastDirty: { readonly queue?: QueueState; readonly type: string; readonly priority: number } = nothingDirty;
   readonly #counts;
   readonly #rows;
   readonly #sql;
@@ -159,8 +173,8 @@ export class Queues {
     this.#byKey.clear();
     this.#lastFound = undefined;
     this.#byId.clear();
-    if (this.#dirty.size > 0) this.#dirty = new Map();
-    this.#lastDirty = nothingDirty;
+    this.#changed = [];
+    this.#changedCounters = [];
     this.#counts.reset();
     this.#rows.reset();
     this.#emptied.clear();
@@ -264,22 +278,16 @@ export class Queues {
 
   /** Changes one counter. */
   bump(queue: QueueState, type: string, priority: Priority, state: CountedState, by: 1 | -1): void {
-    let ofType = queue.counts.get(type);
-    if (ofType === undefined) queue.counts.set(type, (ofType = []));
-    const counts = (ofType[priority] ??= noCounts());
-    counts[state] += by;
+    const counter = counterOf(queue, type, priority);
+    counter[state] += by;
     if (state !== "dead") queue.open += by;
     if (state === "started") queue.started += by;
     else if (state === "scheduled") queue.scheduled += by;
     else if (state !== "dead") queue.ready += by;
-    // Of the counter that has just been noted nothing new is said.
-    const last = this.#lastDirty;
-    if (last.queue === queue && last.type === type && last.priority === priority) return;
-    this.#lastDirty = { queue, type, priority };
-    const dirty = this.#dirtyTypes(queue);
-    const ofDirty = dirty.get(type);
-    if (ofDirty === undefined) dirty.set(type, new Set([priority]));
-    else ofDirty.add(priority);
+    if (counter.isChanged) return;
+    counter.isChanged = true;
+    this.#changedCounters.push(counter);
+    this.#note(queue);
   }
 
   /** Gives the queue another configuration. */
@@ -291,7 +299,7 @@ export class Queues {
   /** Something else than its counters changed: writes its row at the end of the transaction. */
   changed(queue: QueueState): void {
     queue.rowChanged = true;
-    this.#dirtyTypes(queue);
+    this.#note(queue);
   }
 
   /** A task closed and is kept, or one that was goes. */
@@ -308,16 +316,17 @@ export class Queues {
 
   /** Notes what the transaction changed. */
   flush(now: number): void {
-    for (const [queue, types] of this.#dirty) {
-      for (const [type, changed] of types) this.#flushType(queue, type, changed);
+    for (const counter of this.#changedCounters) this.#flushCounter(counter);
+    this.#changedCounters = [];
+    for (const queue of this.#changed) {
+      queue.isChanged = false;
       // Put in anew, so that they stay in order of time.
       this.#emptied.delete(queue.id);
       if (isEmpty(queue)) this.#emptied.set(queue.id, now);
       noteDelay(queue, now);
       this.#flushRow(queue);
     }
-    if (this.#dirty.size > 0) this.#dirty = new Map();
-    this.#lastDirty = nothingDirty;
+    this.#changed = [];
   }
 
   /** Lets go of queues that have not been loaded lately. Once all is settled, and before anything is begun: states are compared by identity. */
@@ -372,22 +381,19 @@ export class Queues {
     this.#forgotten(queueId);
   }
 
-  #flushType(queue: QueueState, type: string, changed: ReadonlySet<Priority>): void {
+  #flushCounter(counter: Counter): void {
+    counter.isChanged = false;
+    const { queue, type, priority, key, scheduled, ready, waiting, started, dead } = counter;
+    if (!isZero(counter)) {
+      this.#counts.put(key, [queue.id, priority, type, scheduled, ready, waiting, started, dead], counter.isNew);
+      counter.isNew = false;
+      return;
+    }
+    if (!counter.isNew) this.#counts.remove(key, queue.id, priority, type);
     const ofType = queue.counts.get(type);
     if (ofType === undefined) return;
-    for (const priority of changed) {
-      const counts = ofType[priority];
-      if (counts === undefined) continue;
-      if (isZero(counts)) {
-        ofType[priority] = undefined;
-        this.#counts.remove(`${queue.id}/${priority}/${type}`, queue.id, priority, type);
-      } else {
-        const { scheduled, ready, waiting, started, dead } = counts;
-        const row = [queue.id, priority, type, scheduled, ready, waiting, started, dead];
-        this.#counts.put(`${queue.id}/${priority}/${type}`, row);
-      }
-    }
-    if (ofType.every((counts) => counts === undefined)) queue.counts.delete(type);
+    ofType[priority] = undefined;
+    if (ofType.every((other) => other === undefined)) queue.counts.delete(type);
   }
 
   #flushRow(queue: QueueState): void {
@@ -408,10 +414,10 @@ export class Queues {
     queue.rowChanged = false;
   }
 
-  #dirtyTypes(queue: QueueState): Map<string, Set<Priority>> {
-    let dirty = this.#dirty.get(queue);
-    if (dirty === undefined) this.#dirty.set(queue, (dirty = new Map<string, Set<Priority>>()));
-    return dirty;
+  #note(queue: QueueState): void {
+    if (queue.isChanged) return;
+    queue.isChanged = true;
+    this.#changed.push(queue);
   }
 
   /** Holds a queue as its row says, and all that is counted of it. */
@@ -420,9 +426,7 @@ export class Queues {
     state.lanes = this.#sql.lanes.get(row.id) ?? 0;
     for (const { held_back, ...held } of this.#sql.heldBack.all(row.id)) Object.assign(state.heldBack[held_back], held);
     for (const { type, priority, ...counts } of this.#sql.counts.all(row.id)) {
-      let ofType = state.counts.get(type);
-      if (ofType === undefined) state.counts.set(type, (ofType = []));
-      ofType[priority] = counts;
+      Object.assign(counterOf(state, type, priority), counts, { isNew: false });
       state.open += counts.scheduled + counts.ready + counts.waiting + counts.started;
       state.started += counts.started;
       state.ready += counts.ready + counts.waiting;
@@ -432,7 +436,7 @@ export class Queues {
   }
 
   #hold(row: QueueRow): QueueState {
-    const queue: TaskQueue = { namespace: this.#namespaces.nameOf(row.namespace), name: row.name, kind: row.kind };
+    const queue = new KeyedTaskQueue(this.#namespaces.nameOf(row.namespace), row.name, row.kind);
     const state: QueueState = {
       id: row.id,
       key: taskQueueKey(queue),
@@ -457,12 +461,25 @@ export class Queues {
       closed: row.closed,
       closedGoneUpTo: 0,
       rowChanged: false,
+      isChanged: false,
       counts: new Map(),
     };
     this.#byKey.set(state.key, state);
     this.#byId.set(state.id, state);
     return state;
   }
+}
+
+/** The counters of a type and priority, which begin at 0. */
+function counterOf(queue: QueueState, type: string, priority: Priority): Counter {
+  let ofType = queue.counts.get(type);
+  if (ofType === undefined) queue.counts.set(type, (ofType = []));
+  const present = ofType[priority];
+  if (present !== undefined) return present;
+  const key = `${queue.id}/${priority}/${type}`;
+  const counter = { ...noCounts(), queue, type, priority, key, isNew: true, isChanged: false };
+  ofType[priority] = counter;
+  return counter;
 }
 
 /** Notes since when everything of a queue is delayed. */

@@ -7,6 +7,7 @@ import {
   Deadlines,
   earliest,
   Matcher,
+  nothingToClaim,
   takesTasks,
   taskQueueKey,
   workerKey,
@@ -86,7 +87,7 @@ export class WaitingPolls {
   /** How often a poll was answered again with what it had been given, lately: its earlier answers count no more. */
   readonly #repeats = new Map<string, number>();
   readonly #repeatsKept = new Deadlines<string>();
-  #plan: ClaimPlan<Poll> = { polls: [], claims: [] };
+  #plan: ClaimPlan<Poll> = nothingToClaim;
   #ended = false;
 
   constructor(surroundings: PollSurroundings) {
@@ -175,7 +176,7 @@ export class WaitingPolls {
       const tasks = committed.granted[i] ?? [];
       if (tasks.length > 0) this.#granted(poll, tasks, committed.now);
     });
-    this.#plan = { polls: [], claims: [] };
+    this.#plan = nothingToClaim;
   }
 
   /** Answers empty what has waited long enough. */
@@ -190,7 +191,7 @@ export class WaitingPolls {
       this.#plan,
       this.#plan.claims.map(() => ({ dry: true })),
     );
-    this.#plan = { polls: [], claims: [] };
+    this.#plan = nothingToClaim;
   }
 
   /** Answers one poll empty, if it is there and was not answered: its worker cannot read what it would bring. */

@@ -1,4 +1,4 @@
-import type { TaskQueue, TaskQueueKind } from "@tq/matching-core";
+import { KeyedTaskQueue, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
 import { TaskQueueKind as KindMessage, type TaskQueueRef } from "@tq/proto";
 import { bounds } from "../validation/bounds.ts";
 import { requireName } from "../validation/strings.ts";
@@ -23,7 +23,7 @@ export function readTaskQueue(
     return { namespace, name: "", kind: rule === "named" ? "activity" : rule };
   }
   checkQueueName(ref.name, `${field}.name`, violations);
-  return { namespace, name: ref.name, kind: readKind(ref.kind, rule, field, violations) };
+  return new KeyedTaskQueue(namespace, ref.name, readKind(ref.kind, rule, field, violations));
 }
 
 /** Checks the name of a queue. */

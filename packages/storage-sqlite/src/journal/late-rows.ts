@@ -69,7 +69,7 @@ export class LateRows<Key extends string | number> {
   /** Writes what it comes to. */
   settle(): void {
     if (this.#rows.size === 0) return;
-    for (const { values, key } of this.#rows.values()) {
+    for (const { values, key } of this.#rows.valuesNow()) {
       if (values === undefined) this.#remove?.settle(...key);
       else if (this.#bulk !== undefined) this.#bulk.add(...values);
       else this.#put.settle(...values);

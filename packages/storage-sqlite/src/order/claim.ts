@@ -94,9 +94,11 @@ export function claim(
   take: Take,
   gate: KeyGate | undefined,
 ): boolean {
+  // Mostly: a poll that comes again after the last task.
+  if (queue.ready === 0) return true;
   for (const priority of priorities) {
-    const present = [...(types ?? queue.counts.keys())].filter((type) => placed(type, priority) > 0);
-    if (present.length === 0) continue;
+    const present = presentOf(types ?? queue.counts.keys(), priority, placed);
+    if (present === undefined) continue;
     const merge = new Merge(order, queue, priority, present, wanted, placed, take, gate);
     const dry = merge.run();
     merge.finish();
@@ -105,12 +107,23 @@ export function claim(
   return true;
 }
 
-/** One priority of a claim. */
+/** Those of some types that have something placed at a priority; undefined: none has. */
+function presentOf(types: Iterable<string>, priority: Priority, placed: Placed): string[] | undefined {
+  let present: string[] | undefined;
+  for (const type of types) {
+    if (placed(type, priority) === 0) continue;
+    present ??= [];
+    present.push(type);
+  }
+  return present;
+}
+
+/** One priority of a claim. Most of them meet no lane: what is kept of lanes is made for the first. */
 class Merge {
   readonly #order: Order;
   readonly #queue: QueueState;
   readonly #priority: Priority;
-  readonly #types: ReadonlySet<string>;
+  readonly #types: readonly string[];
   readonly #chunk: number;
   readonly #placed: Placed;
   readonly #take: Take;
@@ -119,10 +132,12 @@ class Merge {
   readonly #cursors: Cursor[] = [];
   /** How many are still to be taken, about. */
   #wanted: number;
+  /** The types, for whoever asks for one. */
+  #typeSet: ReadonlySet<string> | undefined;
   /** Markers that were met, by key and type: where they have moved to. */
-  readonly #moved = new Map<string, Entry>();
+  #moved: Map<string, Entry> | undefined;
   /** Lanes that were taken from, by key and type. */
-  readonly #laneCursors = new Map<string, LaneCursor>();
+  #laneCursors: Map<string, LaneCursor> | undefined;
   /** The one that was asked for last: mostly it is the next, too. */
   #lastLane: LaneCursor | undefined;
 
@@ -140,7 +155,7 @@ class Merge {
     this.#order = order;
     this.#queue = queue;
     this.#priority = priority;
-    this.#types = new Set(types);
+    this.#types = types;
     this.#chunk = Math.min(Math.max(Math.ceil((1.5 * wanted) / types.length), readAhead.min), readAhead.max);
     this.#wanted = wanted;
     this.#take = take;
@@ -163,21 +178,21 @@ class Merge {
   /** Deletes what was taken, writes each marker that was met, once, and closes the lanes that are empty. */
   finish(): void {
     for (const cursor of this.#cursors) this.#deleteTaken(cursor);
-    for (const cursor of this.#laneCursors.values()) this.#deleteTakenOfLane(cursor);
-    for (const [id, entry] of this.#moved) {
+    for (const cursor of this.#laneCursors?.values() ?? []) this.#deleteTakenOfLane(cursor);
+    for (const [id, entry] of this.#moved ?? []) {
       const { key } = entry.row;
       this.#order.settleLane(this.#queue, key, this.#priority, entry.type, entry.pass, this.#headOf(id));
     }
     // Lanes that another lane's marker took from.
-    for (const [id, { key, type, lastTaken }] of this.#laneCursors) {
-      if (lastTaken === undefined || this.#moved.has(id)) continue;
+    for (const [id, { key, type, lastTaken }] of this.#laneCursors ?? []) {
+      if (lastTaken === undefined || this.#moved?.has(id) === true) continue;
       this.#order.settleLane(this.#queue, key, this.#priority, type, undefined, this.#headOf(id));
     }
   }
 
   /** The first row that is left in a lane, if it was read; undefined: not known. */
   #headOf(id: string): LaneRow | undefined {
-    const cursor = this.#laneCursors.get(id);
+    const cursor = this.#laneCursors?.get(id);
     // What was passed over stands before what is next.
     return cursor === undefined || cursor.keptTo > 0 ? undefined : cursor.rows[cursor.next];
   }
@@ -251,6 +266,7 @@ class Merge {
       entry.cursor = undefined;
       // What nobody could take for a while goes on at the present: it is owed nothing.
       entry.pass = placePass(this.#queue.virtualTimes[this.#priority] ?? 0, entry.pass);
+      this.#moved ??= new Map();
       this.#moved.set(laneId(key, entry.type), entry);
       this.#heap.push(entry);
       return true;
@@ -299,7 +315,7 @@ class Merge {
   #laneHead(key: string): { readonly row: LaneRow; readonly cursor: LaneCursor } | undefined {
     let first: { readonly row: LaneRow; readonly cursor: LaneCursor } | undefined;
     for (const { type, blocked } of this.#order.lanes.of(this.#queue, key, this.#priority)) {
-      if (blocked || !this.#types.has(type)) continue;
+      if (blocked || !this.#isAskedFor(type)) continue;
       const cursor = this.#laneCursor(key, type);
       const row = cursor.rows[cursor.next];
       if (row !== undefined && (first === undefined || row.place < first.row.place)) first = { row, cursor };
@@ -307,15 +323,21 @@ class Merge {
     return first;
   }
 
+  #isAskedFor(type: string): boolean {
+    this.#typeSet ??= new Set(this.#types);
+    return this.#typeSet.has(type);
+  }
+
   #laneCursor(key: string, type: string): LaneCursor {
     const last = this.#lastLane;
     const isLast = last !== undefined && last.key === key && last.type === type;
-    let cursor = isLast ? last : this.#laneCursors.get(laneId(key, type));
+    let cursor = isLast ? last : this.#laneCursors?.get(laneId(key, type));
     if (cursor === undefined) {
       // Its share of what is wanted, and the one behind it: where its marker will stand.
       const share = Math.ceil(this.#wanted / Math.max(this.#queue.lanes, 1)) + 1;
       const chunk = Math.min(Math.max(share, fewestLaneRows), readAhead.max);
       cursor = { key, type, rows: [], next: 0, chunk, keptTo: 0, lastTaken: undefined };
+      this.#laneCursors ??= new Map();
       this.#laneCursors.set(laneId(key, type), cursor);
     }
     this.#lastLane = cursor;
@@ -330,7 +352,7 @@ class Merge {
 
   /** A task was put into a lane: what was read ahead of it may lack it. */
   #readAnew(key: string, type: string): void {
-    const cursor = this.#laneCursors.get(laneId(key, type));
+    const cursor = this.#laneCursors?.get(laneId(key, type));
     if (cursor === undefined) return;
     this.#deleteTakenOfLane(cursor);
     cursor.rows = [];

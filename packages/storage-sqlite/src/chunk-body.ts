@@ -1,0 +1,174 @@
+/*
+ * The body of a chunk: [length][JSON][inputs][options and the like], the length as 32 bits. The JSON has a column for each
+ * field, an array with a value for each task, or with one if it is the same for all.
+ */
+import type { Priority } from "@tq/matching-core";
+import type { Encoded } from "@tq/storage";
+
+/** A task as it is added, and the pass that it was placed at. Its place is its number. */
+export interface ChunkTask {
+  readonly seq: number;
+  readonly id: string;
+  readonly run: number;
+  readonly type: string;
+  readonly priority: Priority;
+  readonly key: string;
+  readonly weight: number;
+  readonly pass: number;
+  readonly startToCloseMs: number | null;
+  readonly input: Encoded;
+  readonly headers: string | null;
+  readonly options: Buffer | null;
+  readonly closedTask: Buffer | null;
+}
+
+/** What all tasks of a chunk have in common. */
+export interface ChunkHead {
+  readonly namespaceId: number;
+  readonly queueId: number;
+  readonly addedAt: number;
+}
+
+/** What few tasks have. */
+export type Extras = Pick<ChunkTask, "headers" | "options" | "closedTask">;
+
+/** By task; `seqs` and `ids` have one for each, the others may have one that is that of all. */
+export interface Columns {
+  readonly seqs: number[];
+  readonly ids: readonly string[];
+  readonly runs: readonly number[];
+  readonly types: readonly string[];
+  readonly priorities: readonly Priority[];
+  readonly keys: readonly string[];
+  readonly weights: readonly number[];
+  readonly passes: readonly number[];
+  readonly startToCloseMs: readonly (number | null)[];
+}
+
+/** A body, and where what it says is found. */
+export interface ChunkBody {
+  readonly bytes: Buffer;
+  readonly head: ChunkHead;
+  readonly columns: Columns;
+  /** By index, of those that have any. */
+  readonly extras: ReadonlyMap<number, Extras>;
+  readonly inputsFrom: number;
+  /** Of input `i`, which begins where the one before it ends. */
+  readonly ends: readonly number[];
+}
+
+interface BodyJson extends ChunkHead, Columns {
+  readonly count: number;
+  /** Of each input. */
+  readonly lengths: readonly number[];
+  /** By index: headers, and the lengths of options and closed task, if it has them. */
+  readonly extras: readonly (readonly [
+    index: number,
+    headers: string | null,
+    options: number | null,
+    closedTask: number | null,
+  ])[];
+}
+
+const noExtras: ReadonlyMap<number, Extras> = new Map();
+
+/** The body of a chunk of these tasks, of which there is one at least. The inputs are copied. */
+export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBody {
+  const columns: Columns = {
+    seqs: tasks.map(({ seq }) => seq),
+    ids: tasks.map(({ id }) => id),
+    runs: columnOf(tasks, ({ run }) => run),
+    types: columnOf(tasks, ({ type }) => type),
+    priorities: columnOf(tasks, ({ priority }) => priority),
+    keys: columnOf(tasks, ({ key }) => key),
+    weights: columnOf(tasks, ({ weight }) => weight),
+    passes: columnOf(tasks, ({ pass }) => pass),
+    startToCloseMs: columnOf(tasks, (task) => task.startToCloseMs),
+  };
+  const extras = extrasOf(tasks);
+  const { namespaceId, queueId, addedAt } = head;
+  const { seqs, ids, runs, types, priorities, keys, weights, passes, startToCloseMs } = columns;
+  const json: BodyJson = {
+    namespaceId,
+    queueId,
+    addedAt,
+    count: tasks.length,
+    seqs,
+    ids,
+    runs,
+    types,
+    priorities,
+    keys,
+    weights,
+    passes,
+    startToCloseMs,
+    lengths: columnOf(tasks, ({ input }) => input.length),
+    extras: [...extras].map(([i, { headers, options, closedTask }]) => [
+      i,
+      headers,
+      options?.length ?? null,
+      closedTask?.length ?? null,
+    ]),
+  };
+  const text = JSON.stringify(json);
+  const textBytes = Buffer.byteLength(text);
+  const inputsFrom = 4 + textBytes;
+  const ends: number[] = [];
+  let end = inputsFrom;
+  for (const { input } of tasks) ends.push((end += input.length));
+  for (const { options, closedTask } of extras.values()) end += (options?.length ?? 0) + (closedTask?.length ?? 0);
+  // Not a part of a larger buffer, all of which would stay in memory as long as the chunk does.
+  const bytes = Buffer.allocUnsafeSlow(end);
+  bytes.writeUInt32BE(textBytes, 0);
+  bytes.write(text, 4);
+  let at = inputsFrom;
+  const put = (blob: Encoded | null): void => {
+    if (blob === null) return;
+    bytes.set(blob, at);
+    at += blob.length;
+  };
+  for (const { input } of tasks) put(input);
+  for (const { options, closedTask } of extras.values()) {
+    put(options);
+    put(closedTask);
+  }
+  return { bytes, head, columns, extras, inputsFrom, ends };
+}
+
+/** Reads one that was written. What is a part of it is not copied. */
+export function readBody(bytes: Buffer): ChunkBody {
+  const inputsFrom = 4 + bytes.readUInt32BE(0);
+  const json = JSON.parse(bytes.toString("utf8", 4, inputsFrom)) as BodyJson;
+  const { count, lengths } = json;
+  let at = inputsFrom;
+  const ends = Array.from({ length: count }, (_, i) => (at += valueAt(lengths, i)));
+  const extras = new Map<number, Extras>();
+  for (const [i, headers, options, closedTask] of json.extras) {
+    const part = (length: number | null) => (length === null ? null : bytes.subarray(at, (at += length)));
+    extras.set(i, { headers, options: part(options), closedTask: part(closedTask) });
+  }
+  return { bytes, head: json, columns: json, extras, inputsFrom, ends };
+}
+
+/** The value of a column for the task with this index. */
+export function valueAt<Value>(column: readonly Value[], i: number): Value {
+  const value = column.length === 1 ? column[0] : column[i];
+  if (value === undefined) throw new Error(`a chunk has no task ${i}`);
+  return value;
+}
+
+/** A value of each task, or one if they are all the same. */
+function columnOf<Value>(tasks: readonly ChunkTask[], of: (task: ChunkTask) => Value): Value[] {
+  const values = tasks.map(of);
+  const [first] = values;
+  return values.length === 1 || values.some((value) => value !== first) ? values : values.slice(0, 1);
+}
+
+function extrasOf(tasks: readonly ChunkTask[]): ReadonlyMap<number, Extras> {
+  let extras: Map<number, Extras> | undefined;
+  for (const [i, { headers, options, closedTask }] of tasks.entries()) {
+    if (headers === null && options === null && closedTask === null) continue;
+    (extras ??= new Map()).set(i, { headers, options, closedTask });
+  }
+  return extras ?? noExtras;
+}
