@@ -37,21 +37,21 @@ export class Ages {
   /** Notes what the transaction changed. */
   flush(): void {
     const { add, drop } = this.#sql;
-    for (const { queue, bucket, by } of changesOf(this.#changes)) {
+    forEachChange(this.#changes, (queue, bucket, by) => {
       add.promise(queue, bucket, by);
       if (by < 0) drop.promise(queue, bucket);
       change(this.#late, queue, bucket, by);
-    }
+    });
     if (this.#changes.size > 0) this.#changes = new Map();
   }
 
   /** Writes what the journal alone has. */
   settle(): void {
     const { add, drop } = this.#sql;
-    for (const { queue, bucket, by } of changesOf(this.#late)) {
+    forEachChange(this.#late, (queue, bucket, by) => {
       add.settle(queue, bucket, by);
       if (by < 0) drop.settle(queue, bucket);
-    }
+    });
     if (this.#late.size > 0) this.#late = new Map();
   }
 
@@ -72,10 +72,8 @@ function change(changes: Changes, queue: number, bucket: number, by: number): vo
 }
 
 /** Those that come to something. */
-function* changesOf(
-  changes: Changes,
-): Iterable<{ readonly queue: number; readonly bucket: number; readonly by: number }> {
+function forEachChange(changes: Changes, each: (queue: number, bucket: number, by: number) => void): void {
   for (const [queue, buckets] of changes) {
-    for (const [bucket, by] of buckets) if (by !== 0) yield { queue, bucket, by };
+    for (const [bucket, by] of buckets) if (by !== 0) each(queue, bucket, by);
   }
 }

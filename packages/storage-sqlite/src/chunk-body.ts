@@ -74,7 +74,13 @@ const noExtras: ReadonlyMap<number, Extras> = new Map();
 
 /** The body of a chunk of these tasks, of which there is one at least. The inputs are copied. */
 export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBody {
-  const columns: Columns = {
+  const extras = extrasOf(tasks);
+  const { namespaceId, queueId, addedAt } = head;
+  const json: BodyJson = {
+    namespaceId,
+    queueId,
+    addedAt,
+    count: tasks.length,
     seqs: tasks.map(({ seq }) => seq),
     ids: tasks.map(({ id }) => id),
     runs: columnOf(tasks, ({ run }) => run),
@@ -84,24 +90,6 @@ export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBo
     weights: columnOf(tasks, ({ weight }) => weight),
     passes: columnOf(tasks, ({ pass }) => pass),
     startToCloseMs: columnOf(tasks, (task) => task.startToCloseMs),
-  };
-  const extras = extrasOf(tasks);
-  const { namespaceId, queueId, addedAt } = head;
-  const { seqs, ids, runs, types, priorities, keys, weights, passes, startToCloseMs } = columns;
-  const json: BodyJson = {
-    namespaceId,
-    queueId,
-    addedAt,
-    count: tasks.length,
-    seqs,
-    ids,
-    runs,
-    types,
-    priorities,
-    keys,
-    weights,
-    passes,
-    startToCloseMs,
     lengths: columnOf(tasks, ({ input }) => input.length),
     extras: [...extras].map(([i, { headers, options, closedTask }]) => [
       i,
@@ -132,7 +120,7 @@ export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBo
     put(options);
     put(closedTask);
   }
-  return { bytes, head, columns, extras, inputsFrom, ends };
+  return { bytes, head: json, columns: json, extras, inputsFrom, ends };
 }
 
 /** Reads one that was written. What is a part of it is not copied. */

@@ -1,8 +1,9 @@
 import type Database from "better-sqlite3";
-import { KeyedTaskQueue, taskQueueKey, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
+import { KeyedTaskQueue, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
 import type { DrainRecord, KeyHeldBack, PauseRecord, TaskCounts, TaskQueueConfig } from "@tq/storage";
 import type { Namespaces } from "./namespaces.ts";
 import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
+import { QueuesByName } from "./queues-by-name.ts";
 import { steady } from "./steady.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
@@ -106,7 +107,7 @@ const noTasks: TaskCounts = { scheduled: 0, ready: 0, started: 0, dead: 0 };
 export class Queues {
   readonly #namespaces: Namespaces;
   readonly #forgotten: (queueId: number) => void;
-  readonly #byKey = new Map<string, QueueState>();
+  readonly #byName = new QueuesByName<QueueState>();
   readonly #byId = new Map<number, QueueState>();
   /** What the transaction changed. */
   #changed: QueueState[] = [];
@@ -170,7 +171,7 @@ export class Queues {
 
   /** Forgets what is in memory, and looks for the queues that are empty now. */
   reset(now: number): void {
-    this.#byKey.clear();
+    this.#byName.clear();
     this.#lastFound = undefined;
     this.#byId.clear();
     this.#changed = [];
@@ -186,8 +187,7 @@ export class Queues {
     // A batch is of one queue, mostly.
     const last = this.#lastFound;
     if (last !== undefined && isSame(last.queue, queue)) return last;
-    const key = taskQueueKey(queue);
-    const cached = this.#byKey.get(key);
+    const cached = this.#byName.get(queue);
     if (cached !== undefined) return (this.#lastFound = cached);
     const namespaceId = this.#namespaces.idOf(queue.namespace);
     const row = namespaceId === undefined ? undefined : this.#sql.byName.get(namespaceId, queue.name, queue.kind);
@@ -331,9 +331,9 @@ export class Queues {
 
   /** Lets go of queues that have not been loaded lately. Once all is settled, and before anything is begun: states are compared by identity. */
   evict(): void {
-    for (const [key, state] of this.#byKey) {
-      if (this.#byKey.size <= maxCached) return;
-      this.#byKey.delete(key);
+    for (const state of this.#byId.values()) {
+      if (this.#byId.size <= maxCached) return;
+      this.#byName.delete(state);
       this.#byId.delete(state.id);
       this.#letGo(state.id);
     }
@@ -370,7 +370,7 @@ export class Queues {
       this.#letGo(id);
       if (cached === undefined) continue;
       this.#byId.delete(id);
-      this.#byKey.delete(cached.key);
+      this.#byName.delete(cached);
     }
     return removed;
   }
@@ -439,7 +439,7 @@ export class Queues {
     const queue = new KeyedTaskQueue(this.#namespaces.nameOf(row.namespace), row.name, row.kind);
     const state: QueueState = {
       id: row.id,
-      key: taskQueueKey(queue),
+      key: queue.key,
       queue,
       namespaceId: row.namespace,
       virtualTimes: JSON.parse(row.virtual_times) as number[],
@@ -464,7 +464,7 @@ export class Queues {
       isChanged: false,
       counts: new Map(),
     };
-    this.#byKey.set(state.key, state);
+    this.#byName.add(state);
     this.#byId.set(state.id, state);
     return state;
   }

@@ -95,7 +95,8 @@ export function checkAdds(
 ): { readonly planned: readonly Planned[] } | { readonly refused: Refusal } {
   const { namespaces, queues } = tx.parts;
   const ids = new Set<string>();
-  const newTypes = new Map<string, Set<string>>();
+  /** By queue, or by what names one that does not exist yet. */
+  const newTypes = new Map<QueueState | string, Set<string>>();
   const news = new Map<QueueState, number>();
   const planned: Planned[] = [];
   let index = -1;
@@ -112,7 +113,7 @@ export function checkAdds(
     }
     const queue = queues.find(task.queue);
     if (queue?.counts.has(task.type) !== true) {
-      const key = `${task.queue.kind}/${task.queue.name}`;
+      const key = queue ?? `${task.queue.kind}/${task.queue.name}`;
       const types = newTypes.get(key) ?? new Set();
       newTypes.set(key, types.add(task.type));
       if (types.size + (queue?.counts.size ?? 0) > maxTypes) {
