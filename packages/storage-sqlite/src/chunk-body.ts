@@ -91,7 +91,7 @@ export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBo
     passes: columnOf(tasks, ({ pass }) => pass),
     startToCloseMs: columnOf(tasks, (task) => task.startToCloseMs),
     lengths: columnOf(tasks, ({ input }) => input.length),
-    extras: [...extras].map(([i, { headers, options, closedTask }]) => [
+    extras: Array.from(extras, ([i, { headers, options, closedTask }]) => [
       i,
       headers,
       options?.length ?? null,
@@ -154,9 +154,10 @@ function columnOf<Value>(tasks: readonly ChunkTask[], of: (task: ChunkTask) => V
 
 function extrasOf(tasks: readonly ChunkTask[]): ReadonlyMap<number, Extras> {
   let extras: Map<number, Extras> | undefined;
-  for (const [i, { headers, options, closedTask }] of tasks.entries()) {
-    if (headers === null && options === null && closedTask === null) continue;
-    (extras ??= new Map()).set(i, { headers, options, closedTask });
-  }
+  tasks.forEach(({ headers, options, closedTask }, i) => {
+    if (headers === null && options === null && closedTask === null) return;
+    extras ??= new Map();
+    extras.set(i, { headers, options, closedTask });
+  });
   return extras ?? noExtras;
 }

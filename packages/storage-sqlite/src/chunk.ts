@@ -7,7 +7,15 @@
  * how it ended (see closings.ts); when anything else becomes of it, it gets a row of its own first (see tasks.ts). The chunk goes
  * with the last of its tasks.
  */
-import { readBody, valueAt, writeBody, type ChunkBody, type ChunkHead, type ChunkTask, type Extras } from "./chunk-body.ts";
+import {
+  readBody,
+  valueAt,
+  writeBody,
+  type ChunkBody,
+  type ChunkHead,
+  type ChunkTask,
+  type Extras,
+} from "./chunk-body.ts";
 import type { Completed } from "./closings.ts";
 import type { FullTaskRow } from "./task-row.ts";
 

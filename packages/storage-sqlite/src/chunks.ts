@@ -431,7 +431,8 @@ export class Chunks {
   #keep(seq: number, chunk: Chunk): void {
     this.#cache.set(seq, { chunk });
     chunk.cachedBytes = chunk.bytes;
-    for (const { outcome } of chunk.completed?.values() ?? []) chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
+    for (const { outcome } of chunk.completed?.values() ?? [])
+      chunk.cachedBytes += completedBytes + (outcome?.length ?? 0);
     this.#cachedBytes += chunk.cachedBytes;
   }
 

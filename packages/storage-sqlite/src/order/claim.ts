@@ -178,6 +178,10 @@ class Merge {
   /** Deletes what was taken, writes each marker that was met, once, and closes the lanes that are empty. */
   finish(): void {
     for (const cursor of this.#cursors) this.#deleteTaken(cursor);
+    if (this.#moved !== undefined || this.#laneCursors !== undefined) this.#finishLanes();
+  }
+
+  #finishLanes(): void {
     for (const cursor of this.#laneCursors?.values() ?? []) this.#deleteTakenOfLane(cursor);
     for (const [id, entry] of this.#moved ?? []) {
       const { key } = entry.row;
