@@ -262,6 +262,27 @@ describe("matcher", () => {
     expect(claimed(matcher.plan(0))).toEqual([["q1", [0]]]);
   });
 
+  it("a group whose last poll is gone is not tried again when its outcome says so", () => {
+    const a = poll([q1]);
+    const matcher = matcherWith(a);
+    const plan = matcher.plan(0);
+    matcher.delete(a);
+    allDry(matcher, plan, 5_000);
+    expect(matcher.nextClaim()).toBe(undefined);
+    expect(matcher.plan(5_000).claims).toEqual([]);
+    expect(matcher.hot).toBe(false);
+  });
+
+  it("a poll that comes while an earlier one's claim is under way is claimed for", () => {
+    const [a, b] = [poll([q1]), poll([q1])];
+    const matcher = matcherWith(a);
+    const plan = matcher.plan(0);
+    matcher.delete(a);
+    matcher.add(b);
+    allDry(matcher, plan);
+    expect(matcher.plan(0).polls).toEqual([b]);
+  });
+
   it("a poll of the same queue twice is one poll", () => {
     const twice = poll([q1, q1]);
     const matcher = matcherWith(twice);

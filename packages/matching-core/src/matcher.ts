@@ -43,7 +43,7 @@ export interface ClaimPlan<Poll extends WaitingPoll = WaitingPoll> {
   readonly polls: readonly Poll[];
   readonly claims: readonly ClaimRequest[];
   /** Whom each claim is for. */
-  readonly groups: readonly Group<Poll>[];
+  readonly groups: readonly PollGroup<Poll>[];
 }
 
 /** Nothing to claim. */
@@ -66,8 +66,8 @@ function keyOf(types: TypeSet): string {
  * make room for the next ones, and the claim is repeated until the queue is dry or nobody waits. */
 const offeredAtOnce = 256;
 
-/** Polls of one queue with the same types. The matcher's own. */
-export interface Group<Poll> {
+/** Polls of one queue with the same types. The matcher's own: nobody else looks into it. */
+export interface PollGroup<Poll> {
   readonly queueKey: string;
   readonly queue: TaskQueue;
   readonly types: TypeSet;
@@ -79,13 +79,13 @@ export interface Group<Poll> {
 
 /** Collects waiting polls and plans claims for them. */
 export class Matcher<Poll extends WaitingPoll> {
-  readonly #groups = new ChurnMap<string, Map<string, Group<Poll>>>();
+  readonly #groups = new ChurnMap<string, Map<string, PollGroup<Poll>>>();
   readonly #polls = new ChurnSet<Poll>();
   /** Groups that may find something: new ones, touched ones, those whose last claim was cut short. */
-  readonly #hot = new ChurnSet<Group<Poll>>();
+  readonly #hot = new ChurnSet<PollGroup<Poll>>();
   readonly #ends = new Deadlines<Poll>();
   /** To 1 ms: a rate must not be missed by a tenth of a second with each dispatch. */
-  readonly #wakes = new Deadlines<Group<Poll>>(1);
+  readonly #wakes = new Deadlines<PollGroup<Poll>>(1);
   #round = 0;
 
   /** How many polls wait. */
@@ -115,7 +115,7 @@ export class Matcher<Poll extends WaitingPoll> {
     for (const { queue, types } of poll.queues) {
       const queueKey = taskQueueKey(queue);
       let ofQueue = this.#groups.get(queueKey);
-      if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map<string, Group<Poll>>()));
+      if (ofQueue === undefined) this.#groups.set(queueKey, (ofQueue = new Map<string, PollGroup<Poll>>()));
       const typesKey = keyOf(types);
       let group = ofQueue.get(typesKey);
       if (group === undefined) {
@@ -167,7 +167,6 @@ export class Matcher<Poll extends WaitingPoll> {
     const polls: Poll[] = [];
     const shared = new Map<Poll, number>();
     const groups = this.#hot.now();
-    // Numbered before the turn is taken, so that `offers` come out ascending in every claim that shares a poll.
     const claims = groups.map((group): ClaimRequest => {
       const offered = anotherFirst(firstOf(group.polls, offeredAtOnce), group.servedFirst);
       group.first = offered[0]?.offer.workerId;

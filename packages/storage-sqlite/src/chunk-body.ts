@@ -33,7 +33,7 @@ export interface ChunkHead {
 export type Extras = Pick<ChunkTask, "headers" | "options" | "closedTask">;
 
 /** By task; `seqs` and `ids` have one for each, the others may have one that is that of all. */
-export interface Columns {
+interface Columns {
   readonly seqs: number[];
   readonly ids: readonly string[];
   readonly runs: readonly number[];
@@ -70,10 +70,12 @@ interface BodyJson extends ChunkHead, Columns {
   ])[];
 }
 
-const noExtras: ReadonlyMap<number, Extras> = new Map();
-
-/** The body of a chunk of these tasks, of which there is one at least. The inputs are copied. */
-export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBody {
+/**
+ * The body of a chunk of these tasks, of which there is one at least. Their inputs are copied.
+ *
+ * @param seqs their numbers
+ */
+export function writeBody(head: ChunkHead, seqs: number[], tasks: readonly ChunkTask[]): ChunkBody {
   const extras = extrasOf(tasks);
   const { namespaceId, queueId, addedAt } = head;
   const json: BodyJson = {
@@ -81,7 +83,7 @@ export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBo
     queueId,
     addedAt,
     count: tasks.length,
-    seqs: tasks.map(({ seq }) => seq),
+    seqs,
     ids: tasks.map(({ id }) => id),
     runs: columnOf(tasks, ({ run }) => run),
     types: columnOf(tasks, ({ type }) => type),
@@ -105,7 +107,7 @@ export function writeBody(head: ChunkHead, tasks: readonly ChunkTask[]): ChunkBo
   let end = inputsFrom;
   for (const { input } of tasks) ends.push((end += input.length));
   for (const { options, closedTask } of extras.values()) end += (options?.length ?? 0) + (closedTask?.length ?? 0);
-  // Not a part of a larger buffer, all of which would stay in memory as long as the chunk does.
+  // A buffer of its own: of a larger one all would stay in memory as long as the chunk does.
   const bytes = Buffer.allocUnsafeSlow(end);
   bytes.writeUInt32BE(textBytes, 0);
   bytes.write(text, 4);
@@ -152,12 +154,11 @@ function columnOf<Value>(tasks: readonly ChunkTask[], of: (task: ChunkTask) => V
   return values.length === 1 || values.some((value) => value !== first) ? values : values.slice(0, 1);
 }
 
-function extrasOf(tasks: readonly ChunkTask[]): ReadonlyMap<number, Extras> {
-  let extras: Map<number, Extras> | undefined;
+function extrasOf(tasks: readonly ChunkTask[]): Map<number, Extras> {
+  const extras = new Map<number, Extras>();
   tasks.forEach(({ headers, options, closedTask }, i) => {
     if (headers === null && options === null && closedTask === null) return;
-    extras ??= new Map();
     extras.set(i, { headers, options, closedTask });
   });
-  return extras ?? noExtras;
+  return extras;
 }

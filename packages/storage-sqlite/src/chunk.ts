@@ -5,7 +5,7 @@
  * row and each column. So a task stays in its chunk as long as it is as it was added: ready, where it was placed, or
  * started for the first time. When it completes and is not kept, a bit says that it is gone; if it is kept, a closing says
  * how it ended (see closings.ts); when anything else becomes of it, it gets a row of its own first (see tasks.ts). The chunk goes
- * with the last of its tasks.
+ * with the last of its tasks. How it is written: see chunk-body.ts.
  */
 import {
   readBody,
@@ -43,7 +43,7 @@ export class Chunk {
   wasUsed = false;
   /** How many bytes it counts for among those that are held in memory. */
   cachedBytes = 0;
-  /** Those of its tasks that completed and are kept, by index; undefined: none. */
+  /** Those of its tasks that completed and are kept, by index; undefined or empty: none. */
   completed: Map<number, Completed> | undefined;
 
   private constructor(head: ChunkHead, seqs: number[], tasks: ChunkTask[], gone: Uint8Array) {
@@ -175,6 +175,13 @@ export class Chunk {
   takeOut(i: number): void {
     this.#gone[i >> 3] = (this.#gone[i >> 3] ?? 0) | (1 << (i & 7));
     this.#left -= 1;
+    this.completed?.delete(i);
+  }
+
+  /** Nothing is left of it, and nobody asks for anything but where it stood. */
+  clear(): void {
+    this.#body = undefined;
+    this.completed = undefined;
   }
 
   /** The row that the task with this index would have, without its input. */
@@ -216,7 +223,7 @@ export class Chunk {
 
   /** The body, as it is written. It is full from now on. */
   write(): Buffer {
-    this.#body = writeBody(this.head, this.#tasks);
+    this.#body = writeBody(this.head, this.#seqs, this.#tasks);
     // They hold what brought them here.
     this.#tasks = [];
     // Not a part of the one that is there: a part of a small array costs more than another one.

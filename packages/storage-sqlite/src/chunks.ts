@@ -15,7 +15,7 @@ const maxTaskBytes = 16 * 1_024;
 const fewestOrderedIds = 16;
 /** An outcome that is larger is kept in a row: whoever reads a chunk reads the outcomes of its tasks. */
 const maxOutcomeBytes = 2_048;
-/** With fewer that are gone it is no gain to go through those that are late. */
+/** With fewer that are not late any more it is no gain to go through those that are. */
 const fewestGone = 32;
 /** How many bytes of chunks are held in memory from one transaction to the next. */
 const maxCachedBytes = 8 * 1_024 * 1_024;
@@ -51,7 +51,7 @@ export class Chunks {
   /** Tasks were taken out of these: in the present transaction, of those that are written; and of those in the file, before it. */
   #changed = new Set<Chunk>();
   #lateChanged = new Set<Chunk>();
-  /** Those that the journal alone has, in order, with some that are gone since; and those that know their ids. */
+  /** Those that the journal alone has, in order, with some that are not late any more; and those that know their ids. */
   #late: Chunk[] = [];
   #lateGone = 0;
   readonly #lateKnowing: Chunk[] = [];
@@ -184,12 +184,9 @@ export class Chunks {
 
   /** A task is gone, or has a row of its own from now on. */
   takeOut({ chunk, index }: InChunk): void {
-    chunk.takeOut(index);
     const completed = chunk.completed?.get(index);
-    if (completed !== undefined) {
-      chunk.completed?.delete(index);
-      this.#closings.takeOut(completed.closing);
-    }
+    chunk.takeOut(index);
+    if (completed !== undefined) this.#closings.takeOut(completed.closing);
     if (chunk.isWritten) this.#changed.add(chunk);
   }
 
@@ -369,7 +366,7 @@ export class Chunks {
     if (!chunk.isLate) this.#lateChanged.add(chunk);
   }
 
-  /** The journal alone has it: there is nothing to write of it, and nothing to be held in memory until then. */
+  /** The journal alone has it: there is nothing to write of it, and nothing but its place to be held in memory. */
   #dropLate(chunk: Chunk): void {
     chunk.isLate = false;
     this.#lateGone += 1;
@@ -379,6 +376,7 @@ export class Chunks {
     }
     if (chunk.knowsIds) this.#lateKnowing.splice(this.#lateKnowing.indexOf(chunk), 1);
     this.#forget(chunk.seq, chunk);
+    chunk.clear();
   }
 
   #noneLate(): void {
@@ -394,7 +392,8 @@ export class Chunks {
     const before = this.#foundBefore;
     this.#foundBefore = last;
     if (before !== undefined && isOver(before, seq)) return (this.#lastFound = before);
-    const unwritten = overIn(this.#unwritten, seq) ?? overIn(this.#late, seq);
+    const late = overIn(this.#late, seq);
+    const unwritten = overIn(this.#unwritten, seq) ?? (late?.isLate === true ? late : undefined);
     if (unwritten !== undefined) return (this.#lastFound = unwritten);
     const stored = this.#stored(seq);
     if (stored !== undefined) this.#use(stored);

@@ -1,24 +1,27 @@
 import { activities, Driver, newTask, type Harness } from "@tq/storage/exercise";
 import { expect, it } from "vitest";
 import { FailingStatements } from "../test/failing.ts";
-import { sqlite } from "../test/home.ts";
+import { SqliteHome } from "../test/home.ts";
+import { syncedAtOnce } from "./journal/log-sync.ts";
 
-/** Without the checker, which looks at everything after every commit. */
-const unchecked: Harness = {
-  home: async () => {
-    const home = await sqlite.home();
-    return {
+/** Without the checker, which looks at everything after every commit: it is asked when the time has come. */
+function uncheckedIn(home: SqliteHome): Harness {
+  return {
+    home: async () => ({
       store: () => home.store(),
       crash: () => home.crash(),
       takeOver: () => home.takeOver(),
       dispose: () => home.dispose(),
-    };
-  },
-};
+    }),
+  };
+}
+
+const unchecked: Harness = { home: () => uncheckedIn(new SqliteHome()).home() };
 
 /** More than are held in memory: 10,000 queues, and 50,000 keys' passes and lanes. */
 it("goes on as before with queues that it let go of in between", { timeout: 60_000 }, async () => {
-  const d = await Driver.open(unchecked);
+  const home = new SqliteHome();
+  const d = await Driver.open(uncheckedIn(home));
   try {
     const names = Array.from({ length: 10_500 }, (_, i) => `q${i}`);
     for (const round of [1, 2]) {
@@ -34,6 +37,38 @@ it("goes on as before with queues that it let go of in between", { timeout: 60_0
       expect((await d.describe(queue)).counts.ready).toBe(2);
       expect(await d.claimIds({ queue })).toEqual([`${name}/1`, `${name}/2`]);
     }
+    // One that was let go of is one and the same, however it is found: by its name, and by what a task of it says.
+    const queue = { ...activities, name: "q1" };
+    await d.complete(await d.claimOne({ queue }));
+    await d.run({ verb: "add", tasks: [newTask({ id: "q1/3", queue })] });
+    expect((await d.describe(queue)).counts).toMatchObject({ ready: 2, started: 0 });
+    await home.checkInvariants(d.store);
+  } finally {
+    await d.dispose();
+  }
+});
+
+it("keeps what is left where most chunks of one task came and went before they were written", async () => {
+  // Settled after many commits, as usual.
+  const home = new SqliteHome({ logCalls: syncedAtOnce });
+  const d = await Driver.open(uncheckedIn(home));
+  try {
+    const ids = Array.from({ length: 100 }, (_, i) => `t${i}`);
+    for (const id of ids) await d.add({ id, type: id, retentionMs: 0 });
+    // From the front, the end and the middle, one by one: what is late is gone through more than once.
+    const goes = ids.filter((_, i) => i < 30 || i >= 80 || i % 2 === 0);
+    const left = ids.filter((id) => !goes.includes(id));
+    for (const id of [...goes.slice(0, 20), ...goes.slice(40), ...goes.slice(20, 40)]) {
+      await d.complete(await d.claimOne({ types: [id] }));
+      expect(await d.state(id)).toBe("gone");
+    }
+    const each = <T>(value: T): T[] => left.map(() => value);
+    expect(await d.states(...left)).toEqual(each("ready"));
+    expect((await d.describe()).counts.ready).toBe(left.length);
+    await home.checkInvariants(d.store);
+    await d.crash();
+    expect(await d.states(...left)).toEqual(each("ready"));
+    expect(await d.claimIds({ slots: 100 })).toEqual(left);
   } finally {
     await d.dispose();
   }

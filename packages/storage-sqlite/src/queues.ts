@@ -22,7 +22,7 @@ interface Counter extends Counts {
   readonly priority: Priority;
   /** Its name among the late rows. */
   readonly key: string;
-  /** Neither the file nor the journal has a row of it. */
+  /** Neither the file nor the journal has a row of it that was not removed since. */
   isNew: boolean;
   /** Whether the transaction changed it. */
   isChanged: boolean;
@@ -34,8 +34,7 @@ const maxCached = 10_000;
 /** A queue that is in use, as it stands inside the present transaction. */
 export interface QueueState {
   readonly id: number;
-  readonly key: string;
-  readonly queue: TaskQueue;
+  readonly queue: KeyedTaskQueue;
   readonly namespaceId: number;
   /** By priority; index 0 is not used. The pass of the last dispatched task of that priority. */
   readonly virtualTimes: number[];
@@ -439,7 +438,6 @@ export class Queues {
     const queue = new KeyedTaskQueue(this.#namespaces.nameOf(row.namespace), row.name, row.kind);
     const state: QueueState = {
       id: row.id,
-      key: queue.key,
       queue,
       namespaceId: row.namespace,
       virtualTimes: JSON.parse(row.virtual_times) as number[],

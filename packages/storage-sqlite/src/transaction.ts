@@ -84,7 +84,7 @@ export class Transaction {
 
   touch(queue: QueueState): void {
     this.#touched ??= new Map();
-    this.#touched.set(queue.key, queue.queue);
+    this.#touched.set(queue.queue.key, queue.queue);
   }
 
   notify(namespace: string, workerId: string): void {
@@ -94,11 +94,11 @@ export class Transaction {
 
   countAdded(queue: QueueState): void {
     this.#added ??= new Map();
-    this.#added.set(queue.key, (this.#added.get(queue.key) ?? 0) + 1);
+    this.#added.set(queue.queue.key, (this.#added.get(queue.queue.key) ?? 0) + 1);
   }
 
   readyWithFallback(queue: QueueState): void {
     this.#withFallback ??= new Map();
-    this.#withFallback.set(queue.key, queue.queue);
+    this.#withFallback.set(queue.queue.key, queue.queue);
   }
 }

@@ -4,7 +4,7 @@ import type { Store } from "@tq/storage";
 import type { Harness, StoreHome } from "@tq/storage/exercise";
 import Database from "better-sqlite3";
 import { syncedAtOnce } from "../src/journal/log-sync.ts";
-import { SqliteStore } from "../src/sqlite-store.ts";
+import { SqliteStore, type SqliteStoreOptions } from "../src/sqlite-store.ts";
 import { InvariantChecker } from "./invariants.ts";
 import { seeded } from "./seeded.ts";
 import { removeFolder, temporaryFolder } from "./temporary.ts";
@@ -34,12 +34,16 @@ export class SqliteHome implements StoreHome {
     return join(this.#folder, `${this.#life}`, "tq.db");
   }
 
-  constructor() {
+  readonly #settings: Pick<SqliteStoreOptions, "logCalls" | "journalLimits">;
+
+  /** @param settings of its stores. Default: settled after every few commits */
+  constructor(settings: Pick<SqliteStoreOptions, "logCalls" | "journalLimits"> = sometimesSettled) {
+    this.#settings = settings;
     mkdirSync(join(this.#folder, "0"));
   }
 
   store(): Store {
-    return (this.#store = new SqliteStore({ path: this.#path, random: this.#random, ...sometimesSettled }));
+    return (this.#store = new SqliteStore({ path: this.#path, random: this.#random, ...this.#settings }));
   }
 
   /** What the file system holds at this moment is what a killed process would leave. */

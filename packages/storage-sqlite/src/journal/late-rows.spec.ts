@@ -55,7 +55,7 @@ describe("rows that are written late", () => {
           }
           const { key, value } = one;
           if (one.do === "put") {
-            rows.put(key, [key, value], tellsNew && !inFile.has(key));
+            rows.put(key, [key, value], tellsNew && !there.has(key));
             atOnce.prepare(putRow).run(key, value);
             there.set(key, value);
           } else {

@@ -44,7 +44,7 @@ export class LateRows<Key extends string | number> {
     return late === undefined ? undefined : (late.values ?? null);
   }
 
-  /** @param isNew the file has no row of this key */
+  /** @param isNew the file has no row of this key, but for one that was removed here since it was settled */
   put(key: Key, values: readonly Value[], isNew = false): void {
     this.#put.promise(...values);
     const late = this.#rows.get(key);

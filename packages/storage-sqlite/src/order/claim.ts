@@ -80,6 +80,7 @@ const beforeAll: Place = { pass: -1, place: -1 };
 /**
  * Offers the queue's next tasks, one by one, to `take`.
  *
+ * @param types without repetition: a task of one that came twice would be taken twice
  * @param wanted about how many will be taken: how far to read ahead
  * @param placed how many tasks of a type and priority are placed, so that nothing is read where there is nothing
  * @param gate undefined: no key of the queue has limits

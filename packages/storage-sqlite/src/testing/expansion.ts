@@ -100,7 +100,7 @@ export class Expansion {
   #addChunk({ seq: first, last, gone, knows_ids, body }: ChunkRow): void {
     const chunk = Chunk.read(body, gone, { sparseSince: undefined, knowsIds: knows_ids !== 0 });
     chunk.completed = this.#closings.of(first, (index) => chunk.holds(index));
-    if (chunk.count > 8 * gone.length) throw new Error(`chunk ${first} has too few bits`);
+    if (gone.length !== Math.ceil(chunk.count / 8)) throw new Error(`chunk ${first} has ${gone.length} bytes of bits`);
     for (let i = 0; i < chunk.count; i++) {
       const seq = chunk.seqAt(i);
       this.#add.chunked.run(first, seq, last, chunk.idAt(i));
