@@ -6,6 +6,7 @@ import { Worker } from "@tq/worker-sdk";
 import { startTq, type TqServer } from "../contenders/tq.ts";
 import { benchFolder, type BenchFolder } from "../machine/bench-folder.ts";
 import { folderBytes } from "../machine/folder-size.ts";
+import { inspected } from "../machine/inspected.ts";
 import { usageOf } from "../machine/process-usage.ts";
 import { stampedPayload } from "../table/adapter.ts";
 import { callAtOnce } from "../table/callers.ts";
@@ -44,20 +45,22 @@ export interface Drained {
 /** A tq server with a folder of its own, and a client of it. */
 export class BenchServer {
   readonly #folder: BenchFolder;
+  readonly #nodeArgs: readonly string[];
   #server: TqServer;
   #client: Client;
 
-  private constructor(folder: BenchFolder, server: TqServer, client: Client) {
+  private constructor(folder: BenchFolder, nodeArgs: readonly string[], server: TqServer, client: Client) {
     this.#folder = folder;
+    this.#nodeArgs = nodeArgs;
     this.#server = server;
     this.#client = client;
   }
 
   /** A new server, warmed up: the first thousands of tasks pay for code that is compiled as it is first used. */
-  static async start(scale: number): Promise<BenchServer> {
+  static async start(scale: number, nodeArgs: readonly string[] = []): Promise<BenchServer> {
     const folder = benchFolder();
-    const server = await startTq(folder.path);
-    const bench = new BenchServer(folder, server, await Client.connect({ address: server.address }));
+    const server = await startTq(folder.path, nodeArgs);
+    const bench = new BenchServer(folder, nodeArgs, server, await Client.connect({ address: server.address }));
     await bench.warmUp(scale);
     return bench;
   }
@@ -75,6 +78,20 @@ export class BenchServer {
     return (usageOf(this.#server.pid)?.residentBytes ?? Number.NaN) / 2 ** 20;
   }
 
+  /**
+   * The same once V8 has let go of what nobody holds, which it does as more is needed: never at an idle server. Of a server
+   * that was started with `--inspect`.
+   */
+  async heldMiB(): Promise<number> {
+    const { call, close } = await inspected(this.#server.output());
+    try {
+      await call("HeapProfiler.collectGarbage");
+    } finally {
+      close();
+    }
+    return this.residentMiB();
+  }
+
   /** That the server has used since it began, in ms. */
   cpuMs(): number {
     return usageOf(this.#server.pid)?.cpuMs ?? Number.NaN;
@@ -90,7 +107,7 @@ export class BenchServer {
     await this.#client.close();
     await this.#server.kill();
     const sinceMs = performance.now();
-    this.#server = await startTq(this.#folder.path);
+    this.#server = await startTq(this.#folder.path, this.#nodeArgs);
     this.#client = await Client.connect({ address: this.#server.address });
     return performance.now() - sinceMs;
   }
@@ -197,12 +214,13 @@ export class BenchServer {
   }
 }
 
-/** Lends a new server, and ends it whatever happens. */
+/** Lends a new server, and ends it whatever happens. `nodeArgs` are Node's own, such as `--inspect`. */
 export async function withServer<T>(
   { scale }: Pick<GrowthOptions, "scale">,
   use: (server: BenchServer) => Promise<T>,
+  nodeArgs: readonly string[] = [],
 ): Promise<T> {
-  const server = await BenchServer.start(scale);
+  const server = await BenchServer.start(scale, nodeArgs);
   try {
     return await use(server);
   } finally {

@@ -5,11 +5,12 @@ import {
   measureInRounds,
   medianOf,
   mediansOf,
+  type Point,
   scaled,
   scaledAll,
   unlessWithin,
 } from "../scenario.ts";
-import { pollByHand, untilWaiting } from "./polls.ts";
+import { type HandPoller, pollByHand, untilWaiting } from "./polls.ts";
 
 const asked = { rates: 0.7 };
 /** Each number of queues is measured so often, each time on a new server: the rates are the middle ones. */
@@ -18,39 +19,71 @@ const rounds = 3;
 const windows = 3;
 const windowTasks = 5_000;
 
-/** Queues with a task each, and pollers of the first thousand of them. */
+/**
+ * Queues with a task each, and pollers of the first thousand of them. Another new server, with all of its polls on one queue,
+ * is measured beside, in turn: what the machine does to one it does to the other.
+ */
 export const queues: GrowthScenario = {
   name: "queues",
   title: "Many queues",
   xTitle: "queues with a task each; 1,000 polls over the first 1,000 of them",
   series: [
     { key: "dispatch", title: "added and handled while 1,000 polls wait", unit: "tasks/s" },
+    { key: "dispatchBeside", title: "at a server whose polls wait for one queue, measured beside", unit: "tasks/s" },
     { key: "add", title: "adding a task to each of 10,000 more queues", unit: "tasks/s" },
     { key: "addSame", title: "adding to these queues again", unit: "tasks/s" },
     { key: "dispatchCpuUs", title: "server's processor time for a task added and handled", unit: "µs" },
+    { key: "dispatchBesideCpuUs", title: "that server's", unit: "µs" },
     { key: "memoryMiB", title: "server memory, no poll yet", unit: "MiB" },
   ],
   measure(options) {
-    const counts = scaledAll([1, 10, 100, 1_000, 10_000, 100_000], options.scale);
-    return measureInRounds(options.scale === 1 ? rounds : 1, counts, options, (count) =>
-      withServer(options, (server) => measureQueues(server, count, options.scale)),
+    const { scale } = options;
+    const counts = scaledAll([1, 10, 100, 1_000, 10_000, 100_000], scale);
+    return measureInRounds(scale === 1 ? rounds : 1, counts, options, (count) =>
+      withServer(options, (server) => withServer(options, (beside) => measureQueues(server, beside, count, scale))),
     );
   },
   shortfalls(points) {
     // Adding to the same queues again is shown beside: a batch to one queue is one row, which thousands of queues cannot have.
-    return [...unlessWithin(points, "dispatch", asked.rates), ...unlessWithin(points, "add", asked.rates)];
+    return [...points.flatMap(shortOfBeside), ...unlessWithin(points, "add", asked.rates)];
   },
 };
 
-async function measureQueues(server: BenchServer, count: number, scale: number): Promise<Record<string, number>> {
-  const pollers = scaled(1_000, scale);
+/** Says so if many queues get less than the share that is asked of what one queue had meanwhile. */
+function shortOfBeside({ x, values: { dispatch = Number.NaN, dispatchBeside = Number.NaN } }: Point): string[] {
+  const share = dispatch / dispatchBeside;
+  const [percent, wanted] = [share, asked.rates].map((one) => `${Math.round(100 * one)} %`);
+  return share < asked.rates
+    ? [`dispatch with ${x}: ${percent} of the rate with one queue beside, ${wanted} asked`]
+    : [];
+}
+
+async function measureQueues(
+  server: BenchServer,
+  other: BenchServer,
+  count: number,
+  scale: number,
+): Promise<Record<string, number>> {
   const window = scaled(windowTasks, scale);
-  const name = (index: number): string => `queue-${index % count}`;
-  await server.add("-", count, (index) => ({ taskQueue: name(index), retention: 0 }));
+  await server.add("-", count, (index) => ({ taskQueue: nameAt(index, count), retention: 0 }));
   const memoryMiB = server.residentMiB();
-  // As many polls at every point, so that only the number of queues differs.
-  const polled = Math.min(count, pollers);
-  const dispatched = await dispatchTo(server, pollers, polled, name, window);
+  const polled = Polled.begin(server, count, scale);
+  const beside = Polled.begin(other, 1, scale);
+  const dispatched: Dispatched[] = [];
+  const dispatchedBeside: Dispatched[] = [];
+  let memoryWithPollsMiB: number;
+  try {
+    await polled.handleWaiting();
+    for (const each of [polled, beside]) await each.wait();
+    // What is compiled in the first of them is not counted.
+    for (let i = 0; i <= windows; i++) {
+      dispatched.push(await polled.dispatch(window));
+      dispatchedBeside.push(await beside.dispatch(window));
+    }
+    memoryWithPollsMiB = server.residentMiB();
+  } finally {
+    for (const each of [polled, beside]) await each.stop();
+  }
   let more = 0;
   const add = await middleOf(async () => {
     const first = more;
@@ -58,9 +91,16 @@ async function measureQueues(server: BenchServer, count: number, scale: number):
     return server.add("-", more - first, (index) => ({ taskQueue: `more-${first + index}`, retention: 0 }));
   });
   const addSame = await middleOf(() =>
-    server.add("-", 2 * window, (index) => ({ taskQueue: name(index), retention: 0 })),
+    server.add("-", 2 * window, (index) => ({ taskQueue: nameAt(index, count), retention: 0 })),
   );
-  return { ...dispatched, add, addSame, memoryMiB };
+  const { dispatch, dispatchCpuUs } = mediansOf(dispatched.slice(1));
+  const { dispatch: dispatchBeside, dispatchCpuUs: dispatchBesideCpuUs } = mediansOf(dispatchedBeside.slice(1));
+  const measured = { dispatch, dispatchBeside, dispatchCpuUs, dispatchBesideCpuUs };
+  return { ...measured, memoryWithPollsMiB, add, addSame, memoryMiB };
+}
+
+function nameAt(index: number, count: number): string {
+  return `queue-${index % count}`;
 }
 
 /** What is measured some times over. */
@@ -70,48 +110,56 @@ async function middleOf(measure: () => Promise<number>): Promise<number> {
   return medianOf(values);
 }
 
-/** The task that each of the first queues has is handled; then what is added to them in turn, while all polls wait. */
-async function dispatchTo(
-  server: BenchServer,
-  pollers: number,
-  polled: number,
-  name: (index: number) => string,
-  window: number,
-): Promise<Record<string, number>> {
-  const tally = new Tally();
-  const held = Array.from({ length: pollers }, (_, index) =>
-    pollByHand(server, name(index % polled), `worker-${index}`, { onTask: () => tally.handler("") }),
-  );
-  try {
-    await tally.until(polled, 120_000);
-    await untilWaiting(server, pollers);
-    const dispatched: Dispatched[] = [];
-    // What is compiled in the first of them is not counted.
-    for (let i = 0; i <= windows; i++) {
-      dispatched.push(await dispatch(server, tally, window, (index) => name(index % polled)));
-    }
-    return { ...mediansOf(dispatched.slice(1)), memoryWithPollsMiB: server.residentMiB() };
-  } finally {
-    await Promise.all(held.map((poller) => poller.stop()));
-  }
-}
-
 /** Tasks a second, and the server's processor time for one. */
 type Dispatched = Readonly<Record<"dispatch" | "dispatchCpuUs", number>>;
 
-/** Adds so many tasks, in turn to these queues, while polls wait for them, until all are handled. */
-async function dispatch(
-  server: BenchServer,
-  tally: Tally,
-  tasks: number,
-  queueAt: (index: number) => string,
-): Promise<Dispatched> {
-  const cpuMs = server.cpuMs();
-  const sinceMs = performance.now();
-  const until = tally.handled + tasks;
-  const handled = tally.until(until, 60_000);
-  await server.add("-", tasks, (index) => ({ taskQueue: queueAt(index), retention: 0 }), { batch: 50 });
-  await handled;
-  const perSecond = (1_000 * (tally.handled - until + tasks)) / (performance.now() - sinceMs);
-  return { dispatch: perSecond, dispatchCpuUs: (1_000 * (server.cpuMs() - cpuMs)) / tasks };
+/** A server with polls over the first thousand of its queues: as many polls at every point, so that only the number of queues differs. */
+class Polled {
+  readonly #server: BenchServer;
+  readonly #queues: number;
+  readonly #tally = new Tally();
+  readonly #polls: readonly HandPoller[];
+
+  private constructor(server: BenchServer, count: number, polls: number) {
+    this.#server = server;
+    this.#queues = Math.min(count, polls);
+    this.#polls = Array.from({ length: polls }, (_, index) =>
+      pollByHand(server, this.#nameAt(index), `worker-${index}`, { onTask: () => this.#tally.handler("") }),
+    );
+  }
+
+  static begin(server: BenchServer, count: number, scale: number): Polled {
+    return new Polled(server, count, scaled(1_000, scale));
+  }
+
+  /** Resolves once the task that each of the queues has is handled. */
+  handleWaiting(): Promise<void> {
+    return this.#tally.until(this.#queues, 120_000);
+  }
+
+  /** Resolves once all polls wait. */
+  wait(): Promise<void> {
+    return untilWaiting(this.#server, this.#polls.length);
+  }
+
+  /** Adds so many tasks, in turn to these queues, while polls wait for them, until all are handled. */
+  async dispatch(tasks: number): Promise<Dispatched> {
+    const server = this.#server;
+    const cpuMs = server.cpuMs();
+    const sinceMs = performance.now();
+    const until = this.#tally.handled + tasks;
+    const handled = this.#tally.until(until, 60_000);
+    await server.add("-", tasks, (index) => ({ taskQueue: this.#nameAt(index), retention: 0 }), { batch: 50 });
+    await handled;
+    const perSecond = (1_000 * (this.#tally.handled - until + tasks)) / (performance.now() - sinceMs);
+    return { dispatch: perSecond, dispatchCpuUs: (1_000 * (server.cpuMs() - cpuMs)) / tasks };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#polls.map((poll) => poll.stop()));
+  }
+
+  #nameAt(index: number): string {
+    return nameAt(index, this.#queues);
+  }
 }
