@@ -1,8 +1,8 @@
 /** A process that was started with `--inspect`, as its debugger has it. */
 export interface Inspected {
   /** One of the methods of the Chrome DevTools Protocol. */
-  call(method: string, params?: object): Promise<unknown>;
-  close(): void;
+  readonly call: (method: string, params?: object) => Promise<unknown>;
+  readonly close: () => void;
 }
 
 interface Message {
