@@ -118,6 +118,24 @@ export function valuesOf(points: readonly Point[], key: string): number[] {
   return points.flatMap(({ values }) => values[key] ?? []);
 }
 
+/**
+ * Says so of each point at which a series is less than this share of what was measured beside: `add` of `addBeside`.
+ *
+ * @param where what the points' x is, such as "with 1,000 waiting"
+ */
+export function unlessNearBeside(
+  points: readonly Point[],
+  key: string,
+  share: number,
+  where: (x: string) => string,
+): string[] {
+  return points.flatMap(({ x, values }) => {
+    const found = (values[key] ?? Number.NaN) / (values[`${key}Beside`] ?? Number.NaN);
+    const [percent, asked] = [found, share].map((one) => `${Math.round(100 * one)} %`);
+    return found < share ? [`${key} ${where(x)}: ${percent} of the rate beside, ${asked} asked`] : [];
+  });
+}
+
 /** Says so if the smallest of a series is less than this share of the largest. */
 export function unlessWithin(points: readonly Point[], key: string, share: number): string[] {
   const values = valuesOf(points, key);

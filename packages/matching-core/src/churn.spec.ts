@@ -40,6 +40,11 @@ describe("a Map and a Set of what comes and goes", () => {
           [...plainMap.values()],
           [...plainSet],
         ]);
+        expect([map.keysNow(), map.valuesNow(), set.now()]).toEqual([
+          [...plainMap.keys()],
+          [...plainMap.values()],
+          [...plainSet],
+        ]);
       }),
     );
   });

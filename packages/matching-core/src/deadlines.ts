@@ -80,7 +80,7 @@ export class Deadlines<Item> {
   /** Lists a new bucket. Numbers of buckets that came and went behind an early one would pile up: then it lists anew. */
   #list(number: number): void {
     if (this.#order.length < 2 * this.#buckets.size + 64) pushLow(this.#order, number);
-    else this.#order = [...this.#buckets.keys()].sort((a, b) => a - b);
+    else this.#order = this.#buckets.keysNow().sort((a, b) => a - b);
   }
 
   #first(): number | undefined {

@@ -150,8 +150,8 @@ export class Chunk {
 
   /** Whether its ids are in ascending order, as those are that one client makes; and ASCII, of which all have one order. */
   hasOrderedIds(): boolean {
-    for (let i = 1; i < this.count; i++) if (this.idAt(i - 1) >= this.idAt(i)) return false;
-    return isAscii(this.#seqs.map((_, i) => this.idAt(i)));
+    const ids = this.#seqs.map((_, i) => this.idAt(i));
+    return ids.every((id, i) => i === 0 || valueAt(ids, i - 1) < id) && isAscii(ids);
   }
 
   /** The number of the task with this id; undefined: it is not in it, or not any more. For chunks with ordered ids. */

@@ -392,12 +392,16 @@ export class Chunks {
     const before = this.#foundBefore;
     this.#foundBefore = last;
     if (before !== undefined && isOver(before, seq)) return (this.#lastFound = before);
-    const late = overIn(this.#late, seq);
-    const unwritten = overIn(this.#unwritten, seq) ?? (late?.isLate === true ? late : undefined);
+    const unwritten = overIn(this.#unwritten, seq) ?? this.#lateOver(seq);
     if (unwritten !== undefined) return (this.#lastFound = unwritten);
     const stored = this.#stored(seq);
     if (stored !== undefined) this.#use(stored);
     return (this.#lastFound = stored);
+  }
+
+  #lateOver(seq: number): Chunk | undefined {
+    const over = overIn(this.#late, seq);
+    return over?.isLate === true ? over : undefined;
   }
 
   #use(chunk: Chunk): void {
@@ -485,18 +489,14 @@ function isOver({ seq: first, last }: Chunk, seq: number): boolean {
 
 /** The one of these chunks, which are in order, that a number falls into. There may be one for each of many queues. */
 function overIn(chunks: readonly Chunk[], seq: number): Chunk | undefined {
-  const found = chunks[indexOver(chunks, seq)];
-  return found !== undefined && found.seq <= seq ? found : undefined;
-}
-
-/** The index of the first of these that ends with this number or behind it. */
-function indexOver(chunks: readonly Chunk[], seq: number): number {
   let low = 0;
   let high = chunks.length;
+  // The first that ends with this number or behind it.
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((chunks[middle]?.last ?? seq) < seq) low = middle + 1;
     else high = middle;
   }
-  return low;
+  const found = chunks[low];
+  return found !== undefined && found.seq <= seq ? found : undefined;
 }

@@ -83,7 +83,7 @@ export class StartedTasks {
         return task === undefined || task.state !== null ? [] : [{ delivered, task }];
       }),
     }));
-    const known = new Map([...this.#bySeq.values(), ...this.#ended].map((task) => [task.leaseNo, task]));
+    const known = new Map([...this.#bySeq.valuesNow(), ...this.#ended].map((task) => [task.leaseNo, task]));
     for (const { delivery } of this.#bySeq.values()) if (delivery !== undefined) this.#deadlines.delete(delivery);
     this.#bySeq.clear();
     this.#byPoll.clear();

@@ -26,6 +26,7 @@ const sometimesSettled = {
 export class SqliteHome implements StoreHome {
   readonly #folder = temporaryFolder();
   readonly #random = seeded(1);
+  readonly #settings: Pick<SqliteStoreOptions, "logCalls" | "journalLimits">;
   #life = 0;
   #store: SqliteStore | undefined;
   #checker: InvariantChecker | undefined;
@@ -33,8 +34,6 @@ export class SqliteHome implements StoreHome {
   get #path(): string {
     return join(this.#folder, `${this.#life}`, "tq.db");
   }
-
-  readonly #settings: Pick<SqliteStoreOptions, "logCalls" | "journalLimits">;
 
   /** @param settings of its stores. Default: settled after every few commits */
   constructor(settings: Pick<SqliteStoreOptions, "logCalls" | "journalLimits"> = sometimesSettled) {

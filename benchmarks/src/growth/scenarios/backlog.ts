@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { type GrowthScenario, mediansOf, type Point, pointOf, scaled, scaledAll, valuesOf } from "../scenario.ts";
+import {
+  type GrowthScenario,
+  mediansOf,
+  type Point,
+  pointOf,
+  scaled,
+  scaledAll,
+  unlessNearBeside,
+  valuesOf,
+} from "../scenario.ts";
 import { type BenchServer, withServer } from "../bench-server.ts";
 
 /** So many are added and drained on top of those that wait, some times over; the rates are the middle ones. */
@@ -63,25 +72,12 @@ export const backlog: GrowthScenario = {
     const grown = Math.max(...memory) - Math.min(...memory);
     const slowest = Math.max(...valuesOf(points, "restartMs"));
     return [
-      ...points.flatMap(({ x, values }) => [
-        ...shortOfBeside(x, "add", values["add"], values["addBeside"]),
-        ...shortOfBeside(x, "drain", values["drain"], values["drainBeside"]),
-      ]),
+      ...["add", "drain"].flatMap((key) => unlessNearBeside(points, key, asked.rates, (x) => `with ${x} waiting`)),
       ...(grown > asked.memoryMiB ? [`memory differs by ${grown.toFixed(0)} MiB, ${asked.memoryMiB} asked`] : []),
       ...(slowest > asked.restartMs ? [`a restart takes ${slowest.toFixed(0)} ms, ${asked.restartMs} asked`] : []),
     ];
   },
 };
-
-/** Says so if the rate at this depth is less than the share that is asked of what a server with few tasks had meanwhile. */
-function shortOfBeside(x: string, what: string, rate = Number.NaN, beside = Number.NaN): string[] {
-  const share = rate / beside;
-  return share < asked.rates
-    ? [
-        `${what} with ${x} waiting: ${Math.round(100 * share)} % of the rate beside, ${Math.round(100 * asked.rates)} % asked`,
-      ]
-    : [];
-}
 
 type Rates = Readonly<Record<"add" | "drain" | "addCpuUs" | "drainCpuUs", number>>;
 

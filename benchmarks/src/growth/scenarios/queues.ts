@@ -5,9 +5,9 @@ import {
   measureInRounds,
   medianOf,
   mediansOf,
-  type Point,
   scaled,
   scaledAll,
+  unlessNearBeside,
   unlessWithin,
 } from "../scenario.ts";
 import { type HandPoller, pollByHand, untilWaiting } from "./polls.ts";
@@ -47,18 +47,12 @@ export const queues: GrowthScenario = {
   },
   shortfalls(points) {
     // Adding to the same queues again is shown beside: a batch to one queue is one row, which thousands of queues cannot have.
-    return [...points.flatMap(shortOfBeside), ...unlessWithin(points, "add", asked.rates)];
+    return [
+      ...unlessNearBeside(points, "dispatch", asked.rates, (x) => `with ${x} queues`),
+      ...unlessWithin(points, "add", asked.rates),
+    ];
   },
 };
-
-/** Says so if many queues get less than the share that is asked of what one queue had meanwhile. */
-function shortOfBeside({ x, values: { dispatch = Number.NaN, dispatchBeside = Number.NaN } }: Point): string[] {
-  const share = dispatch / dispatchBeside;
-  const [percent, wanted] = [share, asked.rates].map((one) => `${Math.round(100 * one)} %`);
-  return share < asked.rates
-    ? [`dispatch with ${x}: ${percent} of the rate with one queue beside, ${wanted} asked`]
-    : [];
-}
 
 async function measureQueues(
   server: BenchServer,
