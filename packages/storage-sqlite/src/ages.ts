@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { QueueState } from "./queues.ts";
+import { changeIn, type FewCounts } from "./few-counts.ts";
 import { steady } from "./steady.ts";
 import type { Writes } from "./journal/writes.ts";
 
@@ -9,8 +10,8 @@ const ageBucketMs = 100;
 /** How many tasks of each queue became ready in each 100 ms and still are: so the oldest is found without a scan. */
 export class Ages {
   /** What the present transaction changed, by queue and bucket; and what is not written yet of those before. */
-  #changes = new Map<number, Map<number, number>>();
-  #late = new Map<number, Map<number, number>>();
+  #changes = new Map<number, FewCounts<number>>();
+  #late = new Map<number, FewCounts<number>>();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -31,27 +32,31 @@ export class Ages {
 
   /** A task became ready at that time, or one that did is no longer. */
   bump(queue: QueueState, since: number, by: 1 | -1): void {
-    change(this.#changes, queue.id, Math.floor(since / ageBucketMs), by);
+    changeIn(this.#changes, queue.id, Math.floor(since / ageBucketMs), by);
   }
 
   /** Notes what the transaction changed. */
   flush(): void {
     const { add, drop } = this.#sql;
-    forEachChange(this.#changes, (queue, bucket, by) => {
-      add.promise(queue, bucket, by);
-      if (by < 0) drop.promise(queue, bucket);
-      change(this.#late, queue, bucket, by);
-    });
+    for (const [queue, buckets] of this.#changes) {
+      for (const [bucket, by] of buckets) {
+        add.promise(queue, bucket, by);
+        if (by < 0) drop.promise(queue, bucket);
+        changeIn(this.#late, queue, bucket, by);
+      }
+    }
     if (this.#changes.size > 0) this.#changes = new Map();
   }
 
   /** Writes what the journal alone has. */
   settle(): void {
     const { add, drop } = this.#sql;
-    forEachChange(this.#late, (queue, bucket, by) => {
-      add.settle(queue, bucket, by);
-      if (by < 0) drop.settle(queue, bucket);
-    });
+    for (const [queue, buckets] of this.#late) {
+      for (const [bucket, by] of buckets) {
+        add.settle(queue, bucket, by);
+        if (by < 0) drop.settle(queue, bucket);
+      }
+    }
     if (this.#late.size > 0) this.#late = new Map();
   }
 
@@ -60,20 +65,5 @@ export class Ages {
     if (this.#late.has(queue.id)) this.settle();
     const bucket = this.#sql.oldest.get(queue.id);
     return bucket === undefined ? undefined : bucket * ageBucketMs;
-  }
-}
-
-type Changes = Map<number, Map<number, number>>;
-
-function change(changes: Changes, queue: number, bucket: number, by: number): void {
-  let ofQueue = changes.get(queue);
-  if (ofQueue === undefined) changes.set(queue, (ofQueue = new Map<number, number>()));
-  ofQueue.set(bucket, (ofQueue.get(bucket) ?? 0) + by);
-}
-
-/** Those that come to something. */
-function forEachChange(changes: Changes, each: (queue: number, bucket: number, by: number) => void): void {
-  for (const [queue, buckets] of changes) {
-    for (const [bucket, by] of buckets) if (by !== 0) each(queue, bucket, by);
   }
 }

@@ -1,5 +1,7 @@
+import fc from "fast-check";
+import { priorities } from "@tq/matching-core";
 import { expect, it } from "vitest";
-import { readBody, writeBody, type ChunkTask } from "./chunk-body.ts";
+import { readBody, SingleTaskBodies, writeBody, type ChunkTask } from "./chunk-body.ts";
 
 const head = { namespaceId: 1, queueId: 7, addedAt: 1_700_000_000_000 };
 
@@ -66,4 +68,34 @@ it.each(Object.entries(written))("the body of %s is what it always was", (_, { t
   expect([...body.extras]).toEqual([...read.extras]);
   const inputs = read.ends.map((end, i) => bytes.toString("utf8", read.ends[i - 1] ?? read.inputsFrom, end));
   expect(inputs).toEqual(tasks.map(({ input }) => Buffer.from(input).toString()));
+});
+
+const blob = fc.uint8Array({ maxLength: 3_000 }).map((bytes) => Buffer.from(bytes));
+const text = fc.string({ unit: "grapheme", maxLength: 300 });
+const whole = fc.nat(Number.MAX_SAFE_INTEGER);
+const anyTask: fc.Arbitrary<ChunkTask> = fc.record({
+  seq: whole,
+  id: text,
+  run: whole,
+  type: text,
+  priority: fc.constantFrom(...priorities),
+  key: text,
+  weight: fc.double({ min: 0.001, max: 1_000, noNaN: true }),
+  pass: fc.double({ min: 0, noDefaultInfinity: true, noNaN: true }),
+  startToCloseMs: fc.option(whole),
+  input: blob,
+  headers: fc.option(text),
+  options: fc.option(blob),
+  closedTask: fc.option(blob),
+});
+const anyHead = fc.record({ namespaceId: whole, queueId: whole, addedAt: whole });
+
+it("writes the body of a single task as that of many", () => {
+  const singles = new SingleTaskBodies();
+  fc.assert(
+    fc.property(anyHead, anyTask, (of, one) => {
+      const single = Buffer.from(singles.write(of, one));
+      expect(single.equals(writeBody(of, [one.seq], [one]).bytes)).toBe(true);
+    }),
+  );
 });

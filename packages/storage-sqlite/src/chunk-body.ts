@@ -5,6 +5,9 @@
 import type { Priority } from "@tq/matching-core";
 import type { Encoded } from "@tq/storage";
 
+/** What most bodies of one task have room in. */
+const firstRoom = 4 * 1_024;
+
 /** A task as it is added, and the pass that it was placed at. Its place is its number. */
 export interface ChunkTask {
   readonly seq: number;
@@ -123,6 +126,44 @@ export function writeBody(head: ChunkHead, seqs: number[], tasks: readonly Chunk
     put(closedTask);
   }
   return { bytes, head: json, columns: json, extras, inputsFrom, ends };
+}
+
+/**
+ * Writes bodies of one task, as {@link writeBody} does, for whoever copies them at once. Where each task goes to a queue of
+ * its own they are most of what is written: by hand that takes a third of the time, and nothing is left to be collected.
+ */
+export class SingleTaskBodies {
+  #room = Buffer.allocUnsafeSlow(firstRoom);
+
+  /** The body of a chunk of this task alone. It is what it is until the next one is written. */
+  write({ namespaceId, queueId, addedAt }: ChunkHead, task: ChunkTask): Uint8Array {
+    const { seq, id, run, type, priority, key, weight, pass, startToCloseMs, input, headers, options, closedTask } =
+      task;
+    const hasExtras = headers !== null || options !== null || closedTask !== null;
+    const extras = hasExtras
+      ? `[0,${JSON.stringify(headers)},${options?.length ?? null},${closedTask?.length ?? null}]`
+      : "";
+    const text =
+      `{"namespaceId":${namespaceId},"queueId":${queueId},"addedAt":${addedAt},"count":1,"seqs":[${seq}],` +
+      `"ids":[${JSON.stringify(id)}],"runs":[${run}],"types":[${JSON.stringify(type)}],"priorities":[${priority}],` +
+      `"keys":[${JSON.stringify(key)}],"weights":[${weight}],"passes":[${pass}],"startToCloseMs":[${startToCloseMs}],` +
+      `"lengths":[${input.length}],"extras":[${extras}]}`;
+    this.#makeRoom(4 + 3 * text.length + input.length + (options?.length ?? 0) + (closedTask?.length ?? 0));
+    const room = this.#room;
+    const textBytes = room.write(text, 4);
+    room.writeUInt32BE(textBytes, 0);
+    let at = 4 + textBytes;
+    for (const blob of [input, options, closedTask]) {
+      if (blob === null) continue;
+      room.set(blob, at);
+      at += blob.length;
+    }
+    return room.subarray(0, at);
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes > this.#room.length) this.#room = Buffer.allocUnsafeSlow(2 * bytes);
+  }
 }
 
 /** Reads one that was written. What is a part of it is not copied. */

@@ -15,23 +15,27 @@ import {
   type ChunkHead,
   type ChunkTask,
   type Extras,
+  type SingleTaskBodies,
 } from "./chunk-body.ts";
 import type { Completed } from "./closings.ts";
 import type { FullTaskRow } from "./task-row.ts";
 
 const noInput = Buffer.alloc(0);
+const noneGone = new Uint8Array(0);
 
 /** A chunk in memory: one that is being filled, or one that was written. */
 export class Chunk {
   readonly head: ChunkHead;
   /** Numbers of its tasks, in order. */
   readonly #seqs: number[];
-  /** Until it is written. */
+  /** Until it has a body. */
   #tasks: ChunkTask[];
   #inputBytes = 0;
-  /** Once it is written. */
+  /** Once it was written; one of a single task, once it is asked for its body. */
   #body: ChunkBody | undefined;
+  #isWritten = false;
   #left: number;
+  /** Until it is written: none behind those of tasks that are gone. */
   #gone: Uint8Array;
   /** Since when few of its tasks are left; undefined: many are. */
   sparseSince: number | undefined;
@@ -54,9 +58,9 @@ export class Chunk {
     this.#left = seqs.length;
   }
 
-  /** One that is filled, with this task first and up to so many. */
-  static begin(head: ChunkHead, task: ChunkTask, most: number): Chunk {
-    const chunk = new Chunk(head, [task.seq], [task], new Uint8Array(Math.ceil(most / 8)));
+  /** One that is filled, with this task first. */
+  static begin(head: ChunkHead, task: ChunkTask): Chunk {
+    const chunk = new Chunk(head, [task.seq], [task], noneGone);
     chunk.#inputBytes = task.input.length;
     return chunk;
   }
@@ -67,6 +71,7 @@ export class Chunk {
     const chunk = new Chunk(body.head, body.columns.seqs, [], Uint8Array.from(gone));
     for (const byte of gone) chunk.#left -= bits(byte);
     chunk.#body = body;
+    chunk.#isWritten = true;
     chunk.sparseSince = more.sparseSince;
     chunk.knowsIds = more.knowsIds;
     return chunk;
@@ -94,8 +99,8 @@ export class Chunk {
 
   /** As it was written. */
   get body(): Buffer {
-    if (this.#body === undefined) throw new Error("a chunk that is being filled has no body yet");
-    return this.#body.bytes;
+    if (!this.#isWritten) throw new Error("a chunk that is being filled has no body yet");
+    return (this.#body ?? this.#makeBody()).bytes;
   }
 
   /** How many bytes it holds in memory, about. */
@@ -105,10 +110,10 @@ export class Chunk {
 
   /** Whether it was written, or was read. */
   get isWritten(): boolean {
-    return this.#body !== undefined;
+    return this.#isWritten;
   }
 
-  /** The bits of the tasks that are gone. Once it is written: no more of them than it has tasks. */
+  /** The bits of the tasks that are gone. Once it is written: as many as it has tasks. */
   get gone(): Uint8Array {
     return this.#gone;
   }
@@ -173,6 +178,7 @@ export class Chunk {
 
   /** The task with this index is gone, or has a row of its own. */
   takeOut(i: number): void {
+    if (i >> 3 >= this.#gone.length) this.#gone = longer(this.#gone, this.count);
     this.#gone[i >> 3] = (this.#gone[i >> 3] ?? 0) | (1 << (i & 7));
     this.#left -= 1;
     this.completed?.delete(i);
@@ -180,6 +186,7 @@ export class Chunk {
 
   /** Nothing is left of it, and nobody asks for anything but where it stood. */
   clear(): void {
+    this.#tasks = [];
     this.#body = undefined;
     this.completed = undefined;
   }
@@ -221,14 +228,23 @@ export class Chunk {
     return Buffer.from(input.buffer, input.byteOffset, input.length);
   }
 
-  /** The body, as it is written. It is full from now on. */
-  write(): Buffer {
+  /**
+   * What is written of it: its body. It is full from now on. That of a single task is not kept: most such tasks are gone
+   * before the file is to have them, and until then what brought them here stays in memory, as much as the journal has.
+   */
+  write(singles: SingleTaskBodies): Uint8Array {
+    const [first] = this.#tasks;
+    const written = this.count === 1 && first !== undefined ? singles.write(this.head, first) : this.#makeBody().bytes;
+    this.#isWritten = true;
+    this.#gone = longer(this.#gone, this.count);
+    return written;
+  }
+
+  #makeBody(): ChunkBody {
     this.#body = writeBody(this.head, this.#seqs, this.#tasks);
     // They hold what brought them here.
     this.#tasks = [];
-    // Not a part of the one that is there: a part of a small array costs more than another one.
-    this.#gone = this.#gone.slice(0, Math.ceil(this.count / 8));
-    return this.#body.bytes;
+    return this.#body;
   }
 
   #openRow(i: number): FullTaskRow {
@@ -294,6 +310,13 @@ type InColumns = "id" | "run" | "type" | "priority" | "key" | "weight" | "pass" 
 export function isAscii(texts: readonly string[]): boolean {
   const all = texts.join("");
   return Buffer.byteLength(all) === all.length;
+}
+
+/** These bits, and as many more as there is one for each of so many tasks. Not of fewer. */
+function longer(bits: Uint8Array, tasks: number): Uint8Array {
+  const all = new Uint8Array(Math.ceil(tasks / 8));
+  all.set(bits);
+  return all;
 }
 
 /** How many bits of a byte are set. */

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { Chunk } from "./chunk.ts";
-import type { ChunkHead, ChunkTask } from "./chunk-body.ts";
+import { SingleTaskBodies, type ChunkHead, type ChunkTask } from "./chunk-body.ts";
 import { Closings } from "./closings.ts";
 import { steady } from "./steady.ts";
 import type { Value } from "./journal/encoding.ts";
@@ -65,6 +65,7 @@ export class Chunks {
     return this.#sql.nextSparse.get();
   });
   readonly #closings: Closings;
+  readonly #singles = new SingleTaskBodies();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -145,7 +146,7 @@ export class Chunks {
     // Those of one queue, since they are claimed together.
     if (filling === undefined || isFull || filling.head.queueId !== head.queueId) {
       const { namespaceId, queueId, addedAt } = head;
-      this.#filling = filling = Chunk.begin({ namespaceId, queueId, addedAt }, task, fullAt.tasks);
+      this.#filling = filling = Chunk.begin({ namespaceId, queueId, addedAt }, task);
       this.#filledBytes = bytes;
       this.#unwritten.push(filling);
       return;
@@ -336,7 +337,7 @@ export class Chunks {
       count >= fewestOrderedIds &&
       chunk.hasOrderedIds() &&
       !this.knowsSomeId(namespaceId, chunk.idAt(0), chunk.idAt(count - 1));
-    this.#sql.insertBody.promise(seq, chunk.write());
+    this.#sql.insertBody.promise(seq, chunk.write(this.#singles));
     this.#sql.insert.promise(...columnsOf(chunk));
     this.#keep(seq, chunk);
     chunk.isLate = true;

@@ -5,6 +5,7 @@ import type { Namespaces } from "./namespaces.ts";
 import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
 import { QueuesByName } from "./queues-by-name.ts";
 import { steady } from "./steady.ts";
+import type { Value } from "./journal/encoding.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
 
@@ -64,12 +65,15 @@ export interface QueueState {
   closed: number;
   /** Where its deletion goes on: of the tasks up to this number, none is a closed one of this queue. */
   closedGoneUpTo: number;
-  /** Whether the transaction changed any of the above that its row says. */
+  /** Whether the transaction changed its virtual times; and whether it changed any other of the above that its row says. */
+  virtualTimesChanged: boolean;
   rowChanged: boolean;
   /** Whether the transaction changed anything of it. */
   isChanged: boolean;
   /** By type, then by priority; index 0 is not used. */
   readonly counts: Map<string, (Counter | undefined)[]>;
+  /** The counters that came to 0 last: those of the next task, mostly. */
+  spareCounter: Counter | undefined;
 }
 
 function isSame(a: TaskQueue, b: TaskQueue): boolean {
@@ -115,7 +119,8 @@ export class Queues {
   readonly #emptied = new Map<number, number>();
   #lastFound: QueueState | undefined;
   readonly #counts;
-  readonly #rows;
+  /** Those whose rows the journal alone has as they are. */
+  #late = new Set<QueueState>();
   readonly #sql;
 
   /** @param forgotten called with the id of a queue that is held in memory no more */
@@ -126,13 +131,12 @@ export class Queues {
       writes.prepare("insert or replace into count values(?, ?, ?, ?, ?, ?, ?, ?)"),
       writes.prepare("delete from count where queue = ? and priority = ? and type = ?"),
     );
-    this.#rows = new LateRows<number>(
-      writes.prepare(
+    this.#sql = {
+      update: writes.prepare(
         `update queue set virtual_times = ?, closed = ?, arrival = ?, asked_rate = ?, delayed_since = ?, config_revision = ?, config = ?,
            pause = ?, drain = ? where id = ?`,
       ),
-    );
-    this.#sql = {
+      updateVirtualTimes: writes.prepare("update queue set virtual_times = ? where id = ?"),
       byName: db.prepare<[number, string, string], QueueRow>(
         `select ${columns} from queue where namespace = ? and name = ? and kind = ?`,
       ),
@@ -176,7 +180,7 @@ export class Queues {
     this.#changed = [];
     this.#changedCounters = [];
     this.#counts.reset();
-    this.#rows.reset();
+    this.#late = new Set();
     this.#emptied.clear();
     for (const { id } of this.#sql.empty.all()) this.#emptied.set(id, now);
   }
@@ -310,7 +314,8 @@ export class Queues {
   /** Writes what the journal alone has. */
   settle(): void {
     this.#counts.settle();
-    this.#rows.settle();
+    for (const queue of this.#late) this.#sql.update.settle(...columnsOf(queue));
+    if (this.#late.size > 0) this.#late = new Set();
   }
 
   /** Notes what the transaction changed. */
@@ -389,6 +394,8 @@ export class Queues {
       return;
     }
     if (!counter.isNew) this.#counts.remove(key, queue.id, priority, type);
+    counter.isNew = true;
+    queue.spareCounter = counter;
     const ofType = queue.counts.get(type);
     if (ofType === undefined) return;
     ofType[priority] = undefined;
@@ -396,20 +403,12 @@ export class Queues {
   }
 
   #flushRow(queue: QueueState): void {
-    if (!queue.rowChanged) return;
-    const { virtualTimes, closed, arrival, askedRate, delayedSince, config, pause, drain } = queue;
-    this.#rows.put(queue.id, [
-      JSON.stringify(virtualTimes),
-      closed,
-      arrival,
-      askedRate ?? null,
-      delayedSince ?? null,
-      config.revision,
-      writeConfig(config),
-      pause === undefined ? null : JSON.stringify(pause),
-      drain === undefined ? null : JSON.stringify(drain),
-      queue.id,
-    ]);
+    // Most dispatches change nothing else.
+    if (queue.rowChanged) this.#sql.update.promise(...columnsOf(queue));
+    else if (queue.virtualTimesChanged) this.#sql.updateVirtualTimes.promise(virtualTimesText(queue), queue.id);
+    else return;
+    this.#late.add(queue);
+    queue.virtualTimesChanged = false;
     queue.rowChanged = false;
   }
 
@@ -458,9 +457,11 @@ export class Queues {
       delayedSince: row.delayed_since ?? undefined,
       closed: row.closed,
       closedGoneUpTo: 0,
+      virtualTimesChanged: false,
       rowChanged: false,
       isChanged: false,
       counts: new Map(),
+      spareCounter: undefined,
     };
     this.#byName.add(state);
     this.#byId.set(state.id, state);
@@ -468,16 +469,46 @@ export class Queues {
   }
 }
 
+/** What its row says, and its id. */
+function columnsOf(queue: QueueState): readonly Value[] {
+  const { id, closed, arrival, askedRate, delayedSince, config, pause, drain } = queue;
+  return [
+    virtualTimesText(queue),
+    closed,
+    arrival,
+    askedRate ?? null,
+    delayedSince ?? null,
+    config.revision,
+    writeConfig(config),
+    pause === undefined ? null : JSON.stringify(pause),
+    drain === undefined ? null : JSON.stringify(drain),
+    id,
+  ];
+}
+
+function virtualTimesText({ virtualTimes }: QueueState): string {
+  return JSON.stringify(virtualTimes);
+}
+
 /** The counters of a type and priority, which begin at 0. */
 function counterOf(queue: QueueState, type: string, priority: Priority): Counter {
   let ofType = queue.counts.get(type);
-  if (ofType === undefined) queue.counts.set(type, (ofType = []));
+  // With room for all priorities: one that grows takes more.
+  if (ofType === undefined)
+    queue.counts.set(type, (ofType = [undefined, undefined, undefined, undefined, undefined, undefined]));
   const present = ofType[priority];
   if (present !== undefined) return present;
-  const key = `${queue.id}/${priority}/${type}`;
-  const counter = { ...noCounts(), queue, type, priority, key, isNew: true, isChanged: false };
+  const { spareCounter } = queue;
+  const isSpare = spareCounter?.type === type && spareCounter.priority === priority;
+  const counter = isSpare ? spareCounter : newCounter(queue, type, priority);
+  if (isSpare) queue.spareCounter = undefined;
   ofType[priority] = counter;
   return counter;
+}
+
+function newCounter(queue: QueueState, type: string, priority: Priority): Counter {
+  const key = `${queue.id}/${priority}/${type}`;
+  return { ...noCounts(), queue, type, priority, key, isNew: true, isChanged: false };
 }
 
 /** Notes since when everything of a queue is delayed. */

@@ -9,6 +9,7 @@
 import type Database from "better-sqlite3";
 import type { TimeoutsRecord } from "@tq/storage";
 import { Deliveries, readDelivery } from "./deliveries.ts";
+import { changeIn, type FewCounts } from "./few-counts.ts";
 import { endOf, startedOf, type Delivery, type Started } from "./started-task.ts";
 import type { TaskRow } from "./task-row.ts";
 import { ChurnMap, Deadlines, attemptGraceUntil, leaseUntilAfterStart, type LeaseRef } from "@tq/matching-core";
@@ -19,9 +20,9 @@ export class StartedTasks {
   readonly #bySeq = new ChurnMap<number, Started>();
   readonly #byPoll = new ChurnMap<string, Delivery[]>();
   /** By queue, then by worker. */
-  readonly #byQueue = new Map<number, Map<string, number>>();
+  readonly #byQueue = new Map<number, FewCounts<string>>();
   /** By queue, then by fairness key. */
-  readonly #keysByQueue = new Map<number, Map<string, number>>();
+  readonly #keysByQueue = new Map<number, FewCounts<string>>();
   /** Of the first of each delivery's tasks: they are granted together, and mostly end before. */
   readonly #deadlines = new Deadlines<Delivery>();
   /** Those with a cancel request. */
@@ -142,7 +143,7 @@ export class StartedTasks {
 
   /** How many tasks of a queue each worker has. */
   countByWorker(queueId: number): ReadonlyMap<string, number> {
-    return this.#byQueue.get(queueId) ?? new Map<string, number>();
+    return new Map(this.#byQueue.get(queueId));
   }
 
   /** How many tasks of a fairness key are started. */
@@ -252,18 +253,9 @@ export class StartedTasks {
   }
 
   #count({ queueId, workerId, key }: Started, by: 1 | -1): void {
-    countIn(this.#byQueue, queueId, workerId, by);
-    countIn(this.#keysByQueue, queueId, key, by);
+    changeIn(this.#byQueue, queueId, workerId, by);
+    changeIn(this.#keysByQueue, queueId, key, by);
   }
-}
-
-/** Changes a counter of a queue; what has come to 0 goes. */
-function countIn(counters: Map<number, Map<string, number>>, queueId: number, name: string, by: 1 | -1): void {
-  let ofQueue = counters.get(queueId);
-  if (ofQueue === undefined) counters.set(queueId, (ofQueue = new Map<string, number>()));
-  const count = (ofQueue.get(name) ?? 0) + by;
-  if (count > 0) ofQueue.set(name, count);
-  else if (ofQueue.delete(name) && ofQueue.size === 0) counters.delete(queueId);
 }
 
 interface NoteRow {

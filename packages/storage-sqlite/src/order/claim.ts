@@ -385,7 +385,7 @@ class Merge {
   #virtualTimeReached(pass: number): void {
     if (pass <= (this.#queue.virtualTimes[this.#priority] ?? 0)) return;
     this.#queue.virtualTimes[this.#priority] = pass;
-    this.#queue.rowChanged = true;
+    this.#queue.virtualTimesChanged = true;
     this.#order.passes.virtualTimeMoved(this.#queue);
   }
 }
