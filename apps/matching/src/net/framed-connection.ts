@@ -75,17 +75,32 @@ export class FramedConnection {
     }
     const call = new FramedCall(this.#socket, timeoutMs);
     this.#calls.set(number, call);
-    void this.#answer(call, number, pathOf(kind), bytes);
+    const path = pathOf(kind);
+    // No function waits here: see replyTo.
+    replyTo(call, this.#routes.get(path), path, bytes).then(
+      (reply) => this.#answered(call, number, path, reply),
+      (cause: unknown) => this.#failed(call, number, path, cause),
+    );
   }
 
-  async #answer(call: FramedCall, number: number, path: string, bytes: Uint8Array): Promise<void> {
+  #answered(call: FramedCall, number: number, path: string, reply: FramedReply): void {
     try {
-      this.#reply(call, number, await replyTo(call, this.#routes.get(path), path, bytes));
+      this.#reply(call, number, reply);
     } catch (cause) {
-      const id = randomUUID();
-      if (!call.isGone) this.#report({ id, call: path.slice(1), cause });
-      this.#reply(call, number, failedReply(id));
+      this.#failed(call, number, path, cause);
+      return;
     }
+    this.#ended(number);
+  }
+
+  #failed(call: FramedCall, number: number, path: string, cause: unknown): void {
+    const id = randomUUID();
+    if (!call.isGone) this.#report({ id, call: path.slice(1), cause });
+    this.#reply(call, number, failedReply(id));
+    this.#ended(number);
+  }
+
+  #ended(number: number): void {
     // Only now, though it may have been canceled long ago: what is worked on counts, or cancels would make room for any number.
     this.#calls.delete(number);
     this.#endIfDone();

@@ -23,24 +23,28 @@ export function pathOf(kind: number): string {
   return paths[kind] ?? "";
 }
 
-/** Carries out a call. Rejects only with what is a defect. */
-export async function replyTo(
+/**
+ * Carries out a call. Rejects only with what is a defect. What an open poll holds on to is held by thousands of them: no
+ * function waits here.
+ */
+export function replyTo(
   call: FramedCall,
   route: Route | undefined,
   path: string,
   bytes: Uint8Array,
 ): Promise<FramedReply> {
-  if (route === undefined) return refusal(new ConnectError("there is no such call in frames", Code.Unimplemented));
-  const { handler, hotCall } = route;
-  let message: Uint8Array | undefined;
-  try {
-    message = await hotCall?.(bytes, call);
-  } catch (reason) {
-    return refusal(ConnectError.from(reason, Code.Internal));
+  if (route === undefined) {
+    return Promise.resolve(refusal(new ConnectError("there is no such call in frames", Code.Unimplemented)));
   }
-  return message === undefined
-    ? throughConnect(handler, call, path, bytes)
-    : { kind: framedReply.message, bytes: message };
+  const { handler, hotCall } = route;
+  if (hotCall === undefined) return throughConnect(handler, call, path, bytes);
+  return hotCall(bytes, call).then(
+    (message) =>
+      message === undefined
+        ? throughConnect(handler, call, path, bytes)
+        : { kind: framedReply.message, bytes: message },
+    (reason: unknown) => refusal(ConnectError.from(reason, Code.Internal)),
+  );
 }
 
 /** The reply to a call that could not be answered. @param incident where the log says why */
