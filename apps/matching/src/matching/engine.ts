@@ -5,6 +5,7 @@
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
 import type {
   AnswerOperationResult,
+  AnswerStatus,
   ConfirmOperation,
   Committed,
   DispatchedTask,
@@ -19,7 +20,14 @@ import { waitForTasks } from "./closing-waits.ts";
 import { Closings } from "./closings.ts";
 import { Confirmations } from "./confirmations.ts";
 import { GroupCommit, type CommitParticipant } from "./group-commit.ts";
-import { ShuttingDown, type Matching, type PollCall, type QueueActivity, type ServiceHealth } from "./matching.ts";
+import {
+  ShuttingDown,
+  type Matching,
+  type PollCall,
+  type PollReply,
+  type QueueActivity,
+  type ServiceHealth,
+} from "./matching.ts";
 import { News } from "./news.ts";
 import { Rates } from "./rates.ts";
 import { renewAndHold, type RenewOnce } from "./renewals.ts";
@@ -171,24 +179,22 @@ export class Engine implements Matching {
     // The whole call is one that is open, also while the store takes its time; and it names its queues, also where it cannot
     // wait yet since its registrations have to be asked for: after a start that is every worker.
     this.#workers.callOpened(worker, call.queues);
-    // What waits here is held once for each poll that does, so it is one function, and what is done before it is another.
+    // What an open poll holds on to is held by thousands of them: no function waits until it ends.
+    let poll: ArrivedPoll;
+    let begun: AnswerOperationResult;
     try {
-      const poll = await this.#polls.arrive(call, worker);
-      const begun = await this.#begin(poll, call);
-      if ("refused" in begun) return { kind: "refused", refused: begun.refused };
-      const tasks = await poll.tasks;
-      if (tasks === undefined) return { kind: "superseded" };
-      if (tasks.length > 0) await this.#running?.group.durable;
-      return {
-        kind: "answered",
-        tasks,
-        statuses: begun.statuses,
-        registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
-        drainRequested: this.#tellOfDrain(worker),
-      };
-    } finally {
+      poll = await this.#polls.arrive(call, worker);
+      begun = await this.#begin(poll, call);
+    } catch (error) {
       this.#callEnded(worker, call.queues);
+      throw error;
     }
+    if ("refused" in begun) {
+      this.#callEnded(worker, call.queues);
+      return { kind: "refused", refused: begun.refused };
+    }
+    const { statuses } = begun;
+    return poll.tasks.then((tasks) => this.#pollEnded(call, worker, statuses, tasks));
   };
 
   renew: Matching["renew"] = async (call) => {
@@ -331,6 +337,28 @@ export class Engine implements Matching {
     } catch (error) {
       poll.abandon();
       throw error;
+    }
+  }
+
+  /** What a poll that has ended is answered with. */
+  async #pollEnded(
+    call: PollCall,
+    worker: LiveWorker,
+    statuses: readonly AnswerStatus[],
+    tasks: readonly DispatchedTask[] | undefined,
+  ): Promise<PollReply> {
+    try {
+      if (tasks === undefined) return { kind: "superseded" };
+      if (tasks.length > 0) await this.#running?.group.durable;
+      return {
+        kind: "answered",
+        tasks,
+        statuses,
+        registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
+        drainRequested: this.#tellOfDrain(worker),
+      };
+    } finally {
+      this.#callEnded(worker, call.queues);
     }
   }
 

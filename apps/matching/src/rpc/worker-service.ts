@@ -12,10 +12,10 @@ import type {
 import type { DispatchedTask } from "@tq/storage";
 import { CallRefused } from "../errors/call-refused.ts";
 import { refusedByStore } from "../errors/store-refusal.ts";
-import type { RenewReply } from "../matching/matching.ts";
+import type { PollReply, RenewReply } from "../matching/matching.ts";
 import { answersOf, readAnswers, toAnswerStatuses, type AnswerBatch } from "../translation/answers.ts";
 import { toDispatchedMessage } from "../translation/dispatched-message.ts";
-import { readHeartbeatCall, readPoll, readPollIds, readRenewal } from "../translation/poll.ts";
+import { readHeartbeatCall, readPoll, readPollIds, readRenewal, type ReadPoll } from "../translation/poll.ts";
 import { makeTaskId } from "../translation/task-id.ts";
 import { encodeTaskToken } from "../translation/task-token.ts";
 import { toTimestamp } from "../translation/time.ts";
@@ -66,7 +66,12 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
   };
 }
 
-/** PollTasks, whichever way its request was read and its reply is written. `answers`: those that the request carries. */
+/**
+ * PollTasks, whichever way its request was read and its reply is written. What an open poll holds on to is held by thousands of
+ * them: no function waits here, and what waits keeps nothing of the request.
+ *
+ * @param answers those that the request carries
+ */
 export async function pollTasks(
   services: ServicesContext,
   request: PollTasksRequest,
@@ -76,15 +81,25 @@ export async function pollTasks(
   const { matching, namespaces } = services;
   const namespace = await namespaces.of(request);
   const { call, refused } = readPoll(request, answers, surroundings(services, namespace, origin));
-  const reply = await matching.poll(call);
+  const { pollId } = call;
+  const carried = answers.count === 0 ? undefined : { answers, refused };
+  return matching.poll(call).then((reply) => toPolledTasks(reply, pollId, carried));
+}
+
+/** The answers that a poll carried, and which of them were refused before they came to the engine. */
+interface Carried extends Pick<ReadPoll, "refused"> {
+  readonly answers: Pick<AnswerBatch, "commandsOf">;
+}
+
+function toPolledTasks(reply: PollReply, pollId: string, carried: Carried | undefined): PolledTasks {
   switch (reply.kind) {
     case "superseded":
-      throw new CallRefused("POLL_SUPERSEDED", { subject: request.pollId });
+      throw new CallRefused("POLL_SUPERSEDED", { subject: pollId });
     case "refused":
       throw refusedByStore(reply.refused, `answers[${reply.refused.index}]`);
     case "answered": {
       const { tasks, statuses, registrationsWanted, drainRequested } = reply;
-      const answerStatuses = toAnswerStatuses(answers, refused, statuses);
+      const answerStatuses = carried === undefined ? [] : toAnswerStatuses(carried.answers, carried.refused, statuses);
       return { tasks, answerStatuses, registrationsWanted, drainRequested };
     }
   }
