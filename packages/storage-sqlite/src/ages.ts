@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { ChurnMap } from "@tq/matching-core";
 import type { QueueState } from "./queues.ts";
 import { changeIn, type FewCounts } from "./few-counts.ts";
 import { steady } from "./steady.ts";
@@ -10,8 +11,8 @@ const ageBucketMs = 100;
 /** How many tasks of each queue became ready in each 100 ms and still are: so the oldest is found without a scan. */
 export class Ages {
   /** What the present transaction changed, by queue and bucket; and what is not written yet of those before. */
-  #changes = new Map<number, FewCounts<number>>();
-  #late = new Map<number, FewCounts<number>>();
+  readonly #changes = new ChurnMap<number, FewCounts<number>>();
+  readonly #late = new ChurnMap<number, FewCounts<number>>();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -26,8 +27,8 @@ export class Ages {
 
   /** Forgets what is in memory. */
   reset(): void {
-    if (this.#changes.size > 0) this.#changes = new Map();
-    if (this.#late.size > 0) this.#late = new Map();
+    if (this.#changes.size > 0) this.#changes.clear();
+    if (this.#late.size > 0) this.#late.clear();
   }
 
   /** A task became ready at that time, or one that did is no longer. */
@@ -45,7 +46,7 @@ export class Ages {
         changeIn(this.#late, queue, bucket, by);
       }
     }
-    if (this.#changes.size > 0) this.#changes = new Map();
+    if (this.#changes.size > 0) this.#changes.clear();
   }
 
   /** Writes what the journal alone has. */
@@ -57,7 +58,7 @@ export class Ages {
         if (by < 0) drop.settle(queue, bucket);
       }
     }
-    if (this.#late.size > 0) this.#late = new Map();
+    if (this.#late.size > 0) this.#late.clear();
   }
 
   /** Since when the queue's oldest ready task is ready. */

@@ -35,7 +35,7 @@ export class Chunk {
   #body: ChunkBody | undefined;
   #isWritten = false;
   #left: number;
-  /** Until it is written: none behind those of tasks that are gone. */
+  /** Until it is written it may be too short: what is missing is not gone. */
   #gone: Uint8Array;
   /** Since when few of its tasks are left; undefined: many are. */
   sparseSince: number | undefined;
@@ -113,7 +113,7 @@ export class Chunk {
     return this.#isWritten;
   }
 
-  /** The bits of the tasks that are gone. Once it is written: as many as it has tasks. */
+  /** The bits of the tasks that are gone. Once it is written: one for each of its tasks. */
   get gone(): Uint8Array {
     return this.#gone;
   }
@@ -228,19 +228,28 @@ export class Chunk {
     return Buffer.from(input.buffer, input.byteOffset, input.length);
   }
 
+  /** If it is one of a single task that has no body: what that task's input is a part of. */
+  get heldRequest(): ArrayBufferLike | undefined {
+    return this.count === 1 ? this.#tasks[0]?.input.buffer : undefined;
+  }
+
   /**
-   * What is written of it: its body. It is full from now on. That of a single task is not kept: most such tasks are gone
-   * before the file is to have them, and until then what brought them here stays in memory, as much as the journal has.
+   * What is written of it: its body. It is full from now on.
+   *
+   * @param singles writes that of a single task, which is not kept then: most such tasks are gone before the file is to have
+   * them. What brought the task here is held until it has a body. Undefined: it gets one at once
    */
-  write(singles: SingleTaskBodies): Uint8Array {
+  write(singles: SingleTaskBodies | undefined): Uint8Array {
     const [first] = this.#tasks;
-    const written = this.count === 1 && first !== undefined ? singles.write(this.head, first) : this.#makeBody().bytes;
+    const isLeft = singles !== undefined && this.count === 1 && first !== undefined;
+    const written = isLeft ? singles.write(this.head, first) : this.#makeBody().bytes;
     this.#isWritten = true;
     this.#gone = longer(this.#gone, this.count);
     return written;
   }
 
   #makeBody(): ChunkBody {
+    if (this.#tasks.length === 0) throw new Error("a chunk of which nothing is left has no body");
     this.#body = writeBody(this.head, this.#seqs, this.#tasks);
     // They hold what brought them here.
     this.#tasks = [];
@@ -312,7 +321,7 @@ export function isAscii(texts: readonly string[]): boolean {
   return Buffer.byteLength(all) === all.length;
 }
 
-/** These bits, and as many more as there is one for each of so many tasks. Not of fewer. */
+/** A copy with room for a bit for each of so many tasks, no fewer than there are. */
 function longer(bits: Uint8Array, tasks: number): Uint8Array {
   const all = new Uint8Array(Math.ceil(tasks / 8));
   all.set(bits);

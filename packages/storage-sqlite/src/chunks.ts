@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import { Chunk } from "./chunk.ts";
 import { SingleTaskBodies, type ChunkHead, type ChunkTask } from "./chunk-body.ts";
 import { Closings } from "./closings.ts";
+import { HeldRequests } from "./held-requests.ts";
 import { steady } from "./steady.ts";
 import type { Value } from "./journal/encoding.ts";
 import type { Writes } from "./journal/writes.ts";
@@ -66,6 +67,7 @@ export class Chunks {
   });
   readonly #closings: Closings;
   readonly #singles = new SingleTaskBodies();
+  readonly #heldRequests = new HeldRequests();
   readonly #sql;
 
   constructor(db: Database.Database, writes: Writes) {
@@ -294,8 +296,13 @@ export class Chunks {
     const { insert, insertBody, update, delete: remove, deleteBody } = this.#sql;
     for (const chunk of this.#late) {
       if (!chunk.isLate) continue;
+      const before = chunk.bytes;
+      const { body } = chunk;
+      const grown = chunk.bytes - before;
+      chunk.cachedBytes += grown;
+      this.#cachedBytes += grown;
       chunk.isLate = false;
-      insertBody.settle(chunk.seq, chunk.body);
+      insertBody.settle(chunk.seq, body);
       insert.settle(...columnsOf(chunk));
     }
     this.#noneLate();
@@ -337,7 +344,7 @@ export class Chunks {
       count >= fewestOrderedIds &&
       chunk.hasOrderedIds() &&
       !this.knowsSomeId(namespaceId, chunk.idAt(0), chunk.idAt(count - 1));
-    this.#sql.insertBody.promise(seq, chunk.write(this.#singles));
+    this.#sql.insertBody.promise(seq, chunk.write(this.#mayBeLeft(chunk) ? this.#singles : undefined));
     this.#sql.insert.promise(...columnsOf(chunk));
     this.#keep(seq, chunk);
     chunk.isLate = true;
@@ -380,7 +387,13 @@ export class Chunks {
     chunk.clear();
   }
 
+  /** Whether one of a single task is left without a body for now. */
+  #mayBeLeft({ heldRequest }: Chunk): boolean {
+    return heldRequest !== undefined && this.#heldRequests.holds(heldRequest);
+  }
+
   #noneLate(): void {
+    this.#heldRequests.letGo();
     this.#late.length = 0;
     this.#lateGone = 0;
     this.#lateKnowing.length = 0;

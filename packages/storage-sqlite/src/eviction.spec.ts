@@ -131,3 +131,64 @@ it("lets go of what was read while a transaction of SQLite's goes on", { timeout
     statements.stop();
   }
 });
+
+it(
+  "holds no more of chunks of one task than of others, whatever these have beside their inputs",
+  { timeout: 60_000 },
+  async () => {
+    let chunksRead = 0;
+    const statements = new FailingStatements((sql) => {
+      if (sql.includes("join chunk_body")) chunksRead += 1;
+      return undefined;
+    });
+    statements.start();
+    const d = await Driver.open(unchecked);
+    try {
+      // Twice as much as is held, each task in a queue of its own.
+      const context = new Uint8Array(14_000);
+      for (let i = 0; i < 1_200; i += 100) {
+        const tasks = Array.from({ length: 100 }, (_, j) =>
+          newTask({
+            id: `t${i + j}`,
+            queue: { ...activities, name: `q${i + j}` },
+            onClose: { queueName: "w", type: "closed", context },
+          }),
+        );
+        await d.run({ verb: "add", tasks });
+      }
+      const list = async () => {
+        const page = { size: 2_000, examine: 2_000, maxBytes: 1e9 };
+        expect((await d.store.listTasks("default", {}, page)).items).toHaveLength(1_200);
+      };
+      await list();
+      const before = chunksRead;
+      await list();
+      expect(chunksRead - before).toBeGreaterThan(500);
+    } finally {
+      await d.dispose();
+      statements.stop();
+    }
+  },
+);
+
+it("counts by counters that came to nothing before as by new ones, also after a crash", async () => {
+  const home = new SqliteHome({ logCalls: syncedAtOnce });
+  const d = await Driver.open(uncheckedIn(home));
+  try {
+    // What is listed is in the file, so counters are settled for it.
+    const settle = () => d.store.listTaskQueues("default", { namePrefix: "" }, { size: 10 });
+    for (const id of ["a", "b", "c"]) {
+      await d.add({ id, retentionMs: 0 });
+      if (id === "b") await settle();
+      expect((await d.describe()).counts).toMatchObject({ ready: 1, started: 0 });
+      await d.complete(await d.claimOne());
+      if (id === "a") await settle();
+    }
+    await d.add({ id: "d" });
+    await d.crash();
+    expect((await d.describe()).counts).toMatchObject({ ready: 1, started: 0 });
+    await home.checkInvariants(d.store);
+  } finally {
+    await d.dispose();
+  }
+});

@@ -1,3 +1,4 @@
+import { ChurnMap } from "@tq/matching-core";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { changeIn, FewCounts } from "./few-counts.ts";
@@ -22,7 +23,7 @@ it("counts as a map does, and holds nothing of what is 0", () => {
 });
 
 it("lets go of one of many that has no counts left", () => {
-  const all = new Map<number, FewCounts<string>>();
+  const all = new ChurnMap<number, FewCounts<string>>();
   changeIn(all, 1, "a", 1);
   changeIn(all, 1, "b", 1);
   changeIn(all, 2, "a", 1);

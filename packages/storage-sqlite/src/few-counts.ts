@@ -1,3 +1,5 @@
+import type { ChurnMap } from "@tq/matching-core";
+
 /**
  * Counts by key, where mostly one key has any: of a queue with a few tasks, which come and go, one worker has them, and one
  * fairness key. The first is held without a Map, which would be most of what counting costs.
@@ -43,15 +45,15 @@ export class FewCounts<Key extends string | number> {
   }
 }
 
-/** Changes a count of one of many; what is left without any goes. */
-export function changeIn<Of, Key extends string | number>(
-  all: Map<Of, FewCounts<Key>>,
-  of: Of,
+/** Changes a count of one of many owners; one that is left without any goes. */
+export function changeIn<Owner, Key extends string | number>(
+  all: ChurnMap<Owner, FewCounts<Key>>,
+  owner: Owner,
   key: Key,
   by: number,
 ): void {
-  let counts = all.get(of);
-  if (counts === undefined) all.set(of, (counts = new FewCounts()));
+  let counts = all.get(owner);
+  if (counts === undefined) all.set(owner, (counts = new FewCounts()));
   counts.change(key, by);
-  if (counts.isEmpty) all.delete(of);
+  if (counts.isEmpty) all.delete(owner);
 }

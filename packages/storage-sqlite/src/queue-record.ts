@@ -32,7 +32,7 @@ export function describe(
     byType: mapValues(byType, published),
     waitForSerialKey: counts.waiting,
     placedByType: mapValues(byType, (ofType) => ofType.ready),
-    startedByWorker: new Map(startedByWorker),
+    startedByWorker,
     config: queue.config,
     ...(queue.pause !== undefined && { pause: queue.pause }),
     ...(queue.drain !== undefined && { drain: queue.drain }),

@@ -20,9 +20,9 @@ export class StartedTasks {
   readonly #bySeq = new ChurnMap<number, Started>();
   readonly #byPoll = new ChurnMap<string, Delivery[]>();
   /** By queue, then by worker. */
-  readonly #byQueue = new Map<number, FewCounts<string>>();
+  readonly #byQueue = new ChurnMap<number, FewCounts<string>>();
   /** By queue, then by fairness key. */
-  readonly #keysByQueue = new Map<number, FewCounts<string>>();
+  readonly #keysByQueue = new ChurnMap<number, FewCounts<string>>();
   /** Of the first of each delivery's tasks: they are granted together, and mostly end before. */
   readonly #deadlines = new Deadlines<Delivery>();
   /** Those with a cancel request. */

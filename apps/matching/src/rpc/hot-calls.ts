@@ -18,7 +18,7 @@ import { pollTasks, respondTasks } from "./worker-service.ts";
 
 /**
  * A call, from the bytes of its request to those of its reply. Undefined: nothing was done, and the request is to be read
- * in the usual way, which can read everything or says what is wrong.
+ * in the usual way, which can read everything or says what is wrong. It never throws, it rejects.
  */
 export type HotCall = (request: Uint8Array, origin: CallOrigin) => Promise<Uint8Array | undefined>;
 

@@ -68,7 +68,7 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
 
 /**
  * PollTasks, whichever way its request was read and its reply is written. What an open poll holds on to is held by thousands of
- * them: no function waits here, and what waits keeps nothing of the request.
+ * them: nothing waits here once it has begun, and of the request no message is kept.
  *
  * @param answers those that the request carries
  */
