@@ -16,6 +16,25 @@ function uncheckedIn(home: SqliteHome): Harness {
   };
 }
 
+/** How often a chunk is read from the file. */
+class ChunkReads {
+  count = 0;
+  readonly #statements = new FailingStatements((sql) => {
+    if (sql.includes("join chunk_body")) this.count += 1;
+    return undefined;
+  });
+
+  static begin(): ChunkReads {
+    const reads = new ChunkReads();
+    reads.#statements.start();
+    return reads;
+  }
+
+  end(): void {
+    this.#statements.stop();
+  }
+}
+
 const unchecked: Harness = { home: () => uncheckedIn(new SqliteHome()).home() };
 
 /** More than are held in memory: 10,000 queues, and 50,000 keys' passes and lanes. */
@@ -98,12 +117,7 @@ it("keeps every key's order and share over more keys than it holds", { timeout: 
 });
 
 it("lets go of what was read while a transaction of SQLite's goes on", { timeout: 60_000 }, async () => {
-  let chunksRead = 0;
-  const statements = new FailingStatements((sql) => {
-    if (sql.includes("join chunk_body")) chunksRead += 1;
-    return undefined;
-  });
-  statements.start();
+  const reads = ChunkReads.begin();
   const d = await Driver.open(unchecked);
   try {
     // Twice as much as is held, in chunks of 128 KiB.
@@ -114,21 +128,21 @@ it("lets go of what was read while a transaction of SQLite's goes on", { timeout
     await d.reopen();
     await d.add({ id: "small" });
     const list = async () => {
-      const before = chunksRead;
+      const before = reads.count;
       const page = { size: 2_000, examine: 2_000, maxBytes: 1e9 };
       expect((await d.store.listTasks("default", {}, page)).items).toHaveLength(1_025);
-      return chunksRead - before;
+      return reads.count - before;
     };
     expect(await list()).toBeGreaterThan(120);
     expect(await list()).toBeGreaterThan(50);
     await d.claim({ slots: 1 });
-    const claimed = chunksRead;
+    const claimed = reads.count;
     for (let i = 0; i < 5; i++) await d.claim({ slots: 1_000 });
-    expect(chunksRead - claimed).toBeGreaterThan(50);
+    expect(reads.count - claimed).toBeGreaterThan(50);
     expect(await list()).toBeGreaterThan(50);
   } finally {
     await d.dispose();
-    statements.stop();
+    reads.end();
   }
 });
 
@@ -136,12 +150,7 @@ it(
   "holds no more of chunks of one task than of others, whatever these have beside their inputs",
   { timeout: 60_000 },
   async () => {
-    let chunksRead = 0;
-    const statements = new FailingStatements((sql) => {
-      if (sql.includes("join chunk_body")) chunksRead += 1;
-      return undefined;
-    });
-    statements.start();
+    const reads = ChunkReads.begin();
     const d = await Driver.open(unchecked);
     try {
       // Twice as much as is held, each task in a queue of its own.
@@ -161,12 +170,12 @@ it(
         expect((await d.store.listTasks("default", {}, page)).items).toHaveLength(1_200);
       };
       await list();
-      const before = chunksRead;
+      const before = reads.count;
       await list();
-      expect(chunksRead - before).toBeGreaterThan(500);
+      expect(reads.count - before).toBeGreaterThan(500);
     } finally {
       await d.dispose();
-      statements.stop();
+      reads.end();
     }
   },
 );

@@ -1,7 +1,8 @@
 import { allowedAt, priorities, type Priority } from "@tq/matching-core";
 import type { HeldBackKeys, KeyHeldBack, TaskCounts, TaskQueueRecord } from "@tq/storage";
 import { rateLimit } from "./key-limits.ts";
-import { countedStates, noCounts, type Counts, type QueueState } from "./queues.ts";
+import { countedStates, noCounts, type Counts } from "./counters.ts";
+import type { QueueState } from "./queues.ts";
 
 /** Describes a queue from its counters. */
 export function describe(

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { KeyedTaskQueue, type Priority, type TaskQueue, type TaskQueueKind } from "@tq/matching-core";
 import type { DrainRecord, KeyHeldBack, PauseRecord, TaskCounts, TaskQueueConfig } from "@tq/storage";
+import { counterOf, isZero, type CountedState, type Counter, type Counts } from "./counters.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { isSet, readConfig, writeConfig } from "./queue-settings.ts";
 import { QueuesByName } from "./queues-by-name.ts";
@@ -8,26 +9,6 @@ import { steady } from "./steady.ts";
 import type { Value } from "./journal/encoding.ts";
 import { LateRows } from "./journal/late-rows.ts";
 import type { Writes } from "./journal/writes.ts";
-
-/** The states that are counted. `waiting` is ready, but behind another task of its serial key, so not placed. */
-export const countedStates = ["scheduled", "ready", "waiting", "started", "dead"] as const;
-export type CountedState = (typeof countedStates)[number];
-
-/** Tasks of one type and priority, by state. */
-export type Counts = Record<CountedState, number>;
-
-/** The counters of one type and priority of a queue, which are a row in the file unless all of them are 0. */
-interface Counter extends Counts {
-  readonly queue: QueueState;
-  readonly type: string;
-  readonly priority: Priority;
-  /** Its name among the late rows. */
-  readonly key: string;
-  /** Neither the file nor the journal has a row of it that was not removed since. */
-  isNew: boolean;
-  /** Whether the transaction changed it. */
-  isChanged: boolean;
-}
 
 /** How many queues are held in memory; others are read again when they are next used. */
 const maxCached = 10_000;
@@ -78,16 +59,6 @@ export interface QueueState {
 
 function isSame(a: TaskQueue, b: TaskQueue): boolean {
   return a === b || (a.name === b.name && a.kind === b.kind && a.namespace === b.namespace);
-}
-
-/** All at 0. */
-export function noCounts(): Counts {
-  return { scheduled: 0, ready: 0, waiting: 0, started: 0, dead: 0 };
-}
-
-function isZero(counts: Counts): boolean {
-  const { scheduled, ready, waiting, started, dead } = counts;
-  return scheduled === 0 && ready === 0 && waiting === 0 && started === 0 && dead === 0;
 }
 
 /** Whether it holds no task at all, and no operator has set anything on it. */
@@ -488,27 +459,6 @@ function columnsOf(queue: QueueState): readonly Value[] {
 
 function virtualTimesText({ virtualTimes }: QueueState): string {
   return JSON.stringify(virtualTimes);
-}
-
-/** The counters of a type and priority, which begin at 0. */
-function counterOf(queue: QueueState, type: string, priority: Priority): Counter {
-  let ofType = queue.counts.get(type);
-  // With room for all priorities: one that grows takes more.
-  if (ofType === undefined)
-    queue.counts.set(type, (ofType = [undefined, undefined, undefined, undefined, undefined, undefined]));
-  const present = ofType[priority];
-  if (present !== undefined) return present;
-  const { spareCounter } = queue;
-  const isSpare = spareCounter?.type === type && spareCounter.priority === priority;
-  const counter = isSpare ? spareCounter : newCounter(queue, type, priority);
-  if (isSpare) queue.spareCounter = undefined;
-  ofType[priority] = counter;
-  return counter;
-}
-
-function newCounter(queue: QueueState, type: string, priority: Priority): Counter {
-  const key = `${queue.id}/${priority}/${type}`;
-  return { ...noCounts(), queue, type, priority, key, isNew: true, isChanged: false };
 }
 
 /** Notes since when everything of a queue is delayed. */

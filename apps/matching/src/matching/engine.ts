@@ -5,7 +5,6 @@
 import { taskQueueKey, workerKey, Workers, type LeaseRef, type LiveWorker, type TaskQueue } from "@tq/matching-core";
 import type {
   AnswerOperationResult,
-  AnswerStatus,
   ConfirmOperation,
   Committed,
   DispatchedTask,
@@ -179,7 +178,7 @@ export class Engine implements Matching {
     // The whole call is one that is open, also while the store takes its time; and it names its queues, also where it cannot
     // wait yet since its registrations have to be asked for: after a start that is every worker.
     this.#workers.callOpened(worker, call.queues);
-    // What an open poll holds on to is held by thousands of them: no function waits until it ends.
+    // No function waits until it ends: thousands may be open.
     let poll: ArrivedPoll;
     let begun: AnswerOperationResult;
     try {
@@ -189,12 +188,7 @@ export class Engine implements Matching {
       this.#callEnded(worker, call.queues);
       throw error;
     }
-    if ("refused" in begun) {
-      this.#callEnded(worker, call.queues);
-      return { kind: "refused", refused: begun.refused };
-    }
-    const { statuses } = begun;
-    return poll.tasks.then((tasks) => this.#pollEnded(call, worker, statuses, tasks));
+    return poll.tasks.then((tasks) => this.#pollEnded(call, worker, begun, tasks));
   };
 
   renew: Matching["renew"] = async (call) => {
@@ -344,16 +338,17 @@ export class Engine implements Matching {
   async #pollEnded(
     call: PollCall,
     worker: LiveWorker,
-    statuses: readonly AnswerStatus[],
+    begun: AnswerOperationResult,
     tasks: readonly DispatchedTask[] | undefined,
   ): Promise<PollReply> {
     try {
+      if ("refused" in begun) return { kind: "refused", refused: begun.refused };
       if (tasks === undefined) return { kind: "superseded" };
       if (tasks.length > 0) await this.#running?.group.durable;
       return {
         kind: "answered",
         tasks,
-        statuses,
+        statuses: begun.statuses,
         registrationsWanted: this.#workers.registrationsOf(worker) === undefined,
         drainRequested: this.#tellOfDrain(worker),
       };

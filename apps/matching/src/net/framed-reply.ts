@@ -23,10 +23,7 @@ export function pathOf(kind: number): string {
   return paths[kind] ?? "";
 }
 
-/**
- * Carries out a call. Rejects only with what is a defect. What an open poll holds on to is held by thousands of them: no
- * function waits here.
- */
+/** Carries out a call. Rejects only with what is a defect. No function waits here: thousands of polls may be open. */
 export function replyTo(
   call: FramedCall,
   route: Route | undefined,

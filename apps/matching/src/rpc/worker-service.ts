@@ -67,8 +67,8 @@ export function workerService(services: ServicesContext): ServiceImpl<typeof Wor
 }
 
 /**
- * PollTasks, whichever way its request was read and its reply is written. What an open poll holds on to is held by thousands of
- * them: nothing waits here once it has begun, and of the request no message is kept.
+ * PollTasks, whichever way its request was read and its reply is written. Nothing waits here once it has begun, and of the
+ * request no message is kept: thousands of polls may be open.
  *
  * @param answers those that the request carries
  */
