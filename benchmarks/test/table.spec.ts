@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import { prototypes } from "../dist/contenders/prototype.js";
 import { tqContenders } from "../dist/contenders/tq.js";
 import { columns } from "../dist/table/columns.js";
 import { runOnce } from "../dist/table/run-once.js";
 import { tinyScenarios } from "../dist/table/scenarios.js";
 
-test.each(tqContenders())("every column of $name is measured", async (contender) => {
+test.each([...tqContenders(), ...prototypes])("every column of $name is measured", async (contender) => {
   const readings = await runOnce(contender, { warmUp: [], scenarios: tinyScenarios });
   // Where the machine has no /proc, what the server uses is not told.
   const measured = process.platform === "linux" ? Object.keys(columns) : Object.keys(readings);
