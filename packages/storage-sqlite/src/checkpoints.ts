@@ -3,17 +3,20 @@
  * by itself does it inside the commit that makes the log long enough, and that commit then takes 5 to 10 ms and more.
  *
  * The log begins anew only at a commit that finds all of it in the database (https://www.sqlite.org/wal.html#ckpt). While
- * commits go on there is always a little that came since; once it is little enough, it is done between two transactions.
+ * commits go on there is always what the last one wrote. Where that is little, it is done between two transactions; a bulk of
+ * adds writes megabytes each time, which would hold it up for 10 to 40 ms, and so the log first gets long.
  */
 import { Worker } from "node:worker_threads";
 import type Database from "better-sqlite3";
 
 /** How long the log gets, in pages of 4 KiB, before it is worth it: SQLite's own number. */
 const pagesOfLog = 1_000;
-/** So few pages are written between two transactions: about a millisecond. */
-const fewPages = 64;
-/** How often the thread is sent again before the rest is done between two transactions however long it takes. */
-const mostPasses = 8;
+/** The thread is sent again while so much is left. */
+const pagesForThread = 64;
+/** So few pages are written between two transactions: a few milliseconds. */
+const fewPages = 256;
+/** So long a log, of 32 MiB, begins anew however long that takes. */
+const mostPagesOfLog = 8_192;
 
 /** How much of the log there is, and how much of it is in the database; in pages. */
 export interface LogState {
@@ -31,12 +34,11 @@ export class Checkpoints {
   readonly #db: Database.Database;
   readonly #failed: (why: string) => void;
   #thread: Worker | undefined;
-  #passes = 0;
   /** Nothing is tried before the log is so long. */
   #notBefore = pagesOfLog;
   #isBusy = false;
-  /** What is left is little, or never becomes so: the rest is done between two transactions. */
-  #isToFinish = false;
+  /** The thread has done what there was: what came since may be little. */
+  #isNearlyDone = false;
 
   /** @param failed told why a checkpoint could not be made; it is tried again once the log has grown */
   constructor(db: Database.Database, path: string, failed: (why: string) => void) {
@@ -60,20 +62,15 @@ export class Checkpoints {
   /** A transaction was committed, and none is under way. */
   committed(): void {
     if (this.#isBusy || this.#thread === undefined) return;
-    if (this.#isToFinish) {
-      this.#isToFinish = false;
-      this.#finish();
-      return;
-    }
     try {
-      if ((this.#look.get()?.log ?? 0) < this.#notBefore) return;
+      const { log, checkpointed } = this.#look.get() ?? { log: 0, checkpointed: 0 };
+      if (log < this.#notBefore) return;
+      if (this.#isNearlyDone && (log - checkpointed <= fewPages || log >= mostPagesOfLog)) this.#finish();
+      else this.#send(this.#thread);
     } catch (error) {
       // The commit has happened, and must not look as if it had not.
-      this.#failed(error instanceof Error ? error.message : String(error));
-      return;
+      this.#later(error instanceof Error ? error.message : String(error));
     }
-    this.#passes = 0;
-    this.#send(this.#thread);
   }
 
   /** Ends the thread. What the log holds stays there, for SQLite to do as it closes the file. */
@@ -89,32 +86,29 @@ export class Checkpoints {
 
   #send(thread: Worker): void {
     this.#isBusy = true;
-    this.#passes += 1;
     thread.postMessage("checkpoint");
   }
 
   #done(news: CheckpointNews): void {
     this.#isBusy = false;
     if (this.#thread === undefined) return;
-    if (typeof news === "string") {
-      this.#notBefore += pagesOfLog;
-      this.#failed(news);
-    } else if (news.log - news.checkpointed > fewPages && this.#passes < mostPasses) {
-      this.#send(this.#thread);
-    } else {
-      this.#notBefore = pagesOfLog;
-      this.#isToFinish = true;
-    }
+    if (typeof news === "string") this.#later(news);
+    else if (news.log - news.checkpointed > pagesForThread) this.#send(this.#thread);
+    else this.#isNearlyDone = true;
   }
 
   /** The rest: the next transaction finds a log that may begin anew. */
   #finish(): void {
-    try {
-      this.#checkpoint.get();
-    } catch (error) {
-      this.#notBefore += pagesOfLog;
-      this.#failed(error instanceof Error ? error.message : String(error));
-    }
+    this.#isNearlyDone = false;
+    this.#checkpoint.get();
+    this.#notBefore = pagesOfLog;
+  }
+
+  /** It could not be done. */
+  #later(why: string): void {
+    this.#isNearlyDone = false;
+    this.#notBefore += pagesOfLog;
+    this.#failed(why);
   }
 
   /** Without its thread, SQLite does it inside commits again. */
