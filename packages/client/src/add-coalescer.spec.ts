@@ -1,7 +1,10 @@
-import type { AddTasksRequest } from "@tq/proto";
-import { expect, test } from "vitest";
+import { create } from "@bufbuild/protobuf";
+import { AddedTaskSchema, type AddTasksRequest, type NewTask, NewTaskSchema } from "@tq/proto";
+import { describe, expect, test } from "vitest";
 import { Code, fakeServer, refusal, silent } from "../test/fake-server.ts";
 import { ManualClock, settle } from "../test/manual-clock.ts";
+import { AddCoalescer, type AddCoalescerOptions } from "./add-coalescer.ts";
+import { AddRoom } from "./add-room.ts";
 import { Client } from "./client.ts";
 import type { CoalescingOptions } from "./client-config.ts";
 import type { TqError } from "./errors.ts";
@@ -93,6 +96,96 @@ test("many callers who await their adds make their next tasks while the server i
   const half = ["sent 500", ...told];
   expect(order).toEqual(["sent 500", ...half, ...half, ...half, ...half, ...half, ...told]);
   expect(mostAtOnce).toBe(1);
+});
+
+describe("what waits while a call is under way", () => {
+  /** Each call as its tasks, and as what was encoded of them: `-` if it was not. */
+  function withEncoding(options: Partial<AddCoalescerOptions> = {}) {
+    const calls: string[] = [];
+    const held: (() => void)[] = [];
+    const coalescer = new AddCoalescer({
+      clock: new ManualClock(),
+      maxTasksPerCall: 3,
+      maxBytesPerCall: 1_000,
+      maxCallsInFlight: 1,
+      giveUpAfterMs: 1_000,
+      room: new AddRoom({ maxTasks: 100, maxBytes: 10_000, maxWaitingCalls: 10 }),
+      onFailed: () => {},
+      encode: (tasks) => Buffer.from(tasks.map(({ type }) => type.toUpperCase()).join("")),
+      async send(tasks, encoded) {
+        calls.push(`${tasks.map(({ type }) => type).join("")} ${encoded?.map(String).join(",") ?? "-"}`);
+        await new Promise<void>((resolve) => held.push(resolve));
+        return tasks.map(({ id }) => create(AddedTaskSchema, { id }));
+      },
+      ...options,
+    });
+    const add = (types: string, signal?: AbortSignal): Promise<number> =>
+      coalescer.add({
+        tasks: Array.from(types, (type) => create(NewTaskSchema, { type })),
+        bytes: 10,
+        chosenIds: [],
+        roomBytes: 10,
+        signal,
+        answerOf: (_added, _offset, count) => count,
+      });
+    const letGo = async () => {
+      held.shift()?.();
+      await settle();
+    };
+    return { calls, add, letGo };
+  }
+
+  test("is encoded meanwhile, group by group, and goes so in the next call", async () => {
+    const { calls, add, letGo } = withEncoding();
+    const adds = [add("a")];
+    await settle();
+    adds.push(add("b"), add("cd"));
+    await settle();
+    await letGo();
+    await letGo();
+    expect(await Promise.all(adds)).toEqual([1, 1, 2]);
+    expect(calls).toEqual(["a -", "bcd B,CD"]);
+  });
+
+  test("is encoded as the call before goes out, if it was there already", async () => {
+    const { calls, add, letGo } = withEncoding();
+    const adds = [add("abc"), add("d"), add("e")];
+    await settle();
+    await letGo();
+    await letGo();
+    await Promise.all(adds);
+    expect(calls).toEqual(["abc -", "de D,E"]);
+  });
+
+  test("is encoded for one call, not for those behind it", async () => {
+    const encoded: string[] = [];
+    const encode = (tasks: readonly NewTask[]): Uint8Array => {
+      encoded.push(tasks.map(({ type }) => type).join(""));
+      return new Uint8Array();
+    };
+    const { add, letGo } = withEncoding({ encode });
+    const adds = ["abc", "d", "ef", "g", "h"].map((types) => add(types));
+    await settle();
+    expect(encoded).toEqual(["d", "ef"]);
+    for (let n = 0; n < 3; n++) await letGo();
+    await Promise.all(adds);
+  });
+
+  test("goes without its encoding if that of one group cannot be made, and without those who gave up", async () => {
+    const encode = (tasks: readonly NewTask[]) => (tasks[0]?.type === "x" ? undefined : Buffer.from("?"));
+    const { calls, add, letGo } = withEncoding({ encode });
+    const leaving = new AbortController();
+    const adds = [add("a")];
+    await settle();
+    const gone = add("b", leaving.signal);
+    adds.push(add("x"), add("c"), add("d"), add("e"));
+    await settle();
+    leaving.abort();
+    await expect(gone).rejects.toThrow("aborted");
+    for (let n = 0; n < 3; n++) await letGo();
+    await Promise.all(adds);
+    expect(calls).toEqual(["a -", "xcd -", "e ?"]);
+  });
 });
 
 test("one caller who awaits many adds together soon has them in one call", async () => {

@@ -14,6 +14,8 @@
 // names none, the call is halved until the guilty ones are alone. A group that is refused because there is too much of
 // something right now steps aside until the server says to come back, and holds nobody up meanwhile.
 //
+// While a call is under way there is time to encode what waits for the next one, which the server would wait for later.
+//
 // Ids that callers chose stand in a call once: a second task with the same id waits for the next call, where the server
 // answers it with the first one, as if it had come alone.
 
@@ -45,8 +47,14 @@ export interface AddCoalescerOptions {
   readonly room: AddRoom;
   /** Hears of tasks that were not added, for all that was tried. Those that a caller gave up are none of them. */
   readonly onFailed: (tasks: number, error: TqError) => void;
-  /** Makes one call, tried again as need be. */
-  readonly send: (tasks: NewTask[], options: RetryOptions) => Promise<readonly AddedTask[]>;
+  /** Encodes tasks before their call is made; undefined if they cannot be. Unset where calls cannot take them so. */
+  readonly encode: ((tasks: readonly NewTask[]) => Uint8Array | undefined) | undefined;
+  /** Makes one call, tried again as need be. With `encoded`, if all of the tasks were encoded before: piece by piece. */
+  readonly send: (
+    tasks: NewTask[],
+    encoded: readonly Uint8Array[] | undefined,
+    options: RetryOptions,
+  ) => Promise<readonly AddedTask[]>;
 }
 
 /** See the top of the file. */
@@ -62,6 +70,7 @@ export class AddCoalescer {
   readonly #aside = new Set<AddGroup>();
   #callsInFlight = 0;
   #isScheduled = false;
+  #isToEncode = false;
   #isClosing = false;
   /** How far the two calls are whose callers show whether they are worth it. */
   #twoCalls: "none" | "sent" | "half answered" = "none";
@@ -80,6 +89,7 @@ export class AddCoalescer {
     else if (!group.isOver) {
       if (parts.signal !== undefined) group.onGivenUp = () => this.#waiting.gaveUp();
       this.#waiting.push(group);
+      this.#encodeSoon();
       this.#schedule();
     }
     return group.answer;
@@ -149,6 +159,24 @@ export class AddCoalescer {
       return isMany;
     };
     void this.#deliver(groups, free).then(free);
+    this.#encodeSoon();
+  }
+
+  /** Encodes what waits for the next call, if one is under way. */
+  #encodeSoon(): void {
+    const { encode, maxTasksPerCall } = this.#options;
+    if (encode === undefined || this.#isToEncode || this.#callsInFlight === 0) return;
+    this.#isToEncode = true;
+    setImmediate(() => {
+      this.#isToEncode = false;
+      let tasks = 0;
+      for (const group of this.#waiting) {
+        tasks += group.tasks.length;
+        // No more than a call's: what is encoded is in memory twice.
+        if (tasks > maxTasksPerCall) return;
+        group.encoded ??= encode(group.tasks);
+      }
+    });
   }
 
   /** A call was answered. If it was the second of two, and nobody has added meanwhile, whoever had the first reply awaits both. */
@@ -201,7 +229,7 @@ export class AddCoalescer {
     let added: readonly AddedTask[];
     try {
       const tasks = groups.flatMap((group) => group.tasks);
-      added = await this.#options.send(tasks, { giveUpAtMs, retryable, signal });
+      added = await this.#options.send(tasks, encodedOf(groups), { giveUpAtMs, retryable, signal });
     } catch (unknown) {
       await this.#refused(groups, toTqError(unknown));
       return;
@@ -274,6 +302,16 @@ export class AddCoalescer {
       before?.();
     };
   }
+}
+
+/** What was encoded of all of them; undefined if it was not of one. */
+function encodedOf(groups: readonly AddGroup[]): readonly Uint8Array[] | undefined {
+  const pieces: Uint8Array[] = [];
+  for (const { encoded } of groups) {
+    if (encoded === undefined) return undefined;
+    pieces.push(encoded);
+  }
+  return pieces;
 }
 
 /** More of the same call is to come. */

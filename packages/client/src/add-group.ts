@@ -24,6 +24,8 @@ export class AddGroup<T = unknown> {
   readonly bytes: number;
   readonly chosenIds: readonly string[];
   readonly giveUpAtMs: number;
+  /** Its tasks as a call has them, if they were encoded before; undefined as well where they cannot be. */
+  encoded: Uint8Array | undefined;
   /** Called once its caller has given up. */
   onGivenUp: (() => void) | undefined;
   /** Called once it is over. */

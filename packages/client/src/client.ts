@@ -32,7 +32,7 @@ export class Client {
     this.#open =
       config.transport === undefined
         ? openTransport(address ?? defaultAddress, config.httpVersion)
-        : { transport: config.transport, close: async () => undefined };
+        : { transport: config.transport, takesTasksAhead: false, close: async () => undefined };
     this.#metrics = new ClientMetrics(config.meter, namespace, () => this.#calls.waitingAdds);
     const connectionLog = new ConnectionLog({ clock, logger, address });
     const transport = withErrorsAndDeadlines(this.#open.transport, {
@@ -55,7 +55,8 @@ export class Client {
         connectionLog.retried(call, error);
       },
     };
-    this.#calls = new TaskCalls({ config, services: this.services, metrics: this.#metrics, retry });
+    const { takesTasksAhead } = this.#open;
+    this.#calls = new TaskCalls({ config, services: this.services, metrics: this.#metrics, retry, takesTasksAhead });
     this.asyncCompletion = new AsyncCompletionClient({ config, services: this.services, retry });
     this.tasks = new TaskClient(config, this.#calls);
   }

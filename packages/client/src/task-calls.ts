@@ -29,6 +29,7 @@ import type { Services } from "./services.ts";
 import { describeTask, type FoundTasks, type TaskDescription } from "./task-description.ts";
 import { encodeTaskFilter } from "./task-filter.ts";
 import type { CancelStatusName } from "./task-handle.ts";
+import { encodeTasksAhead, setTasksAhead } from "./wire/tasks-ahead.ts";
 
 /** What the calls need. */
 export interface TaskCallsOptions {
@@ -36,6 +37,8 @@ export interface TaskCallsOptions {
   readonly services: Services;
   readonly metrics: ClientMetrics;
   readonly retry: RetryContext;
+  /** Whether the services' transport takes tasks that were encoded before. */
+  readonly takesTasksAhead: boolean;
 }
 
 const noIds: readonly string[] = Object.freeze([]);
@@ -55,7 +58,7 @@ export class TaskCalls {
   /** Settled once the codecs have encoded what was added before. */
   #encoded: Promise<unknown> = Promise.resolve();
 
-  constructor({ config, services, metrics, retry }: TaskCallsOptions) {
+  constructor({ config, services, metrics, retry, takesTasksAhead }: TaskCallsOptions) {
     this.#config = config;
     this.#services = services;
     this.#metrics = metrics;
@@ -67,7 +70,8 @@ export class TaskCalls {
       giveUpAfterMs: config.retry.giveUpAfterMs,
       room: this.#room,
       onFailed: (tasks, error) => metrics.addFailed(tasks, error),
-      send: (tasks, options) => this.#addTasks(tasks, options),
+      encode: takesTasksAhead ? encodeTasksAhead : undefined,
+      send: (tasks, encoded, options) => this.#addTasks(tasks, encoded, options),
     });
     this.#closes = new CloseWaiter({
       getAnyClosed: (ids, waitMs, signal) =>
@@ -211,10 +215,15 @@ export class TaskCalls {
     return this.#coalescer.add({ ...group, bytes });
   }
 
-  async #addTasks(tasks: NewTaskMessage[], options: RetryOptions): Promise<AddedTask[]> {
+  async #addTasks(
+    tasks: NewTaskMessage[],
+    encoded: readonly Uint8Array[] | undefined,
+    options: RetryOptions,
+  ): Promise<AddedTask[]> {
     const { namespace, newId } = this.#config;
     // One request id for all tries: it is what keeps a repeated call from adding twice.
     const request: AddTasksRequest = { $typeName: "tq.v1.AddTasksRequest", namespace, requestId: newId(), tasks };
+    if (encoded !== undefined) setTasksAhead(request, encoded);
     const { signal } = options;
     const attempt = () => this.#services.tasks.addTasks(request, signal === undefined ? {} : { signal });
     const response = await retrying(attempt, this.#retry, { ...options, call: "AddTasks" });

@@ -17,6 +17,8 @@ export type HttpVersion = "1.1" | "2";
 /** A transport, and how to close the connections that it keeps. */
 export interface OpenTransport {
   readonly transport: Transport;
+  /** Whether it takes tasks that were encoded before their call: see tasks-ahead.ts. */
+  readonly takesTasksAhead: boolean;
   /** Resolves once they are closed. */
   close(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export function openTransport(baseUrl: string, httpVersion: HttpVersion): OpenTr
       const calls = openUnaryCalls(baseUrl);
       return {
         transport: { unary: calls.unary, stream: streaming.stream.bind(streaming) },
+        takesTasksAhead: true,
         close: async () => {
           agent.destroy();
           await calls.close();
@@ -67,7 +70,7 @@ export function openTransport(baseUrl: string, httpVersion: HttpVersion): OpenTr
     case "2": {
       const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs: 15_000 });
       const transport = createConnectTransport({ ...common, httpVersion: "2", sessionManager });
-      return { transport, close: async () => sessionManager.abort() };
+      return { transport, takesTasksAhead: false, close: async () => sessionManager.abort() };
     }
   }
 }

@@ -11,6 +11,7 @@ import { arbitraryMessage } from "@tq/proto/arbitrary";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeMessage, encodeMessage } from "./hot-messages.ts";
+import { encodeTasksAhead, setTasksAhead } from "./tasks-ahead.ts";
 
 const schemas: DescMessage[] = [
   AddTasksRequestSchema,
@@ -83,4 +84,36 @@ test("tasks of one answer that are alike do not take each other's values", () =>
   });
   const bytes = toBinary(PollTasksResponseSchema, message);
   expect(decodeMessage(PollTasksResponseSchema, bytes)).toEqual(message);
+});
+
+describe("tasks that were encoded before their call", () => {
+  const library = (message: MessageShape<typeof AddTasksRequestSchema>) =>
+    Buffer.from(toBinary(AddTasksRequestSchema, message));
+  const ours = (message: MessageShape<typeof AddTasksRequestSchema>) =>
+    Buffer.from(encodeMessage(AddTasksRequestSchema, message));
+
+  test("are in it as the library writes them, in however many pieces", () => {
+    fc.assert(
+      fc.property(arbitraryMessage(AddTasksRequestSchema), fc.integer({ min: 1, max: 4 }), (message, most) => {
+        const pieces: Uint8Array[] = [];
+        for (let at = 0; at < message.tasks.length; at += most) {
+          const piece = encodeTasksAhead(message.tasks.slice(at, at + most));
+          if (piece === undefined) throw new Error("not encoded");
+          pieces.push(piece);
+        }
+        setTasksAhead(message, pieces);
+        expect(ours(message)).toEqual(library(message));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("are left to the call where the library writes them, or says why it cannot", () => {
+    const halfAPair = create(AddTasksRequestSchema, { tasks: [{ type: "\ud800" }] });
+    expect(encodeTasksAhead(halfAPair.tasks)).toBeUndefined();
+    expect(ours(halfAPair)).toEqual(library(halfAPair));
+    const notWhole = create(AddTasksRequestSchema, { tasks: [{ priority: 1.5 }] });
+    expect(encodeTasksAhead(notWhole.tasks)).toBeUndefined();
+    expect(() => ours(notWhole)).toThrow("priority");
+  });
 });

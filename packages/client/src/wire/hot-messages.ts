@@ -43,6 +43,7 @@ import {
 import { DispatchedBytes } from "./dispatched.ts";
 import { writeNewTask, writePayload } from "./new-task.ts";
 import { isPlainPoll, writePlainPoll } from "./poll-tasks.ts";
+import { likelyTaskBytes, tasksAheadOf } from "./tasks-ahead.ts";
 
 /** The bytes of a message. */
 export function encodeMessage<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Uint8Array {
@@ -82,16 +83,21 @@ const readers = new Map<DescMessage, (bytes: Uint8Array) => Message>([
   [RespondTasksResponseSchema, readRespondTasksResponse],
 ]);
 
-/** What a task or an answer probably takes: for a writer's first size. */
-const likelyTaskBytes = 400;
+/** What an answer probably takes: for a writer's first size. */
 const likelyAnswerBytes = 64;
 
 function writeAddTasks(request: AddTasksRequest): Uint8Array {
   if (request.$unknown !== undefined) throw unusual;
-  const writer = new WireWriter(100 + request.tasks.length * likelyTaskBytes);
+  const ahead = tasksAheadOf(request);
+  const tasksBytes =
+    ahead === undefined
+      ? request.tasks.length * likelyTaskBytes
+      : ahead.reduce((bytes, piece) => bytes + piece.length, 0);
+  const writer = new WireWriter(200 + tasksBytes);
   writer.text(addTasksRequestTags.namespace, request.namespace);
   writer.text(addTasksRequestTags.requestId, request.requestId);
-  for (const task of request.tasks) writeNewTask(writer, addTasksRequestTags.tasks, task);
+  if (ahead !== undefined) for (const piece of ahead) writer.raw(piece);
+  else for (const task of request.tasks) writeNewTask(writer, addTasksRequestTags.tasks, task);
   return writer.finish();
 }
 
