@@ -6,11 +6,12 @@ import { type Adapter, slots, type Target } from "../table/adapter.ts";
 
 /** See AdapterModule. The setting `worker` is `polls` or `stream`. */
 export async function connect({ host, port, queue, settings }: Target): Promise<Adapter> {
-  const pool = new Pool(`http://${host}:${port}`);
+  // One for each of a hundred callers, and for each poll.
+  const pool = new Pool(`http://${host}:${port}`, { connections: 100 + slots });
   const closing = new AbortController();
   const running: Promise<unknown>[] = [];
   const post = async (path: string, body: Buffer): Promise<Buffer> => {
-    const reply = await pool.request({ path, method: "POST", body, signal: closing.signal, headersTimeout: 0 });
+    const reply = await pool.request({ path, method: "POST", body, headersTimeout: 0 });
     if (reply.statusCode !== 200) throw new Error(`${path} was answered with status ${reply.statusCode}`);
     return Buffer.from(await reply.body.arrayBuffer());
   };
@@ -34,6 +35,7 @@ export async function connect({ host, port, queue, settings }: Target): Promise<
         streamReader((message) => request.write(inStream(idsMessage(handled(message, handler))))),
       );
       response.on("error", failedUnlessClosing);
+      response.on("end", () => failedUnlessClosing(new Error("the server has ended the stream")));
     });
     request.on("error", failedUnlessClosing);
     request.flushHeaders();
@@ -52,8 +54,8 @@ export async function connect({ host, port, queue, settings }: Target): Promise<
     },
     async close() {
       closing.abort();
-      await Promise.all(running);
       await pool.destroy();
+      await Promise.all(running);
     },
   };
 }

@@ -50,7 +50,7 @@ export async function startTq(folder: string, nodeArgs: readonly string[] = []):
 }
 
 /** What the first line of the program has Node started with. */
-function nodeArgsOfTq(): readonly string[] {
+export function nodeArgsOfTq(): readonly string[] {
   const [firstLine = ""] = readFileSync(tqFile, "utf8").split("\n", 1);
   const [, args] = /^#!.* node (.+)$/.exec(firstLine) ?? [];
   if (args === undefined) throw new Error(`${tqFile} does not begin with how Node is to be started: ${firstLine}`);

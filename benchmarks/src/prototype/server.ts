@@ -1,7 +1,8 @@
 /*
  * A bare prototype of adding, polling and completing, as the design's reference figures are of one: calls over HTTP/1.1, tasks
  * in SQLite with an fsync for each commit, and what arrives while a commit is under way in the next one. No leases that end, no
- * retries, types, limits, fairness, counters or ids that are asked for. Started with its folder; says its port on stdout.
+ * retries, types, limits, fairness, counters or ids that are asked for; and SQLite brings its log into the database inside of
+ * commits, as it does by itself. Started with its folder; says its port on stdout.
  *
  *   POST /add/QUEUE        payloads; answered once they are on disk
  *   POST /poll/QUEUE/MOST  numbers of tasks that are done; answered with up to MOST tasks, once there is one
@@ -95,7 +96,7 @@ function poll(queue: BareQueue, most: number, body: Buffer, response: ServerResp
     queue,
     run: () => {
       queue.complete(ids);
-      queue.comes(taker);
+      if (!response.destroyed) queue.comes(taker);
     },
   });
 }
@@ -115,7 +116,12 @@ function stream(queue: BareQueue, most: number, request: IncomingMessage, respon
   });
   request.on("data", read);
   response.once("close", () => queue.leaves(taker));
-  inNextCommit({ queue, run: () => queue.comes(taker) });
+  inNextCommit({
+    queue,
+    run: () => {
+      if (!response.destroyed) queue.comes(taker);
+    },
+  });
 }
 
 server.keepAliveTimeout = 60_000;

@@ -171,6 +171,53 @@ describe("what waits while a call is under way", () => {
     await Promise.all(adds);
   });
 
+  test("is encoded within the bytes of a call", async () => {
+    const encoded: string[] = [];
+    const encode = (tasks: readonly NewTask[]): Uint8Array => {
+      encoded.push(tasks.map(({ type }) => type).join(""));
+      return new Uint8Array();
+    };
+    const { add, letGo } = withEncoding({ encode, maxTasksPerCall: 100, maxBytesPerCall: 25 });
+    const adds = ["a", "b", "c", "d", "e"].map((types) => add(types));
+    await settle();
+    expect(encoded).toEqual(["c", "d"]);
+    for (let n = 0; n < 3; n++) await letGo();
+    await Promise.all(adds);
+  });
+
+  test("is not encoded while another call may go out, nor where nothing waits", async () => {
+    let encodings = 0;
+    const encode = (): Uint8Array => {
+      encodings += 1;
+      return new Uint8Array();
+    };
+    const { calls, add, letGo } = withEncoding({ encode, maxCallsInFlight: 2 });
+    const adds = [add("a")];
+    await settle();
+    adds.push(add("b"));
+    await settle();
+    expect(calls).toEqual(["a -", "b -"]);
+    expect(encodings).toBe(0);
+    await letGo();
+    await letGo();
+    await Promise.all(adds);
+  });
+
+  test("goes with what has come too late to be encoded before", async () => {
+    const { calls, add, letGo } = withEncoding({ maxTasksPerCall: 1_000 });
+    const adds = [add("a")];
+    await settle();
+    adds.push(add("b"));
+    await settle();
+    // In the turn in which the reply comes.
+    const answered = letGo();
+    adds.push(add("c"));
+    await answered;
+    await letGo();
+    await Promise.all(adds);
+    expect(calls).toEqual(["a -", "bc B,C"]);
+  });
+
   test("goes without its encoding if that of one group cannot be made, and without those who gave up", async () => {
     const encode = (tasks: readonly NewTask[]) => (tasks[0]?.type === "x" ? undefined : Buffer.from("?"));
     const { calls, add, letGo } = withEncoding({ encode });

@@ -162,21 +162,38 @@ export class AddCoalescer {
     this.#encodeSoon();
   }
 
-  /** Encodes what waits for the next call, if one is under way. */
+  /** Encodes what waits for the next call, if it cannot go out yet. No more than that: what is encoded is in memory twice. */
   #encodeSoon(): void {
-    const { encode, maxTasksPerCall } = this.#options;
-    if (encode === undefined || this.#isToEncode || this.#callsInFlight === 0) return;
+    const { encode, maxTasksPerCall, maxBytesPerCall, maxCallsInFlight } = this.#options;
+    if (encode === undefined || this.#isToEncode || this.#callsInFlight < maxCallsInFlight) return;
+    if (this.#waiting.first() === undefined) return;
     this.#isToEncode = true;
     setImmediate(() => {
       this.#isToEncode = false;
       let tasks = 0;
+      let bytes = 0;
       for (const group of this.#waiting) {
         tasks += group.tasks.length;
-        // No more than a call's: what is encoded is in memory twice.
-        if (tasks > maxTasksPerCall) return;
-        group.encoded ??= encode(group.tasks);
+        bytes += group.bytes;
+        if (tasks > maxTasksPerCall || bytes > maxBytesPerCall) return;
+        if (group.encoded === undefined) group.encoded = encode(group.tasks) ?? null;
+        // Then the call with it is encoded as a whole.
+        if (group.encoded === null) return;
       }
     });
+  }
+
+  /** What was encoded of groups, with the few that have come since; undefined if none was, or one of them cannot be. */
+  #encodedOf(groups: readonly AddGroup[]): readonly Uint8Array[] | undefined {
+    const { encode } = this.#options;
+    if (encode === undefined || groups.every(({ encoded }) => encoded === undefined)) return undefined;
+    const pieces: Uint8Array[] = [];
+    for (const { encoded, tasks } of groups) {
+      const piece = encoded === undefined ? encode(tasks) : encoded;
+      if (piece === undefined || piece === null) return undefined;
+      pieces.push(piece);
+    }
+    return pieces;
   }
 
   /** A call was answered. If it was the second of two, and nobody has added meanwhile, whoever had the first reply awaits both. */
@@ -229,7 +246,7 @@ export class AddCoalescer {
     let added: readonly AddedTask[];
     try {
       const tasks = groups.flatMap((group) => group.tasks);
-      added = await this.#options.send(tasks, encodedOf(groups), { giveUpAtMs, retryable, signal });
+      added = await this.#options.send(tasks, this.#encodedOf(groups), { giveUpAtMs, retryable, signal });
     } catch (unknown) {
       await this.#refused(groups, toTqError(unknown));
       return;
@@ -288,6 +305,8 @@ export class AddCoalescer {
       return;
     }
     this.#aside.add(group);
+    // It may be a while.
+    group.encoded = undefined;
     const before = group.onAnswered;
     const comeBack = () => {
       this.#aside.delete(group);
@@ -302,16 +321,6 @@ export class AddCoalescer {
       before?.();
     };
   }
-}
-
-/** What was encoded of all of them; undefined if it was not of one. */
-function encodedOf(groups: readonly AddGroup[]): readonly Uint8Array[] | undefined {
-  const pieces: Uint8Array[] = [];
-  for (const { encoded } of groups) {
-    if (encoded === undefined) return undefined;
-    pieces.push(encoded);
-  }
-  return pieces;
 }
 
 /** More of the same call is to come. */

@@ -24,8 +24,8 @@ export class AddGroup<T = unknown> {
   readonly bytes: number;
   readonly chosenIds: readonly string[];
   readonly giveUpAtMs: number;
-  /** Its tasks as a call has them, if they were encoded before; undefined as well where they cannot be. */
-  encoded: Uint8Array | undefined;
+  /** Its tasks as a call has them, if they were encoded before; null: they cannot be. */
+  encoded: Uint8Array | null | undefined;
   /** Called once its caller has given up. */
   onGivenUp: (() => void) | undefined;
   /** Called once it is over. */
@@ -78,6 +78,7 @@ export class AddGroup<T = unknown> {
   #end(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
+    this.encoded = undefined;
     this.onAnswered?.();
     this.#room.leave(this.tasks.length, this.#parts.roomBytes);
     return true;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { baseUrlOf } from "./transport.ts";
+import { baseUrlOf, openTransport } from "./transport.ts";
 
 test.each([
   ["127.0.0.1:7333", "http://127.0.0.1:7333"],
@@ -16,4 +16,15 @@ test.each(["", "tq:99999", "tq/queue", "http://", "a b"])("%j is no address", (a
   expect(() => baseUrlOf(address)).toThrow(
     expect.objectContaining({ fields: [expect.objectContaining({ field: "address" })] }),
   );
+});
+
+test("calls that are written by hand take tasks that were encoded before, those that Connect writes do not", async () => {
+  for (const [version, takes] of [
+    ["1.1", true],
+    ["2", false],
+  ] as const) {
+    const open = openTransport("http://127.0.0.1:1", version);
+    expect(open.takesTasksAhead).toBe(takes);
+    await open.close();
+  }
 });

@@ -11,8 +11,6 @@ import type Database from "better-sqlite3";
 
 /** How long the log gets, in pages of 4 KiB, before it is worth it: SQLite's own number. */
 const pagesOfLog = 1_000;
-/** The thread is sent again while so much is left. */
-const pagesForThread = 64;
 /** So few pages are written between two transactions: a few milliseconds. */
 const fewPages = 256;
 /** So long a log, of 32 MiB, begins anew however long that takes. */
@@ -27,34 +25,38 @@ export interface LogState {
 /** What the thread says after each checkpoint: how it stands, or why it failed. */
 export type CheckpointNews = LogState | string;
 
+/** What is asked of the thread: a worker thread's, or what stands for one. */
+export type CheckpointThread = Pick<Worker, "on" | "once" | "postMessage" | "ref" | "unref">;
+
+/** Starts the thread for the database at `path`. */
+export function startCheckpointThread(path: string): CheckpointThread {
+  // Written out like this so that bundlers find the module.
+  return new Worker(new URL("./checkpoint-thread.js", import.meta.url), { name: "tq checkpoint", workerData: path });
+}
+
 /** Checkpoints the database of one open connection. */
 export class Checkpoints {
   readonly #look: Database.Statement<[], LogState>;
   readonly #checkpoint: Database.Statement<[], LogState>;
   readonly #db: Database.Database;
   readonly #failed: (why: string) => void;
-  #thread: Worker | undefined;
+  #thread: CheckpointThread | undefined;
   /** Nothing is tried before the log is so long. */
   #notBefore = pagesOfLog;
   #isBusy = false;
-  /** The thread has done what there was: what came since may be little. */
+  /** The thread has last done all that there was: what came since may be little. */
   #isNearlyDone = false;
 
   /** @param failed told why a checkpoint could not be made; it is tried again once the log has grown */
-  constructor(db: Database.Database, path: string, failed: (why: string) => void) {
+  constructor(db: Database.Database, thread: CheckpointThread, failed: (why: string) => void) {
     this.#db = db;
     this.#failed = failed;
     this.#look = db.prepare<[], LogState>("pragma wal_checkpoint(noop)");
     this.#checkpoint = db.prepare<[], LogState>("pragma wal_checkpoint(passive)");
     db.pragma("wal_autocheckpoint = 0");
-    // Written out like this so that bundlers find the module.
-    const thread = new Worker(new URL("./checkpoint-thread.js", import.meta.url), {
-      name: "tq checkpoint",
-      workerData: path,
-    });
     thread.unref();
     thread.on("message", (news: CheckpointNews) => this.#done(news));
-    thread.on("error", (error: unknown) => this.#gone(error instanceof Error ? error.message : String(error)));
+    thread.on("error", (error: unknown) => this.#gone(textOf(error)));
     thread.on("exit", (code) => this.#gone(`the thread has ended with code ${code}`));
     this.#thread = thread;
   }
@@ -62,15 +64,20 @@ export class Checkpoints {
   /** A transaction was committed, and none is under way. */
   committed(): void {
     if (this.#isBusy || this.#thread === undefined) return;
+    let state: LogState | undefined;
     try {
-      const { log, checkpointed } = this.#look.get() ?? { log: 0, checkpointed: 0 };
-      if (log < this.#notBefore) return;
-      if (this.#isNearlyDone && (log - checkpointed <= fewPages || log >= mostPagesOfLog)) this.#finish();
-      else this.#send(this.#thread);
+      state = this.#look.get();
     } catch (error) {
       // The commit has happened, and must not look as if it had not.
-      this.#later(error instanceof Error ? error.message : String(error));
+      this.#failed(textOf(error));
+      return;
     }
+    if (state === undefined || state.log < this.#notBefore) return;
+    const { log, checkpointed } = state;
+    // A log of which nothing was done is another one than the thread's last, which has begun anew.
+    const isNearlyDone = this.#isNearlyDone && checkpointed > 0;
+    if (isNearlyDone && (log - checkpointed <= fewPages || log >= mostPagesOfLog)) this.#finish();
+    else this.#send(this.#thread);
   }
 
   /** Ends the thread. What the log holds stays there, for SQLite to do as it closes the file. */
@@ -84,7 +91,7 @@ export class Checkpoints {
     await ended;
   }
 
-  #send(thread: Worker): void {
+  #send(thread: CheckpointThread): void {
     this.#isBusy = true;
     thread.postMessage("checkpoint");
   }
@@ -93,15 +100,24 @@ export class Checkpoints {
     this.#isBusy = false;
     if (this.#thread === undefined) return;
     if (typeof news === "string") this.#later(news);
-    else if (news.log - news.checkpointed > pagesForThread) this.#send(this.#thread);
-    else this.#isNearlyDone = true;
+    else this.#isNearlyDone = this.#noted(news);
   }
 
   /** The rest: the next transaction finds a log that may begin anew. */
   #finish(): void {
     this.#isNearlyDone = false;
-    this.#checkpoint.get();
-    this.#notBefore = pagesOfLog;
+    try {
+      this.#noted(this.#checkpoint.get() ?? nothing);
+    } catch (error) {
+      this.#later(textOf(error));
+    }
+  }
+
+  /** How a checkpoint has left the log. Answers whether it has done all of it: what is left then, a reader holds. */
+  #noted({ log, checkpointed }: LogState): boolean {
+    const isWhole = checkpointed >= log;
+    this.#notBefore = isWhole ? pagesOfLog : log + pagesOfLog;
+    return isWhole;
   }
 
   /** It could not be done. */
@@ -119,4 +135,10 @@ export class Checkpoints {
     if (this.#db.open) this.#db.pragma(`wal_autocheckpoint = ${pagesOfLog}`);
     this.#failed(why);
   }
+}
+
+const nothing: LogState = { log: 0, checkpointed: 0 };
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

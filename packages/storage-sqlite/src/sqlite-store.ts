@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { StoreError, type Commit, type Committed, type Opened, type Store, type TimeoutsRecord } from "@tq/storage";
 import { backUp } from "./backup.ts";
-import { Checkpoints } from "./checkpoints.ts";
+import { Checkpoints, startCheckpointThread } from "./checkpoints.ts";
 import { readOptions } from "./columns.ts";
 import { lockFile, type FileLock } from "./lock.ts";
 import { Journal, type JournalLimits } from "./journal/journal.ts";
@@ -96,7 +96,7 @@ export class SqliteStore implements Store {
       parts.limits.reset(now);
       parts.queues.reset(now);
       parts.started.reload((seq) => parts.tasks.find(seq), timeoutsOf, now);
-      checkpoints = checkpointFailed && new Checkpoints(db, path, checkpointFailed);
+      checkpoints = checkpointFailed && new Checkpoints(db, startCheckpointThread(path), checkpointFailed);
       this.#open = {
         db,
         epoch,

@@ -108,6 +108,16 @@ describe("tasks that were encoded before their call", () => {
     );
   });
 
+  test("are what goes out", () => {
+    const message = create(AddTasksRequestSchema, { namespace: "n", tasks: [{ type: "a" }] });
+    const others = create(AddTasksRequestSchema, { namespace: "n", tasks: [{ type: "b" }, { type: "c" }] });
+    setTasksAhead(
+      message,
+      others.tasks.map((task) => encodeTasksAhead([task]) ?? new Uint8Array()),
+    );
+    expect(ours(message)).toEqual(library(others));
+  });
+
   test("are left to the call where the library writes them, or says why it cannot", () => {
     const halfAPair = create(AddTasksRequestSchema, { tasks: [{ type: "\ud800" }] });
     expect(encodeTasksAhead(halfAPair.tasks)).toBeUndefined();

@@ -41,9 +41,9 @@ import {
   WireWriter,
 } from "@tq/proto/wire";
 import { DispatchedBytes } from "./dispatched.ts";
-import { writeNewTask, writePayload } from "./new-task.ts";
+import { likelyTaskBytes, writeNewTask, writePayload } from "./new-task.ts";
 import { isPlainPoll, writePlainPoll } from "./poll-tasks.ts";
-import { likelyTaskBytes, tasksAheadOf } from "./tasks-ahead.ts";
+import { tasksAheadOf } from "./tasks-ahead.ts";
 
 /** The bytes of a message. */
 export function encodeMessage<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Uint8Array {
@@ -93,7 +93,7 @@ function writeAddTasks(request: AddTasksRequest): Uint8Array {
     ahead === undefined
       ? request.tasks.length * likelyTaskBytes
       : ahead.reduce((bytes, piece) => bytes + piece.length, 0);
-  const writer = new WireWriter(200 + tasksBytes);
+  const writer = new WireWriter(100 + tasksBytes);
   writer.text(addTasksRequestTags.namespace, request.namespace);
   writer.text(addTasksRequestTags.requestId, request.requestId);
   if (ahead !== undefined) for (const piece of ahead) writer.raw(piece);

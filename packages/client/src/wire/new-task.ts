@@ -3,6 +3,9 @@ import { type NewTask, NewTaskSchema, type Payload, PayloadSchema } from "@tq/pr
 import { newTaskTags, payloadTags, type WireWriter } from "@tq/proto/wire";
 import { isCount, isPlainDuration, writeDuration, writeTaskQueue } from "./small-messages.ts";
 
+/** What a task probably takes: for a writer's first size. */
+export const likelyTaskBytes = 400;
+
 /** Writes a task as the field `tag`, as the library would. One with something that few have is the library's. */
 export function writeNewTask(writer: WireWriter, tag: number, task: NewTask): void {
   if (!isPlain(task)) {

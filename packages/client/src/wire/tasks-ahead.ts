@@ -4,10 +4,7 @@
  */
 import type { AddTasksRequest, NewTask } from "@tq/proto";
 import { addTasksRequestTags, WireWriter } from "@tq/proto/wire";
-import { writeNewTask } from "./new-task.ts";
-
-/** What a task probably takes: for a writer's first size. */
-export const likelyTaskBytes = 400;
+import { likelyTaskBytes, writeNewTask } from "./new-task.ts";
 
 const ahead = Symbol("its tasks, encoded before");
 
@@ -17,17 +14,17 @@ interface WithTasksAhead extends AddTasksRequest {
 }
 
 /**
- * The fields that tasks are in a request of AddTasks. Undefined if one of them is the library's to write, or cannot be written:
+ * The fields that tasks are in a request of AddTasks. Undefined if one of them has text that is not plain, or cannot be written:
  * that is left to the call, which says why.
  */
 export function encodeTasksAhead(tasks: readonly NewTask[]): Uint8Array | undefined {
-  const writer = new WireWriter(tasks.length * likelyTaskBytes);
   try {
+    const writer = new WireWriter(tasks.length * likelyTaskBytes);
     for (const task of tasks) writeNewTask(writer, addTasksRequestTags.tasks, task);
+    return writer.finish();
   } catch {
     return undefined;
   }
-  return writer.finish();
 }
 
 /** Says that the request's tasks are, one piece behind the other, what {@link encodeTasksAhead} made. */
