@@ -6,7 +6,7 @@ import { type Adapter, slots, type Target } from "../table/adapter.ts";
 
 /** See AdapterModule. The setting `worker` is `polls` or `stream`. */
 export async function connect({ host, port, queue, settings }: Target): Promise<Adapter> {
-  // One for each of a hundred callers, and for each poll.
+  // More than the hundred callers and the polls take at once; without a bound, a stall at 5,000/s opens thousands.
   const pool = new Pool(`http://${host}:${port}`, { connections: 100 + slots });
   const closing = new AbortController();
   const running: Promise<unknown>[] = [];

@@ -99,9 +99,11 @@ test("many callers who await their adds make their next tasks while the server i
 });
 
 describe("what waits while a call is under way", () => {
-  /** Each call as its tasks, and as what was encoded of them: `-` if it was not. */
+  /** Each call as its tasks, and as what was encoded of them: `-` if it was not. Each group that was encoded. */
   function withEncoding(options: Partial<AddCoalescerOptions> = {}) {
+    const typesOf = (tasks: readonly NewTask[]) => tasks.map(({ type }) => type).join("");
     const calls: string[] = [];
+    const encoded: string[] = [];
     const held: (() => void)[] = [];
     const coalescer = new AddCoalescer({
       clock: new ManualClock(),
@@ -111,9 +113,13 @@ describe("what waits while a call is under way", () => {
       giveUpAfterMs: 1_000,
       room: new AddRoom({ maxTasks: 100, maxBytes: 10_000, maxWaitingCalls: 10 }),
       onFailed: () => {},
-      encode: (tasks) => Buffer.from(tasks.map(({ type }) => type.toUpperCase()).join("")),
-      async send(tasks, encoded) {
-        calls.push(`${tasks.map(({ type }) => type).join("")} ${encoded?.map(String).join(",") ?? "-"}`);
+      encode(tasks) {
+        const types = typesOf(tasks);
+        encoded.push(types);
+        return Buffer.from(types.toUpperCase());
+      },
+      async send(tasks, pieces) {
+        calls.push(`${typesOf(tasks)} ${pieces?.map(String).join(",") ?? "-"}`);
         await new Promise<void>((resolve) => held.push(resolve));
         return tasks.map(({ id }) => create(AddedTaskSchema, { id }));
       },
@@ -132,7 +138,7 @@ describe("what waits while a call is under way", () => {
       held.shift()?.();
       await settle();
     };
-    return { calls, add, letGo };
+    return { calls, encoded, add, letGo };
   }
 
   test("is encoded meanwhile, group by group, and goes so in the next call", async () => {
@@ -158,12 +164,7 @@ describe("what waits while a call is under way", () => {
   });
 
   test("is encoded for one call, not for those behind it", async () => {
-    const encoded: string[] = [];
-    const encode = (tasks: readonly NewTask[]): Uint8Array => {
-      encoded.push(tasks.map(({ type }) => type).join(""));
-      return new Uint8Array();
-    };
-    const { add, letGo } = withEncoding({ encode });
+    const { encoded, add, letGo } = withEncoding();
     const adds = ["abc", "d", "ef", "g", "h"].map((types) => add(types));
     await settle();
     expect(encoded).toEqual(["d", "ef"]);
@@ -172,12 +173,7 @@ describe("what waits while a call is under way", () => {
   });
 
   test("is encoded within the bytes of a call", async () => {
-    const encoded: string[] = [];
-    const encode = (tasks: readonly NewTask[]): Uint8Array => {
-      encoded.push(tasks.map(({ type }) => type).join(""));
-      return new Uint8Array();
-    };
-    const { add, letGo } = withEncoding({ encode, maxTasksPerCall: 100, maxBytesPerCall: 25 });
+    const { encoded, add, letGo } = withEncoding({ maxTasksPerCall: 100, maxBytesPerCall: 25 });
     const adds = ["a", "b", "c", "d", "e"].map((types) => add(types));
     await settle();
     expect(encoded).toEqual(["c", "d"]);
@@ -186,18 +182,13 @@ describe("what waits while a call is under way", () => {
   });
 
   test("is not encoded while another call may go out, nor where nothing waits", async () => {
-    let encodings = 0;
-    const encode = (): Uint8Array => {
-      encodings += 1;
-      return new Uint8Array();
-    };
-    const { calls, add, letGo } = withEncoding({ encode, maxCallsInFlight: 2 });
+    const { calls, encoded, add, letGo } = withEncoding({ maxCallsInFlight: 2 });
     const adds = [add("a")];
     await settle();
     adds.push(add("b"));
     await settle();
     expect(calls).toEqual(["a -", "b -"]);
-    expect(encodings).toBe(0);
+    expect(encoded).toEqual([]);
     await letGo();
     await letGo();
     await Promise.all(adds);

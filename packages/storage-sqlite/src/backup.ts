@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, statSync } from "node:fs";
 import { StoreError, type BackupProgress } from "@tq/storage";
 import Database from "better-sqlite3";
+import { whyOf } from "./why.ts";
 
 /** Pages copied between two commits: 4 MiB, a few ms. */
 const pagesAtOnce = 1_000;
@@ -61,7 +62,7 @@ function claimPath(path: string): void {
 }
 
 function unwritable(path: string, error: unknown): StoreError {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = whyOf(error);
   return new StoreError("unusable", `cannot write the backup to ${path}: ${why}. Name a file that does not exist.`, {
     cause: error,
   });

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 import type { CheckpointNews, LogState } from "./checkpoints.ts";
+import { whyOf } from "./why.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this module runs in a thread");
@@ -18,7 +19,7 @@ port.on("message", (what: "checkpoint" | "close") => {
   try {
     news = checkpoint.get() ?? { log: 0, checkpointed: 0 };
   } catch (error) {
-    news = error instanceof Error ? error.message : String(error);
+    news = whyOf(error);
   }
   port.postMessage(news);
 });

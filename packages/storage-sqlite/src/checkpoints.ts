@@ -8,6 +8,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type Database from "better-sqlite3";
+import { whyOf } from "./why.ts";
 
 /** How long the log gets, in pages of 4 KiB, before it is worth it: SQLite's own number. */
 const pagesOfLog = 1_000;
@@ -56,7 +57,7 @@ export class Checkpoints {
     db.pragma("wal_autocheckpoint = 0");
     thread.unref();
     thread.on("message", (news: CheckpointNews) => this.#done(news));
-    thread.on("error", (error: unknown) => this.#gone(textOf(error)));
+    thread.on("error", (error: unknown) => this.#gone(whyOf(error)));
     thread.on("exit", (code) => this.#gone(`the thread has ended with code ${code}`));
     this.#thread = thread;
   }
@@ -69,7 +70,7 @@ export class Checkpoints {
       state = this.#look.get();
     } catch (error) {
       // The commit has happened, and must not look as if it had not.
-      this.#failed(textOf(error));
+      this.#failed(whyOf(error));
       return;
     }
     if (state === undefined || state.log < this.#notBefore) return;
@@ -109,7 +110,7 @@ export class Checkpoints {
     try {
       this.#noted(this.#checkpoint.get() ?? nothing);
     } catch (error) {
-      this.#later(textOf(error));
+      this.#later(whyOf(error));
     }
   }
 
@@ -138,7 +139,3 @@ export class Checkpoints {
 }
 
 const nothing: LogState = { log: 0, checkpointed: 0 };
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

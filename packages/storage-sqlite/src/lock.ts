@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "@tq/storage";
+import { whyOf } from "./why.ts";
 
 /** Keeps other servers away from a file until it is released, or this process ends in whatever way. */
 export interface FileLock {
@@ -31,7 +32,7 @@ export function lockFile(path: string): FileLock {
         { cause: error },
       );
     }
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = whyOf(error);
     throw new StoreError(
       "unusable",
       `cannot lock ${lockPath}: ${cause}. If no tq server runs there, remove that file.`,
@@ -68,7 +69,7 @@ function openLock(lockPath: string, path: string): Database.Database {
 }
 
 function unwritable(path: string, error: unknown): StoreError {
-  const cause = error instanceof Error ? error.message : String(error);
+  const cause = whyOf(error);
   return new StoreError("unusable", `cannot write beside ${path}: ${cause}. Its folder must exist and be writable.`, {
     cause: error,
   });

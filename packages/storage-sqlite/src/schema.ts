@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import { StoreError } from "@tq/storage";
+import { whyOf } from "./why.ts";
 
 /** Marks the file as ours: "tq01" as SQLite's application_id. */
 const applicationId = 0x74713031;
@@ -154,7 +155,7 @@ export function openFile(path: string): Database.Database {
     // Nobody else is to write to it: there is nothing to wait for.
     return new Database(path, { timeout: 0 });
   } catch (error) {
-    throw new StoreError("unusable", `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new StoreError("unusable", `cannot open ${path}: ${whyOf(error)}`, {
       cause: error,
     });
   }

@@ -4,6 +4,7 @@
  */
 import { fdatasync, fdatasyncSync, write, writeSync } from "node:fs";
 import { StoreError } from "@tq/storage";
+import { whyOf } from "../why.ts";
 
 /** The system calls that it makes. Files are open with O_DSYNC: what is written is on disk. */
 export interface LogCalls {
@@ -203,7 +204,7 @@ export class LogSync {
 
   /** The system may have thrown away what it could not write, and would not say so again: no later sync can be believed. */
   lose(cause: unknown, path: string): StoreError {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = whyOf(cause);
     this.#lost ??= new StoreError(
       "lost",
       `the disk did not confirm what was written to ${path}: ${why}. Look after the disk, and start the server anew.`,
