@@ -6,6 +6,7 @@ export * from "./dealer.ts";
 export * from "./earliest.ts";
 export * from "./fairness.ts";
 export * from "./fallback-watch.ts";
+export * from "./idle-watch.ts";
 export * from "./lease.ts";
 export * from "./matcher.ts";
 export * from "./rate-limit.ts";

@@ -4,7 +4,7 @@
  * polls a queue no more stops serving it, though it lives and polls others.
  */
 import { AskedRates } from "./asked-rate.ts";
-import { Deadlines } from "./deadlines.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { taskQueueKey, type TaskQueue } from "./task-queue.ts";
 
 /** A worker that has not called for so long, and has no open call, is not live, and serves nothing. The SDK calls every 5 s. */
@@ -16,8 +16,13 @@ export interface ServingWorker {
   readonly shuttingDown: boolean;
   /** An operator drains it: it gets nothing new, and finishes what it has. */
   readonly draining: boolean;
-  /** Queues that it serves; kept here. */
-  readonly queues: Map<string, TaskQueue>;
+  /** What it serves, by the keys of the queues; kept here. */
+  readonly queues: Map<string, Served>;
+}
+
+/** A queue that a worker serves. */
+export interface Served {
+  readonly queue: TaskQueue;
 }
 
 /** Whether a worker takes new tasks. One that does not still lives, but a queue that has only such is not served. */
@@ -36,16 +41,18 @@ export interface QueueObserver {
 }
 
 /** One worker at one queue. */
-interface Serving<Worker> {
+interface Serving<Worker> extends Served {
   readonly worker: Worker;
   readonly key: string;
-  readonly queue: TaskQueue;
+  readonly ofQueue: OfQueue<Worker>;
   /** Calls held open that name the queue. */
   open: number;
+  /** When the last one that did was begun or ended. */
+  namedAt: number;
 }
 
 interface OfQueue<Worker> {
-  readonly servings: Map<Worker, Serving<Worker>>;
+  readonly workers: Set<Worker>;
   /** How many of them take tasks. */
   taking: number;
   readonly rates: AskedRates<Worker>;
@@ -54,8 +61,7 @@ interface OfQueue<Worker> {
 /** Keeps who serves what. */
 export class ServedQueues<Worker extends ServingWorker> {
   readonly #byQueue = new Map<string, OfQueue<Worker>>();
-  /** Those without an open call. */
-  readonly #idle = new Deadlines<Serving<Worker>>();
+  readonly #idle = new IdleWatch<Serving<Worker>>(liveWorkerMs, ({ open, namedAt }) => (open > 0 ? undefined : namedAt));
   readonly #observer: QueueObserver;
 
   constructor(observer: QueueObserver) {
@@ -64,7 +70,7 @@ export class ServedQueues<Worker extends ServingWorker> {
 
   /** Workers that serve this queue, whether or not they take tasks. */
   ofQueue(queue: TaskQueue): readonly Worker[] {
-    return [...(this.#byQueue.get(taskQueueKey(queue))?.servings.keys() ?? [])];
+    return [...(this.#byQueue.get(taskQueueKey(queue))?.workers ?? [])];
   }
 
   /** Whether a worker takes tasks from this queue. */
@@ -78,10 +84,10 @@ export class ServedQueues<Worker extends ServingWorker> {
   }
 
   /** A call that names these queues is held open. */
-  opened(worker: Worker, queues: readonly TaskQueue[]): void {
+  opened(worker: Worker, queues: readonly TaskQueue[], now: number): void {
     for (const queue of queues) {
-      const serving = this.#attach(worker, queue);
-      if (serving.open === 0) this.#idle.delete(serving);
+      const key = taskQueueKey(queue);
+      const serving = servingOf(worker, key) ?? this.#attach(worker, key, queue, now);
       serving.open += 1;
     }
   }
@@ -89,38 +95,39 @@ export class ServedQueues<Worker extends ServingWorker> {
   /** One that was {@link opened} is held open no more. */
   closed(worker: Worker, queues: readonly TaskQueue[], now: number): void {
     for (const queue of queues) {
-      const serving = this.#byQueue.get(taskQueueKey(queue))?.servings.get(worker);
-      if (serving !== undefined && --serving.open === 0) this.#idle.set(serving, now + liveWorkerMs);
+      const serving = servingOf(worker, taskQueueKey(queue));
+      if (serving === undefined) continue;
+      serving.open -= 1;
+      serving.namedAt = now;
     }
   }
 
   /** A worker wants so many dispatches per second of each of these, which it serves; undefined: it does not say. */
   ask(worker: Worker, queues: readonly TaskQueue[], rate: number | undefined): void {
     for (const queue of queues) {
-      const key = taskQueueKey(queue);
-      if (this.#byQueue.get(key)?.rates.set(worker, rate) === true) this.#observer.askedRateChanged(key);
+      const serving = servingOf(worker, taskQueueKey(queue));
+      if (serving?.ofQueue.rates.set(worker, rate) === true) this.#observer.askedRateChanged(serving.key);
     }
   }
 
   /** A worker that took tasks until now takes no more; it goes on serving what it has. */
   stopsTaking(worker: Worker, now: number): void {
-    for (const [key, queue] of worker.queues) {
-      const ofQueue = this.#byQueue.get(key);
-      if (ofQueue !== undefined && --ofQueue.taking === 0) this.#observer.unserved(queue, now);
+    for (const { ofQueue, queue } of servingsOf(worker)) {
+      if (--ofQueue.taking === 0) this.#observer.unserved(queue, now);
     }
   }
 
   /** A worker is gone. */
   gone(worker: Worker, now: number): void {
-    for (const key of worker.queues.keys()) {
-      const serving = this.#byQueue.get(key)?.servings.get(worker);
-      if (serving !== undefined) this.#detach(serving, now);
+    for (const serving of servingsOf(worker)) {
+      this.#idle.forget(serving);
+      this.#detach(serving, now);
     }
   }
 
   /** Forgets what workers have not named for too long. */
   forgetIdle(now: number): void {
-    for (const serving of this.#idle.takeDue(now)) this.#detach(serving, now);
+    for (const serving of this.#idle.takeIdle(now)) this.#detach(serving, now);
   }
 
   /** When it wants to be woken, at the latest. */
@@ -128,30 +135,35 @@ export class ServedQueues<Worker extends ServingWorker> {
     return this.#idle.next();
   }
 
-  #attach(worker: Worker, queue: TaskQueue): Serving<Worker> {
-    const key = taskQueueKey(queue);
+  #attach(worker: Worker, key: string, queue: TaskQueue, now: number): Serving<Worker> {
     let ofQueue = this.#byQueue.get(key);
     if (ofQueue === undefined) {
-      ofQueue = { servings: new Map(), taking: 0, rates: new AskedRates() };
+      ofQueue = { workers: new Set(), taking: 0, rates: new AskedRates() };
       this.#byQueue.set(key, ofQueue);
     }
-    const present = ofQueue.servings.get(worker);
-    if (present !== undefined) return present;
-    const serving: Serving<Worker> = { worker, key, queue, open: 0 };
-    ofQueue.servings.set(worker, serving);
-    worker.queues.set(key, queue);
+    const serving: Serving<Worker> = { worker, key, queue, ofQueue, open: 0, namedAt: now };
+    ofQueue.workers.add(worker);
+    worker.queues.set(key, serving);
+    this.#idle.watch(serving, now);
     if (takesTasks(worker) && ++ofQueue.taking === 1) this.#observer.served(key);
     return serving;
   }
 
-  #detach(serving: Serving<Worker>, now: number): void {
-    const { worker, key, queue } = serving;
-    this.#idle.delete(serving);
+  #detach({ worker, key, queue, ofQueue }: Serving<Worker>, now: number): void {
     worker.queues.delete(key);
-    const ofQueue = this.#byQueue.get(key);
-    if (ofQueue?.servings.delete(worker) !== true) return;
+    ofQueue.workers.delete(worker);
     if (takesTasks(worker) && --ofQueue.taking === 0) this.#observer.unserved(queue, now);
-    if (ofQueue.servings.size === 0) this.#byQueue.delete(key);
+    if (ofQueue.workers.size === 0) this.#byQueue.delete(key);
     else if (ofQueue.rates.set(worker, undefined)) this.#observer.askedRateChanged(key);
   }
+}
+
+// What stands in a worker's queues was put there above.
+
+function servingOf<Worker extends ServingWorker>(worker: Worker, key: string): Serving<Worker> | undefined {
+  return worker.queues.get(key) as Serving<Worker> | undefined;
+}
+
+function servingsOf<Worker extends ServingWorker>(worker: Worker): readonly Serving<Worker>[] {
+  return [...worker.queues.values()] as Serving<Worker>[];
 }

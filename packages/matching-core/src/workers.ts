@@ -4,6 +4,7 @@
  */
 import { Deadlines } from "./deadlines.ts";
 import { earliest } from "./earliest.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import type { TypeSet } from "./matcher.ts";
 import { liveWorkerMs, ServedQueues, takesTasks, type QueueObserver, type ServingWorker } from "./served-queues.ts";
 import type { TaskQueue } from "./task-queue.ts";
@@ -73,7 +74,9 @@ export function workerKey({ namespace, workerId }: Pick<WorkerCall, "namespace" 
 /** Keeps the live workers. */
 export class Workers {
   readonly #workers = new Map<string, LiveWorker>();
-  readonly #idle = new Deadlines<LiveWorker>();
+  readonly #idle = new IdleWatch<LiveWorker>(liveWorkerMs, ({ openCalls, lastSeen }) =>
+    openCalls > 0 ? undefined : lastSeen,
+  );
   /** By worker key, whether they live or not. */
   readonly #drained = new Deadlines<string>();
   readonly #served: ServedQueues<LiveWorker>;
@@ -131,6 +134,7 @@ export class Workers {
         queues: new Map(),
       };
       this.#workers.set(key, worker);
+      this.#idle.watch(worker, now);
     }
     if (call.identity !== "") worker.identity = call.identity;
     if (call.buildId !== "") worker.buildId = call.buildId;
@@ -149,14 +153,13 @@ export class Workers {
   /** A known worker called, with nothing new to say of itself. */
   calledAgain(worker: LiveWorker, now: number): void {
     worker.lastSeen = now;
-    if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
   }
 
   /** Queues of a namespace that live workers serve. */
   queuesOf(namespace: string): readonly TaskQueue[] {
     const queues = new Map<string, TaskQueue>();
     for (const worker of this.#workers.values()) {
-      if (worker.namespace === namespace) for (const [key, queue] of worker.queues) queues.set(key, queue);
+      if (worker.namespace === namespace) for (const [key, { queue }] of worker.queues) queues.set(key, queue);
     }
     return [...queues.values()];
   }
@@ -170,10 +173,9 @@ export class Workers {
    * A call of this worker is held open: while it is, the worker lives, and serves these queues. Take it back with
    * {@link callClosed}, with the same queues.
    */
-  callOpened(worker: LiveWorker, queues: readonly TaskQueue[]): void {
+  callOpened(worker: LiveWorker, queues: readonly TaskQueue[], now: number): void {
     worker.openCalls += 1;
-    this.#idle.delete(worker);
-    this.#served.opened(worker, queues);
+    this.#served.opened(worker, queues, now);
   }
 
   /** A worker wants so many dispatches per second of each of these, in place of what it last asked of them. */
@@ -202,7 +204,6 @@ export class Workers {
   callClosed(worker: LiveWorker, queues: readonly TaskQueue[], now: number): void {
     worker.openCalls -= 1;
     worker.lastSeen = now;
-    if (worker.openCalls === 0) this.#idle.set(worker, now + liveWorkerMs);
     this.#served.closed(worker, queues, now);
   }
 
@@ -214,7 +215,7 @@ export class Workers {
   /** Forgets the workers that have not called for too long, and answers them. */
   takeGone(now: number): LiveWorker[] {
     this.#drained.takeDue(now);
-    const gone = this.#idle.takeDue(now);
+    const gone = this.#idle.takeIdle(now);
     for (const worker of gone) {
       this.#workers.delete(workerKey(worker));
       this.#served.gone(worker, now);

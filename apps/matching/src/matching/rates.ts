@@ -1,4 +1,4 @@
-import { Deadlines, taskQueueKey, type TaskQueue } from "@tq/matching-core";
+import { IdleWatch, taskQueueKey, type TaskQueue } from "@tq/matching-core";
 
 /** Over how long rates are taken. */
 const rateWindowMs = 30_000;
@@ -14,8 +14,7 @@ const dispatchesAt = 2;
 /** How fast tasks are added to and dispatched from each queue. Queues that are quiet for 30 s are forgotten. */
 export class Rates {
   readonly #queues = new Map<string, Counts>();
-  /** When each of them has been quiet for so long. A second more or less does not matter. */
-  readonly #quiet = new Deadlines<string>(bucketMs);
+  readonly #quiet = new IdleWatch<string>(rateWindowMs, (key) => this.#lastSecond(key) * bucketMs, bucketMs);
 
   added(key: string, tasks: number, now: number): void {
     this.#count(key, now, addsAt, tasks);
@@ -40,11 +39,18 @@ export class Rates {
     return { addsPerSecond: adds * share, dispatchesPerSecond: dispatches * share };
   }
 
+  /** Number of the last second in which something happened there. */
+  #lastSecond(key: string): number {
+    return this.#queues.get(key)?.at(-numbersEach) ?? 0;
+  }
+
   #count(key: string, now: number, what: number, tasks: number): void {
     const second = Math.floor(now / bucketMs);
-    this.#quiet.set(key, now + rateWindowMs);
     let counts = this.#queues.get(key);
-    if (counts === undefined) this.#queues.set(key, (counts = [second, 0, 0]));
+    if (counts === undefined) {
+      this.#queues.set(key, (counts = [second, 0, 0]));
+      this.#quiet.watch(key, now);
+    }
     let at = counts.length - numbersEach;
     // It is never an earlier one: the server's time does not go back.
     if (counts[at] !== second) {
@@ -56,7 +62,7 @@ export class Rates {
 
   /** Lets go of queues that have been quiet. */
   forgetQuiet(now: number): void {
-    for (const key of this.#quiet.takeDue(now)) this.#queues.delete(key);
+    for (const key of this.#quiet.takeIdle(now)) this.#queues.delete(key);
   }
 
   /** When it wants to be woken, at the latest. */

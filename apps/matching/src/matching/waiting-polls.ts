@@ -249,17 +249,14 @@ export class WaitingPolls {
       until: time.now() + call.waitMs,
     };
     call.signal.addEventListener("abort", gone);
-    workers.callOpened(worker, call.queues);
     workers.asks(worker, call.queues, call.askedRate);
     this.#matcher.add(poll);
     return poll;
   }
 
   #endWaiting(poll: Poll, gone: () => void): void {
-    const { time, workers } = this.#surroundings;
     this.#matcher.delete(poll);
     poll.call.signal.removeEventListener("abort", gone);
-    workers.callClosed(poll.worker, poll.call.queues, time.now());
   }
 
   /** The tasks that this poll was given when it was made before, and that are still leased to it. */

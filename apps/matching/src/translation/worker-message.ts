@@ -27,7 +27,7 @@ export function toWorkerMessage(
     buildId: live?.buildId ?? "",
     live: live !== undefined,
     draining: drained || (live !== undefined && !takesTasks(live)),
-    taskQueues: [...(live?.queues.values() ?? [])].map(toTaskQueueRef),
+    taskQueues: [...(live?.queues.values() ?? [])].map(({ queue }) => toTaskQueueRef(queue)),
     heldTasks: held.map(toHeldTask),
     started,
   };
@@ -51,7 +51,7 @@ export function estimateWorkerBytes({ workerId, live }: KnownWorker): number {
   let bytes = 300 + 3 * workerId.length;
   if (live === undefined) return bytes;
   bytes += 3 * (live.identity.length + live.buildId.length);
-  for (const { name } of live.queues.values()) bytes += 3 * name.length + 8;
+  for (const { queue } of live.queues.values()) bytes += 3 * queue.name.length + 8;
   return bytes + typeBytes(live.registrations?.activity) + typeBytes(live.registrations?.workflow);
 }
 

@@ -8,7 +8,7 @@ import { encodePayload } from "../../translation/payload-codec.ts";
 import { toTimestamp } from "../../translation/time.ts";
 
 const queue = fakeActivityQueue("q");
-const queues = new Map([[taskQueueKey(queue), queue]]);
+const queues = new Map([[taskQueueKey(queue), { queue }]]);
 
 function held(id: string, more: Partial<HeldTaskRecord> = {}): HeldTaskRecord {
   return { id, queue, type: "t", attempt: 2, startedAt: fakeNow - 1_000, ...more };
