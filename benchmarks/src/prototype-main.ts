@@ -17,19 +17,30 @@ import { roundsLine } from "./table/time-limit.ts";
 const usage = `usage: pnpm bench:prototype [OPTION...]
 Measures tq and a bare prototype of adding, polling and completing, which promises nothing else, in turn.
 
-  --rounds N  rounds; each is a run of tq and of both kinds of the prototype's worker (default 5: 3 minutes)
-  --save      keeps what was measured as benchmarks/results/prototype.json
+  --rounds N    rounds; each is a run of tq and of both kinds of the prototype's worker (default 5: 3 minutes)
+  --warm-ups N  how often the table's warm-up is played before (default 1). V8 has compiled all of tq after some ten, of 5 s each:
+                what servers and clients do that have been at work for a minute
+  --save        keeps what was measured as benchmarks/results/prototype.json, with more than one warm-up as prototype-warm.json
 
 A run of which the host took more than 5 % of the processor time is played again at the end, while there is time.
 Files are put into TQ_BENCH_DIR, or among the temporary ones.`;
 
-const { rounds, save } = commandLine(
+const { rounds, warmUps, save } = commandLine(
   usage,
-  { rounds: { type: "string", default: "5" }, save: { type: "boolean", default: false } },
-  ({ rounds, save }) => ({ rounds: numberOf("--rounds", rounds, { least: 1, isWhole: true }), save }),
+  {
+    rounds: { type: "string", default: "5" },
+    "warm-ups": { type: "string", default: "1" },
+    save: { type: "boolean", default: false },
+  },
+  (values) => ({
+    rounds: numberOf("--rounds", values.rounds, { least: 1, isWhole: true }),
+    warmUps: numberOf("--warm-ups", values["warm-ups"], { least: 1, most: 100, isWhole: true }),
+    save: values.save,
+  }),
 );
 const contenders = [...tqContenders().slice(0, 1), ...prototypes];
-const options = { warmUp: warmUpScenarios, scenarios: tableScenarios };
+const warmUp = Array.from({ length: warmUps }, () => warmUpScenarios).flat();
+const options = { warmUp, scenarios: tableScenarios };
 const measured = await playRounds(contenders, {
   rounds,
   run: (contender) => runOnce(contender, options),
@@ -37,7 +48,7 @@ const measured = await playRounds(contenders, {
 });
 console.log(
   [
-    "Measured (median, smallest to largest):",
+    `Measured behind ${warmUps} warm-up${warmUps > 1 ? "s" : ""} (median, smallest to largest):`,
     measuredTable(measured.contenders),
     "",
     "tq beside it, as a factor (over 1: tq is better):",
@@ -51,5 +62,11 @@ console.log(
 );
 const failures = measured.contenders.flatMap(({ name, failures }) => failures.map((failure) => `${name}: ${failure}`));
 for (const failure of failures) console.log(`FAILED ${failure}`);
-if (save) writeResult(resultFile("prototype"), { ...provenance(new Date()), ...measured });
+if (save) {
+  writeResult(resultFile(warmUps > 1 ? "prototype-warm" : "prototype"), {
+    ...provenance(new Date()),
+    warmUps,
+    ...measured,
+  });
+}
 process.exitCode = failures.length > 0 ? 1 : 0;

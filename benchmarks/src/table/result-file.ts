@@ -4,7 +4,10 @@ import type { Provenance } from "../machine/machine.ts";
 import type { Comparable, Measured } from "./rounds.ts";
 
 /** A result as it is kept. */
-export type Result = Provenance & Measured;
+export interface Result extends Provenance, Measured {
+  /** How often the warm-up was played before what counts. Default 1. */
+  readonly warmUps?: number;
+}
 
 /** A result that was kept, maybe before rounds and seconds were. */
 export type KeptResult = Provenance & Comparable;

@@ -5,7 +5,7 @@ import type { Contender } from "../contenders/contender.ts";
 import { benchFolder } from "../machine/bench-folder.ts";
 import type { ClientOrder } from "./client-process.ts";
 import type { Readings } from "./columns.ts";
-import type { Scenario } from "./scenarios.ts";
+import { limitMsOf, type Scenario } from "./scenarios.ts";
 
 /** What a run plays, and how. */
 export interface RunOptions {
@@ -16,8 +16,8 @@ export interface RunOptions {
 }
 
 const clientFile = new URL("client-process.js", import.meta.url).pathname;
-/** Past it a client hangs. */
-const limitMs = 60_000;
+/** What a client may take for more than its scenarios may: past it, it hangs. */
+const limitBesideMs = 40_000;
 
 /**
  * Starts a new server with its data in a folder of its own, lets one client process play the scenarios, and ends both.
@@ -33,7 +33,8 @@ export async function runOnce(contender: Contender, options: RunOptions): Promis
       const { adapter, settings } = contender;
       const { warmUp, scenarios, clientNodeArgs = [] } = options;
       const order: ClientOrder = { adapter, settings, server: { host, port, pid, dataFolder }, warmUp, scenarios };
-      const readings = await clientReadings(contender, [...clientNodeArgs, clientFile, JSON.stringify(order)]);
+      const limitMs = limitBesideMs + [...warmUp, ...scenarios].flat().reduce((sum, each) => sum + limitMsOf(each), 0);
+      const readings = await clientReadings(contender, [...clientNodeArgs, clientFile, JSON.stringify(order)], limitMs);
       for (const column of contender.untold ?? []) delete readings[column];
       return readings;
     } finally {
@@ -44,7 +45,11 @@ export async function runOnce(contender: Contender, options: RunOptions): Promis
   }
 }
 
-async function clientReadings({ name, clientProgram }: Contender, args: readonly string[]): Promise<Readings> {
+async function clientReadings(
+  { name, clientProgram }: Contender,
+  args: readonly string[],
+  limitMs: number,
+): Promise<Readings> {
   const client = spawn(clientProgram ?? process.execPath, args, {
     // The end of its standard input is how it learns of the end of this process.
     stdio: ["pipe", "pipe", "pipe"],

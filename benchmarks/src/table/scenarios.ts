@@ -64,6 +64,11 @@ export const warmUpScenarios: readonly (readonly Scenario[])[] = [
   ],
 ];
 
+/** How long a scenario may take. */
+export function limitMsOf(scenario: Scenario): number {
+  return scenario.kind === "latency-at-rate" ? scenario.forMs : scenario.limitMs;
+}
+
 /** The same as the table, at a size that shows that they run, and nothing else. */
 export const tinyScenarios = tableScenarios.map((group) => group.map(tiny));
 

@@ -61,7 +61,9 @@ interface OfQueue<Worker> {
 /** Keeps who serves what. */
 export class ServedQueues<Worker extends ServingWorker> {
   readonly #byQueue = new Map<string, OfQueue<Worker>>();
-  readonly #idle = new IdleWatch<Serving<Worker>>(liveWorkerMs, ({ open, namedAt }) => (open > 0 ? undefined : namedAt));
+  readonly #idle = new IdleWatch<Serving<Worker>>(liveWorkerMs, ({ open, namedAt }) =>
+    open > 0 ? undefined : namedAt,
+  );
   readonly #observer: QueueObserver;
 
   constructor(observer: QueueObserver) {
