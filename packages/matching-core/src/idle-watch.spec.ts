@@ -71,6 +71,8 @@ describe("what watches for items that are idle", () => {
           const over = [...items.values()].filter(isOver);
           expect(new Set(watch.takeIdle(now))).toEqual(new Set(over));
           for (const each of over) items.delete(each.name);
+          // Nobody is to be woken for a moment that has passed, again and again.
+          expect(watch.next() ?? Infinity).toBeGreaterThan(now);
           const next = [...items.values()].flatMap(({ idleSince }) => idleSince ?? []).sort((a, b) => a - b)[0];
           if (next !== undefined) expect(watch.next()).toBeLessThanOrEqual(next + idleMs + deadlineBucketMs);
         }

@@ -47,7 +47,7 @@ interface Serving<Worker> extends Served {
   readonly ofQueue: OfQueue<Worker>;
   /** Calls held open that name the queue. */
   open: number;
-  /** When the last one that did was begun or ended. */
+  /** When the first of them was opened, or the last one that ended did. */
   namedAt: number;
 }
 

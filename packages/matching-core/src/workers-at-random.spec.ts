@@ -107,6 +107,7 @@ describe("workers at random", () => {
         const gone = [...model].filter(([, { open, lastSeen }]) => open.length === 0 && lastSeen + liveWorkerMs <= now);
         expect(new Set(workers.takeGone(now).map(({ workerId }) => workerId))).toEqual(new Set(gone.map(([id]) => id)));
         for (const [id] of gone) model.delete(id);
+        expect(workers.nextWake() ?? Infinity).toBeGreaterThan(now);
         for (const known of model.values()) {
           for (const [queue, { lastNamed }] of known.serves) {
             if (!isOpen(known, queue) && lastNamed + liveWorkerMs <= now) known.serves.delete(queue);

@@ -1,6 +1,7 @@
 /* What the engine does because workers come, go, drain, or ask for a rate. */
 import { afterEach, describe, expect, test } from "vitest";
 import {
+  delivery,
   pollCall,
   queue,
   ScriptedStore,
@@ -42,6 +43,8 @@ async function begin(scripted = new ScriptedStore()) {
   const engine = await startEngine(scripted, clock);
   return { clock, scripted, engine, startedAt: clock.wallNow() };
 }
+
+type Begun = Awaited<ReturnType<typeof begin>>;
 
 describe("waking", () => {
   test("a claim is tried again on the very ms that the store named", async () => {
@@ -209,6 +212,59 @@ describe("live workers", () => {
       [],
       [],
     ]);
+  });
+
+  test.each([
+    [
+      "answered empty",
+      async ({ engine, clock }: Begun) => {
+        const poll = engine.poll(pollCall({ waitMs: 1_000 }));
+        await settle();
+        await clock.advance(2_000);
+        await poll;
+      },
+    ],
+    [
+      "answered with tasks",
+      async ({ engine, scripted }: Begun) => {
+        scripted.ready = [delivery(5)];
+        await engine.poll(pollCall());
+      },
+    ],
+    [
+      "superseded",
+      async ({ engine, clock }: Begun) => {
+        const polls = [engine.poll(pollCall({ waitMs: 1_000 })), engine.poll(pollCall({ waitMs: 1_000 }))];
+        await settle();
+        await clock.advance(2_000);
+        expect((await Promise.all(polls)).map(({ kind }) => kind)).toEqual(["superseded", "answered"]);
+      },
+    ],
+    [
+      "given up by its caller",
+      async ({ engine }: Begun) => {
+        const leaving = new AbortController();
+        const poll = engine.poll(pollCall({ signal: leaving.signal }));
+        await settle();
+        leaving.abort();
+        await poll;
+      },
+    ],
+    [
+      "refused for its answers",
+      async ({ engine, scripted }: Begun) => {
+        scripted.failing = true;
+        await expect(engine.poll(pollCall({ answers }))).rejects.toMatchObject({ code: "unavailable" });
+        scripted.failing = false;
+      },
+    ],
+  ])("one is gone 15 s after a poll that was %s", async (_, end) => {
+    const begun = await begin();
+    const { clock, engine } = begun;
+    await end(begun);
+    expect(engine.liveWorkers).toBe(1);
+    await clock.advance(15_200);
+    expect([engine.liveWorkers, engine.polledQueues("default")]).toEqual([0, []]);
   });
 
   test("one that only renews is gone 15 s after its last call, though nothing else happens", async () => {
