@@ -32,6 +32,19 @@ describe("what watches for items that are idle", () => {
     expect(looks()).toBeLessThanOrEqual(11);
   });
 
+  it("does not look at one that is in use", () => {
+    const { watch, looks } = watching();
+    const item: Item = { name: "a", idleSince: 0 };
+    watch.watch(item, 0);
+    item.idleSince = undefined;
+    expect(watch.takeIdle(1_000_000)).toEqual([]);
+    expect([looks(), watch.next()]).toEqual([1, undefined]);
+    item.idleSince = 1_000_000;
+    watch.watch(item, 1_000_000);
+    expect(watch.takeIdle(1_000_999)).toEqual([]);
+    expect(watch.takeIdle(1_001_000)).toEqual([item]);
+  });
+
   it("lets go of nothing that is in use, and of nothing that was forgotten", () => {
     const { watch } = watching();
     const [busy, forgotten]: Item[] = [
@@ -65,9 +78,12 @@ describe("what watches for items that are idle", () => {
             if (item === undefined) {
               const added: Item = { name, idleSince: does === "use" ? undefined : now };
               items.set(name, added);
-              watch.watch(added, now);
+              if (does !== "use") watch.watch(added, now);
             } else if (!isOver(item)) item.idleSince = undefined;
-          } else if (does === "rest" && !isOver(item)) item.idleSince = now;
+          } else if (does === "rest" && !isOver(item)) {
+            item.idleSince = now;
+            watch.watch(item, now);
+          }
           const over = [...items.values()].filter(isOver);
           expect(new Set(watch.takeIdle(now))).toEqual(new Set(over));
           for (const each of over) items.delete(each.name);

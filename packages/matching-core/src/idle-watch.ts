@@ -2,7 +2,7 @@ import { deadlineBucketMs, Deadlines } from "./deadlines.ts";
 
 /**
  * Finds items that were idle for so long. To use one costs nothing here, however often: an item is looked at when it would be
- * over if nothing had come since the last look, so once in that time.
+ * over if nothing had come since the last look, so once in that time; and not while it is in use.
  */
 export class IdleWatch<Item> {
   readonly #idleMs: number;
@@ -19,22 +19,23 @@ export class IdleWatch<Item> {
     this.#looks = new Deadlines(bucketMs);
   }
 
-  /** Looks after one that is in use, or idle since now at the earliest. */
+  /** Looks after one that is idle, since now at the earliest. */
   watch(item: Item, now: number): void {
-    this.#looks.set(item, now + this.#idleMs);
+    if (!this.#looks.has(item)) this.#looks.set(item, now + this.#idleMs);
   }
 
   forget(item: Item): void {
     this.#looks.delete(item);
   }
 
-  /** Takes out those that have been idle for so long. */
+  /** Takes out those that have been idle for so long. One that is in use is not watched any more: until it is idle again. */
   takeIdle(now: number): Item[] {
     return this.#looks.takeDue(now).filter((item) => {
-      const overAt = (this.#idleSince(item) ?? now) + this.#idleMs;
-      if (overAt <= now) return true;
-      this.#looks.set(item, overAt);
-      return false;
+      const idleSince = this.#idleSince(item);
+      if (idleSince === undefined) return false;
+      const isOver = idleSince + this.#idleMs <= now;
+      if (!isOver) this.#looks.set(item, idleSince + this.#idleMs);
+      return isOver;
     });
   }
 

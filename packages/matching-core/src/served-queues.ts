@@ -101,6 +101,7 @@ export class ServedQueues<Worker extends ServingWorker> {
       if (serving === undefined) continue;
       serving.open -= 1;
       serving.namedAt = now;
+      if (serving.open === 0) this.#idle.watch(serving, now);
     }
   }
 
@@ -146,7 +147,6 @@ export class ServedQueues<Worker extends ServingWorker> {
     const serving: Serving<Worker> = { worker, key, queue, ofQueue, open: 0, namedAt: now };
     ofQueue.workers.add(worker);
     worker.queues.set(key, serving);
-    this.#idle.watch(serving, now);
     if (takesTasks(worker) && ++ofQueue.taking === 1) this.#observer.served(key);
     return serving;
   }

@@ -204,6 +204,7 @@ export class Workers {
   callClosed(worker: LiveWorker, queues: readonly TaskQueue[], now: number): void {
     worker.openCalls -= 1;
     worker.lastSeen = now;
+    if (worker.openCalls === 0) this.#idle.watch(worker, now);
     this.#served.closed(worker, queues, now);
   }
 
