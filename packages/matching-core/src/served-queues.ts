@@ -47,8 +47,8 @@ interface Serving<Worker> extends Served {
   readonly ofQueue: OfQueue<Worker>;
   /** Calls held open that name the queue. */
   open: number;
-  /** When the first of them was opened, or the last one that ended did. */
-  namedAt: number;
+  /** When the last of them ended; says nothing while one is open. */
+  closedAt: number;
 }
 
 interface OfQueue<Worker> {
@@ -61,8 +61,8 @@ interface OfQueue<Worker> {
 /** Keeps who serves what. */
 export class ServedQueues<Worker extends ServingWorker> {
   readonly #byQueue = new Map<string, OfQueue<Worker>>();
-  readonly #idle = new IdleWatch<Serving<Worker>>(liveWorkerMs, ({ open, namedAt }) =>
-    open > 0 ? undefined : namedAt,
+  readonly #idle = new IdleWatch<Serving<Worker>>(liveWorkerMs, ({ open, closedAt }) =>
+    open > 0 ? undefined : closedAt,
   );
   readonly #observer: QueueObserver;
 
@@ -86,10 +86,10 @@ export class ServedQueues<Worker extends ServingWorker> {
   }
 
   /** A call that names these queues is held open. */
-  opened(worker: Worker, queues: readonly TaskQueue[], now: number): void {
+  opened(worker: Worker, queues: readonly TaskQueue[]): void {
     for (const queue of queues) {
       const key = taskQueueKey(queue);
-      const serving = servingOf(worker, key) ?? this.#attach(worker, key, queue, now);
+      const serving = servingOf(worker, key) ?? this.#attach(worker, key, queue);
       serving.open += 1;
     }
   }
@@ -100,7 +100,7 @@ export class ServedQueues<Worker extends ServingWorker> {
       const serving = servingOf(worker, taskQueueKey(queue));
       if (serving === undefined) continue;
       serving.open -= 1;
-      serving.namedAt = now;
+      serving.closedAt = now;
       if (serving.open === 0) this.#idle.watch(serving, now);
     }
   }
@@ -138,13 +138,13 @@ export class ServedQueues<Worker extends ServingWorker> {
     return this.#idle.next();
   }
 
-  #attach(worker: Worker, key: string, queue: TaskQueue, now: number): Serving<Worker> {
+  #attach(worker: Worker, key: string, queue: TaskQueue): Serving<Worker> {
     let ofQueue = this.#byQueue.get(key);
     if (ofQueue === undefined) {
       ofQueue = { workers: new Set(), taking: 0, rates: new AskedRates() };
       this.#byQueue.set(key, ofQueue);
     }
-    const serving: Serving<Worker> = { worker, key, queue, ofQueue, open: 0, namedAt: now };
+    const serving: Serving<Worker> = { worker, key, queue, ofQueue, open: 0, closedAt: 0 };
     ofQueue.workers.add(worker);
     worker.queues.set(key, serving);
     if (takesTasks(worker) && ++ofQueue.taking === 1) this.#observer.served(key);

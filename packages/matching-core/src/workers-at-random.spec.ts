@@ -77,7 +77,7 @@ describe("workers at random", () => {
           called(one.name);
         } else if (one.do === "poll") {
           const { worker, known } = called(one.name);
-          workers.callOpened(worker, one.queues, now);
+          workers.callOpened(worker, one.queues);
           workers.asks(worker, one.queues, one.rate);
           known.open.push(one.queues);
           for (const queue of one.queues) known.serves.set(queue, { rate: one.rate, lastNamed: now });

@@ -24,8 +24,8 @@ describe("workers", () => {
   it("one with an open poll is live for as long as it waits, and 15 s more", () => {
     const workers = new Workers();
     const worker = workers.seen(call(), 0);
-    workers.callOpened(worker, [queue], 0);
-    workers.callOpened(worker, [queue], 0);
+    workers.callOpened(worker, [queue]);
+    workers.callOpened(worker, [queue]);
     workers.callClosed(worker, [queue], 1_000);
     expect(workers.takeGone(1_000_000)).toEqual([]);
     workers.seen(call(), 1_000_000);
@@ -38,7 +38,7 @@ describe("workers", () => {
   it("knows who has polled a queue, as long as they live", () => {
     const workers = new Workers();
     const worker = workers.seen(call(), 0);
-    workers.callOpened(worker, [queue], 0);
+    workers.callOpened(worker, [queue]);
     expect(workers.ofQueue(queue)).toEqual([worker]);
     expect(workers.ofQueue({ ...queue, kind: "workflow" })).toEqual([]);
     workers.callClosed(worker, [queue], 0);
@@ -50,8 +50,8 @@ describe("workers", () => {
     const workers = new Workers();
     const other = { ...queue, name: "other" };
     const worker = workers.seen(call(), 0);
-    workers.callOpened(worker, [queue, other], 0);
-    workers.callOpened(worker, [other], 0);
+    workers.callOpened(worker, [queue, other]);
+    workers.callOpened(worker, [other]);
     workers.callClosed(worker, [queue, other], 1_000);
     workers.takeGone(1_000 + liveWorkerMs - 1);
     expect(workers.ofQueue(queue)).toEqual([worker]);
@@ -110,7 +110,7 @@ describe("who serves a queue", () => {
     });
     const poll = (workerId: string, queues = [queue], rate?: number) => {
       const worker = workers.seen(call({ workerId }), 0);
-      workers.callOpened(worker, queues, 0);
+      workers.callOpened(worker, queues);
       workers.asks(worker, queues, rate);
       workers.callClosed(worker, queues, 0);
       return worker;
@@ -171,7 +171,7 @@ describe("who serves a queue", () => {
     poll("b", [queue]);
     expect([take(), workers.askedRate(key)]).toEqual([["rate q"], 5]);
     const again = workers.seen(call({ workerId: "b" }), 10);
-    workers.callOpened(again, [queue, other], 10);
+    workers.callOpened(again, [queue, other]);
     workers.takeGone(liveWorkerMs);
     expect([take(), workers.askedRate(key)]).toEqual([["rate q"], undefined]);
   });

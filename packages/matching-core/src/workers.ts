@@ -173,9 +173,9 @@ export class Workers {
    * A call of this worker is held open: while it is, the worker lives, and serves these queues. Take it back with
    * {@link callClosed}, with the same queues.
    */
-  callOpened(worker: LiveWorker, queues: readonly TaskQueue[], now: number): void {
+  callOpened(worker: LiveWorker, queues: readonly TaskQueue[]): void {
     worker.openCalls += 1;
-    this.#served.opened(worker, queues, now);
+    this.#served.opened(worker, queues);
   }
 
   /** A worker wants so many dispatches per second of each of these, in place of what it last asked of them. */

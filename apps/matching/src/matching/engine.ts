@@ -177,7 +177,7 @@ export class Engine implements Matching {
     this.#mentioned(namespace, workerId, call.receivedPollIds, call.answers?.answers ?? []);
     // The whole call is one that is open, also while the store takes its time; and it names its queues, also where it cannot
     // wait yet since its registrations have to be asked for: after a start that is every worker.
-    this.#workers.callOpened(worker, call.queues, this.now());
+    this.#workers.callOpened(worker, call.queues);
     // No function waits until it ends: thousands may be open.
     let poll: ArrivedPoll;
     let begun: AnswerOperationResult;
@@ -212,10 +212,10 @@ export class Engine implements Matching {
         pollIds,
         heartbeats,
       });
-      if (queues === undefined) this.#workers.callOpened(worker, (queues = renewed.queues), this.now());
+      if (queues === undefined) this.#workers.callOpened(worker, (queues = renewed.queues));
       return renewed;
     };
-    this.#workers.callOpened(worker, call.queues, this.now());
+    this.#workers.callOpened(worker, call.queues);
     try {
       const renewed = await renewAndHold(call, key, this.#news, clock, this.#time, renewOnce);
       const registrationsWanted = this.#workers.registrationsOf(worker) === undefined;
