@@ -6,12 +6,15 @@ import { CallFate } from "./call-fate.ts";
 export class FramedCall extends CallFate implements CallOrigin {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
+  /** Of its request, where these count: see framedBytesAtOnce. */
+  readonly countedBytes: number;
   readonly #arrivedAt = performance.now();
   #isCanceled = false;
 
   /** @param timeoutMs until its caller gives up; 0: it does not */
-  constructor(socket: Socket, timeoutMs: number) {
+  constructor(socket: Socket, timeoutMs: number, countedBytes = 0) {
     super();
+    this.countedBytes = countedBytes;
     this.#socket = socket;
     this.#timeoutMs = timeoutMs;
   }

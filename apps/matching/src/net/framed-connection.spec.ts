@@ -12,6 +12,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { AnswerResult, TaskQueueKind, TaskService, WorkerService } from "@tq/proto";
 import {
+  framedBytesAtOnce,
   framedCallBytes,
   framedCallsAtOnce,
   framedCancel,
@@ -357,6 +358,44 @@ describe("a client that does not read its replies", () => {
       reader.read(bytes.subarray(skipped));
     });
     await vi.waitFor(() => expect(replies).toBe(total), 10_000);
+    socket.destroy();
+    server.close();
+  });
+});
+
+describe("a client that has large calls under way", () => {
+  it("has no more of them read than the server holds at once, until some are answered; polls do not count", async () => {
+    const adds: (() => void)[] = [];
+    const add = (): Promise<Uint8Array> => new Promise((resolve) => adds.push(() => resolve(new Uint8Array())));
+    let polls = 0;
+    const poll = (): Promise<Uint8Array> => new Promise(() => polls++);
+    const hotCalls = new Map([
+      ["/tq.v1.TaskService/AddTasks", add],
+      ["/tq.v1.WorkerService/PollTasks", poll],
+    ]);
+    const routes = routesByPath((router) => router.service(TaskService, {}).service(WorkerService, {}), hotCalls);
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1").resume();
+    const [accepted] = (await once(server, "connection")) as [Socket];
+    new FramedConnection(accepted, routes, () => undefined, 60_000);
+    let call = 0;
+    const send = (kind: number): void => {
+      socket.write(writeFrameHeader({ length: framedCallBytes, kind, call: ++call, timeoutMs: 0 }));
+      socket.write(new Uint8Array(framedCallBytes));
+    };
+    const most = framedBytesAtOnce / framedCallBytes;
+    for (let i = 0; i <= most; i++) send(pollKind);
+    await vi.waitFor(() => expect(polls).toBe(most + 1), 10_000);
+    expect(accepted.isPaused()).toBe(false);
+    for (let i = 0; i < most + 2; i++) send(0);
+    await vi.waitFor(() => expect(accepted.isPaused()).toBe(true), 10_000);
+    expect(adds).toHaveLength(most);
+    adds[0]?.();
+    await vi.waitFor(() => expect(adds).toHaveLength(most + 1), 10_000);
+    for (const answer of adds) answer();
+    await vi.waitFor(() => expect(adds).toHaveLength(most + 2), 10_000);
+    await vi.waitFor(() => expect(accepted.isPaused()).toBe(false));
     socket.destroy();
     server.close();
   });

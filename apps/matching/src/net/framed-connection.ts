@@ -4,10 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
+import { WorkerService } from "@tq/proto";
 import {
+  framedBytesAtOnce,
   framedCallBytes,
   framedCallsAtOnce,
   framedCancel,
+  framedMethods,
   framedReply,
   type FrameHeader,
   FrameReader,
@@ -27,6 +30,8 @@ export class FramedConnection {
   readonly #writer: FrameWriter;
   /** Those under way, by their numbers. */
   readonly #calls = new Map<number, FramedCall>();
+  /** Of the requests of those: see framedBytesAtOnce. */
+  #countedBytes = 0;
   #isStopping = false;
 
   /** @param idleMs how long it is kept open without a call */
@@ -38,10 +43,9 @@ export class FramedConnection {
     const frames = new FrameReader(framedCallBytes, (header, bytes) => this.#frameCame(header, bytes));
     socket.on("data", (bytes: Buffer) => {
       if (!frames.read(bytes)) socket.destroy();
-      // What a client does not read, it cannot ask for more of.
-      else if (socket.writableNeedDrain) socket.pause();
+      else if (this.#isFull) socket.pause();
     });
-    socket.on("drain", () => socket.resume());
+    socket.on("drain", () => this.#readOn());
     socket.once("close", () => {
       for (const call of this.#calls.values()) call.lost();
       this.#calls.clear();
@@ -73,14 +77,24 @@ export class FramedConnection {
       this.#socket.destroy();
       return;
     }
-    const call = new FramedCall(this.#socket, timeoutMs);
+    const call = new FramedCall(this.#socket, timeoutMs, kind === pollKind ? 0 : bytes.length);
     this.#calls.set(number, call);
+    this.#countedBytes += call.countedBytes;
     const path = pathOf(kind);
     // No function waits here: see replyTo.
     replyTo(call, this.#routes.get(path), path, bytes).then(
       (reply) => this.#answered(call, number, path, reply),
       (cause: unknown) => this.#failed(call, number, path, cause),
     );
+  }
+
+  get #isFull(): boolean {
+    // What a client does not read, it cannot ask for more of.
+    return this.#countedBytes >= framedBytesAtOnce || this.#socket.writableNeedDrain;
+  }
+
+  #readOn(): void {
+    if (this.#socket.isPaused() && !this.#isFull) this.#socket.resume();
   }
 
   #answered(call: FramedCall, number: number, path: string, reply: FramedReply): void {
@@ -90,19 +104,21 @@ export class FramedConnection {
       this.#failed(call, number, path, cause);
       return;
     }
-    this.#ended(number);
+    this.#ended(number, call);
   }
 
   #failed(call: FramedCall, number: number, path: string, cause: unknown): void {
     const id = randomUUID();
     if (!call.isGone) this.#report({ id, call: path.slice(1), cause });
     this.#reply(call, number, failedReply(id));
-    this.#ended(number);
+    this.#ended(number, call);
   }
 
-  #ended(number: number): void {
+  #ended(number: number, { countedBytes }: FramedCall): void {
     // Only now, though it may have been canceled long ago: what is worked on counts, or cancels would make room for any number.
     this.#calls.delete(number);
+    this.#countedBytes -= countedBytes;
+    this.#readOn();
     this.#endIfDone();
   }
 
@@ -115,4 +131,5 @@ export class FramedConnection {
   }
 }
 
+const pollKind = framedMethods.indexOf(WorkerService.method.pollTasks);
 const noBytes = new Uint8Array();

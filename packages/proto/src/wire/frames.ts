@@ -43,6 +43,12 @@ export const framedReplyBytes = 64 * 1024 * 1024;
 /** Most calls at once on a connection. */
 export const framedCallsAtOnce = 10_000;
 
+/**
+ * Once so many bytes of adds and answers are under way on a connection, the server reads no more of it until some of them are answered.
+ * Of polls it reads any number: they may wait for a minute, and what comes behind them must not.
+ */
+export const framedBytesAtOnce = 32 * 1024 * 1024;
+
 /** What stands before the bytes of a frame. */
 export const frameHeaderBytes = 16;
 

@@ -1,4 +1,5 @@
 export {
+  framedBytesAtOnce,
   framedCallBytes,
   framedCallsAtOnce,
   framedCancel,
