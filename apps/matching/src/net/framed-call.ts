@@ -6,15 +6,14 @@ import { CallFate } from "./call-fate.ts";
 export class FramedCall extends CallFate implements CallOrigin {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
-  /** Of its request, where these count: see framedBytesAtOnce. */
-  readonly countedBytes: number;
+  readonly requestBytes: number;
   readonly #arrivedAt = performance.now();
   #isCanceled = false;
 
   /** @param timeoutMs until its caller gives up; 0: it does not */
-  constructor(socket: Socket, timeoutMs: number, countedBytes = 0) {
+  constructor(socket: Socket, timeoutMs: number, requestBytes: number) {
     super();
-    this.countedBytes = countedBytes;
+    this.requestBytes = requestBytes;
     this.#socket = socket;
     this.#timeoutMs = timeoutMs;
   }

@@ -4,13 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
-import { WorkerService } from "@tq/proto";
 import {
   framedBytesAtOnce,
   framedCallBytes,
   framedCallsAtOnce,
   framedCancel,
-  framedMethods,
   framedReply,
   type FrameHeader,
   FrameReader,
@@ -30,8 +28,8 @@ export class FramedConnection {
   readonly #writer: FrameWriter;
   /** Those under way, by their numbers. */
   readonly #calls = new Map<number, FramedCall>();
-  /** Of the requests of those: see framedBytesAtOnce. */
-  #countedBytes = 0;
+  /** Of their requests. */
+  #bytesUnderWay = 0;
   #isStopping = false;
 
   /** @param idleMs how long it is kept open without a call */
@@ -77,20 +75,20 @@ export class FramedConnection {
       this.#socket.destroy();
       return;
     }
-    const call = new FramedCall(this.#socket, timeoutMs, kind === pollKind ? 0 : bytes.length);
+    const call = new FramedCall(this.#socket, timeoutMs, bytes.length);
     this.#calls.set(number, call);
-    this.#countedBytes += call.countedBytes;
+    this.#bytesUnderWay += bytes.length;
     const path = pathOf(kind);
     // No function waits here: see replyTo.
-    replyTo(call, this.#routes.get(path), path, bytes).then(
+    replyTo(call, this.#routes.get(path), path, withoutOthers(bytes)).then(
       (reply) => this.#answered(call, number, path, reply),
       (cause: unknown) => this.#failed(call, number, path, cause),
     );
   }
 
+  /** Whether no more is to be read: what is under way is enough, or the client, who does not read, is not to ask for more. */
   get #isFull(): boolean {
-    // What a client does not read, it cannot ask for more of.
-    return this.#countedBytes >= framedBytesAtOnce || this.#socket.writableNeedDrain;
+    return this.#bytesUnderWay >= framedBytesAtOnce || this.#socket.writableNeedDrain;
   }
 
   #readOn(): void {
@@ -114,10 +112,10 @@ export class FramedConnection {
     this.#ended(number, call);
   }
 
-  #ended(number: number, { countedBytes }: FramedCall): void {
+  #ended(number: number, { requestBytes }: FramedCall): void {
     // Only now, though it may have been canceled long ago: what is worked on counts, or cancels would make room for any number.
     this.#calls.delete(number);
-    this.#countedBytes -= countedBytes;
+    this.#bytesUnderWay -= requestBytes;
     this.#readOn();
     this.#endIfDone();
   }
@@ -131,5 +129,12 @@ export class FramedConnection {
   }
 }
 
-const pollKind = framedMethods.indexOf(WorkerService.method.pollTasks);
+/** The bytes of a request, which a poll holds on to while it waits, without the memory of many others that came with them. */
+function withoutOthers(bytes: Uint8Array): Uint8Array {
+  if (8 * bytes.length >= bytes.buffer.byteLength) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
+}
+
 const noBytes = new Uint8Array();

@@ -67,6 +67,20 @@ describe("FrameReader and FrameWriter", () => {
     expect(kinds).toEqual([1]);
   });
 
+  test("a frame behind one that came in pieces does not hold on to that", () => {
+    const held: number[] = [];
+    const reader = new FrameReader(100_000, ({ kind }, bytes) => void (held[kind] = bytes.buffer.byteLength));
+    const [large, small] = [100_000, 5_000].map((length, kind) =>
+      Buffer.concat([writeFrameHeader({ length, kind, call: 0, timeoutMs: 0 }), new Uint8Array(length)]),
+    ) as [Buffer, Buffer];
+    reader.read(large.subarray(0, 90_000));
+    const last = Buffer.alloc(large.length - 90_000 + small.length);
+    last.set(large.subarray(90_000));
+    last.set(small, large.length - 90_000);
+    reader.read(last);
+    expect(held).toEqual([large.length, last.length]);
+  });
+
   test("timeouts are rounded up to what fits", () => {
     const timeouts: number[] = [];
     const reader = new FrameReader(0, ({ timeoutMs }) => void timeouts.push(timeoutMs));

@@ -43,10 +43,7 @@ export const framedReplyBytes = 64 * 1024 * 1024;
 /** Most calls at once on a connection. */
 export const framedCallsAtOnce = 10_000;
 
-/**
- * Once so many bytes of adds and answers are under way on a connection, the server reads no more of it until some of them are answered.
- * Of polls it reads any number: they may wait for a minute, and what comes behind them must not.
- */
+/** Once calls of so many bytes are under way on a connection, the server reads no more of it until some of them are answered. */
 export const framedBytesAtOnce = 32 * 1024 * 1024;
 
 /** What stands before the bytes of a frame. */
@@ -94,15 +91,23 @@ export class FrameReader {
 
   /** The next bytes of the connection. False: a frame is longer than any may be, and nothing can be made of what follows. */
   read(bytes: Buffer): boolean {
-    let chunk = bytes;
-    if (this.#missing > 0) {
-      this.#pieces.push(chunk);
-      this.#missing -= chunk.length;
+    let rest = bytes;
+    while (this.#missing > 0 && rest.length > 0) {
+      // No more than it lacks: what comes behind a large frame would keep all of that in memory.
+      const piece = rest.subarray(0, this.#missing);
+      rest = rest.subarray(piece.length);
+      this.#pieces.push(piece);
+      this.#missing -= piece.length;
       if (this.#missing > 0) return true;
-      chunk = Buffer.concat(this.#pieces);
+      const whole = Buffer.concat(this.#pieces);
       this.#pieces = [];
-      this.#missing = 0;
+      if (!this.#takeFrames(whole)) return false;
     }
+    return this.#takeFrames(rest);
+  }
+
+  /** From the beginning of one. */
+  #takeFrames(chunk: Buffer): boolean {
     let at = 0;
     while (at < chunk.length) {
       const there = chunk.length - at;
