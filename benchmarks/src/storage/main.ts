@@ -61,7 +61,9 @@ try {
         drained: shape.drained * scale,
       });
     const path = join(folder.path, `${rows.length}.db`);
-    const store = new SqliteStore({ path, random: seeded(1) });
+    const checkpointFailed = (why: string): void => console.error(`${name}: a checkpoint failed: ${why}`);
+    // With the thread that it has in a server.
+    const store = new SqliteStore({ path, random: seeded(1), checkpointFailed });
     const result = await run({ store, batch, scale, bytesOnDisk: () => sizeOf(path) + sizeOf(`${path}-wal`) });
     await store.close();
     const plain = rows.find((one) => one.name === behind);
