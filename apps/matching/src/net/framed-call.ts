@@ -10,7 +10,10 @@ export class FramedCall extends CallFate implements CallOrigin {
   readonly #arrivedAt = performance.now();
   #isCanceled = false;
 
-  /** @param timeoutMs until its caller gives up; 0: it does not */
+  /**
+   * @param timeoutMs until its caller gives up; 0: it does not
+   * @param requestBytes how many its request has
+   */
   constructor(socket: Socket, timeoutMs: number, requestBytes: number) {
     super();
     this.requestBytes = requestBytes;

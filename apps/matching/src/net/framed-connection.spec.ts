@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { Duplex } from "node:stream";
 import {
   create,
   type DescMethodUnary,
@@ -31,6 +30,7 @@ import { holdNextPoll } from "../../test/held-poll.ts";
 import { startOnAPort, type OnAPort } from "../../test/on-a-port.ts";
 import type { Incident } from "../errors/boundary.ts";
 import type { PollReply } from "../matching/matching.ts";
+import type { HotCall } from "../rpc/hot-calls.ts";
 import { FramedCall } from "./framed-call.ts";
 import { FramedConnection } from "./framed-connection.ts";
 import { NetServer } from "./net-server.ts";
@@ -118,6 +118,26 @@ const pollBytes = toBinary(
 );
 const pollKind = framedMethods.indexOf(WorkerService.method.pollTasks);
 const oneTask: PollReply = { ...emptyPoll, tasks: [fakeDispatched("a")] };
+
+/** A connection whose AddTasks are answered by `hotCall`, and its two ends. */
+async function connectionAnsweredBy(
+  hotCall: HotCall,
+): Promise<{ readonly socket: Socket; readonly accepted: Socket; readonly close: () => void }> {
+  const hotCalls = new Map([["/tq.v1.TaskService/AddTasks", hotCall]]);
+  const routes = routesByPath((router) => router.service(TaskService, {}), hotCalls);
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const [accepted] = (await once(server, "connection")) as [Socket];
+  new FramedConnection(accepted, routes, () => undefined, 60_000);
+  const close = (): void => {
+    // First: what it still has to write would fail once the other end is gone.
+    accepted.destroy();
+    socket.destroy();
+    server.close();
+  };
+  return { socket, accepted, close };
+}
 
 describe("calls in frames", () => {
   it("add, poll and answer tasks", async () => {
@@ -305,13 +325,7 @@ describe("a connection for frames", () => {
       called.resolve();
       return reply.promise;
     };
-    const path = "/tq.v1.TaskService/AddTasks";
-    const routes = routesByPath((router) => router.service(TaskService, {}), new Map([[path, hotCall]]));
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
-    const [accepted] = (await once(server, "connection")) as [Socket];
-    new FramedConnection(accepted, routes, () => undefined, 60_000);
+    const { socket, accepted, close } = await connectionAnsweredBy(hotCall);
     socket.write(writeFrameHeader({ length: 0, kind: 0, call: 1, timeoutMs: 0 }));
     await called.promise;
     expect(accepted.timeout).toBe(60_000);
@@ -323,7 +337,7 @@ describe("a connection for frames", () => {
     accepted.emit("timeout");
     socket.resume();
     await once(socket, "close");
-    server.close();
+    close();
   });
 });
 
@@ -334,15 +348,7 @@ describe("a client that does not read its replies", () => {
       calls++;
       return new Uint8Array(20_000);
     };
-    const routes = routesByPath(
-      (router) => router.service(TaskService, {}),
-      new Map([["/tq.v1.TaskService/AddTasks", hotCall]]),
-    );
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
-    const [accepted] = (await once(server, "connection")) as [Socket];
-    new FramedConnection(accepted, routes, () => undefined, 60_000);
+    const { socket, accepted, close } = await connectionAnsweredBy(hotCall);
     const [total, length] = [2_000, 16_000];
     for (let i = 0; i < total; i++)
       socket.write(
@@ -359,8 +365,7 @@ describe("a client that does not read its replies", () => {
       reader.read(bytes.subarray(skipped));
     });
     await vi.waitFor(() => expect(replies).toBe(total), 10_000);
-    socket.destroy();
-    server.close();
+    close();
   });
 });
 
@@ -371,23 +376,16 @@ describe("a small call that comes with a large one", () => {
       requests.push(bytes);
       return new Uint8Array();
     };
-    const routes = routesByPath(
-      (router) => router.service(TaskService, {}),
-      new Map([["/tq.v1.TaskService/AddTasks", hotCall]]),
-    );
-    const socket = new Duplex({
-      read: () => undefined,
-      write: (_bytes, _encoding, done) => done(),
-    }) as unknown as Socket;
-    Object.assign(socket, { setTimeout: () => socket });
-    new FramedConnection(socket, routes, () => undefined, 60_000);
+    const { accepted, close } = await connectionAnsweredBy(hotCall);
     const frames = [50_000, 3].map((length, call) =>
       Buffer.concat([writeFrameHeader({ length, kind: 0, call, timeoutMs: 0 }), new Uint8Array(length).fill(7)]),
     );
-    socket.emit("data", Buffer.concat(frames));
+    // As one read.
+    accepted.emit("data", Buffer.concat(frames));
     expect(requests.map(({ length }) => length)).toEqual([50_000, 3]);
     expect(requests[1]).toEqual(Buffer.from([7, 7, 7]));
     expect(requests[1]!.buffer.byteLength).toBe(3);
+    close();
   });
 });
 
@@ -395,15 +393,8 @@ describe("a client that has large calls under way", () => {
   it("has no more of them read than the server holds at once, until enough are answered", async () => {
     const held: (() => void)[] = [];
     const add = (): Promise<Uint8Array> => new Promise((resolve) => held.push(() => resolve(new Uint8Array())));
-    const routes = routesByPath(
-      (router) => router.service(TaskService, {}),
-      new Map([["/tq.v1.TaskService/AddTasks", add]]),
-    );
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1").resume();
-    const [accepted] = (await once(server, "connection")) as [Socket];
-    new FramedConnection(accepted, routes, () => undefined, 60_000);
+    const { socket, accepted, close } = await connectionAnsweredBy(add);
+    socket.resume();
     let call = 0;
     const send = (length: number): void => {
       socket.write(writeFrameHeader({ length, kind: 0, call: ++call, timeoutMs: 0 }));
@@ -425,8 +416,7 @@ describe("a client that has large calls under way", () => {
     for (const answer of held) answer();
     await isHeld(1 + most + 2);
     expect(accepted.isPaused()).toBe(false);
-    socket.destroy();
-    server.close();
+    close();
   });
 });
 
